@@ -1,0 +1,397 @@
+"""The catalogue's one kind of entry: `Op`, made by the `@op` decorator and found by `get`.
+
+Everything the rest of the library knows about an operator is stated here, once. See
+``docs/architecture.md`` for the meaning of each fact and an example.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..base import MXNetError
+from . import rules
+from .attrs import Attr, Attrs, attr_type
+from .rules import Rule, known, show
+from .samples import Draw, Sample
+
+_HIDDEN = ("train", "rng")  # keyword-only parameters that the engine passes, not the user
+_INTERNED_LIMIT = 4096  # distinct attribute sets kept per operator before the memo starts afresh
+
+
+class Spec(NamedTuple):
+    """What is known of a tensor before it exists."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the dense tensor."""
+        return self.size * self.dtype.itemsize
+
+
+class Gradient(NamedTuple):
+    """One gradient rule: the inputs it serves, the function, and the names that it reads."""
+
+    inputs: tuple[str, ...]
+    rule: Callable[..., Any]
+    reads: tuple[str, ...]
+
+
+REGISTRY: dict[str, Op] = {}
+
+
+class Op:
+    """An operator: body, attributes, rules, gradients and facts (see `op` for the arguments)."""
+
+    def __init__(self, body: Callable[..., Any], name: str, **facts: Any) -> None:
+        self.name = name
+        self.body = body
+        self.__doc__ = body.__doc__
+        self.__name__ = body.__name__
+        self.aliases: tuple[str, ...] = tuple(facts["aliases"])
+        self._read_signature(facts["variadic"])
+        self.present: Mapping[str, Callable[[Attrs], bool]] = facts["present"]
+        self._outputs = facts["outputs"]
+        self._visible = facts["visible"]
+        self.mutates: tuple[str, ...] = tuple(facts["mutates"])
+        self.aux: tuple[str, ...] = tuple(facts["aux"]) or self.mutates
+        self.inplace: Mapping[int, str] = facts["inplace"]
+        self.view: bool = facts["view"]
+        self.kernel: str | None = name if facts["kernel"] is True else facts["kernel"] or None
+        self.params: Callable[..., tuple | None] | None = facts["params"]
+        self.onnx: str | None = facts["onnx"]
+        self.flops: Callable[..., int] | None = facts["flops"]
+        self.complete: Rule | None = facts["complete"]
+        self.shape_rule: Rule = facts["shape"]
+        self.dtype_rule: Rule = facts["dtype"]
+        self.gradients: list[Gradient] = []
+        self.samples: list[Sample] = []
+        self._memo: dict[Any, Attrs] = {}
+        self._interned: dict[Attrs, Attrs] = {}
+        self._inferred: dict[Any, tuple[Spec, ...]] = {}
+
+    def _read_signature(self, variadic: str | None) -> None:
+        """Inputs and attributes from the body's signature."""
+        self.inputs: tuple[str, ...] = ()
+        self.attrs: dict[str, Attr] = {}
+        self.optional: set[str] = set()
+        self.variadic = variadic
+        self.hidden: set[str] = set()
+        parameters = list(inspect.signature(self.body, eval_str=True).parameters.values())[1:]
+        for p in parameters:
+            if p.name in _HIDDEN:
+                self.hidden.add(p.name)
+            elif p.kind is p.KEYWORD_ONLY:
+                required = p.default is p.empty
+                kind = attr_type(p.annotation)
+                default = None if required or p.default is None else kind.parse(p.default)
+                self.attrs[p.name] = Attr(p.name, kind, default, required)
+            else:
+                self.inputs += (p.name,)
+                if p.default is None:
+                    self.optional.add(p.name)
+        self.many = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+
+    def __repr__(self) -> str:
+        return f"<Op {self.name}>"
+
+    # ---- facts that depend on attributes ---------------------------------------------------------
+
+    @property
+    def needs_mode(self) -> bool:
+        """Whether the result depends on train or predict mode."""
+        return "train" in self.hidden
+
+    @property
+    def is_random(self) -> bool:
+        """Whether each call draws from the random stream."""
+        return "rng" in self.hidden
+
+    def input_names(self, attrs: Attrs, count: int | None = None) -> list[str]:
+        """Names of the inputs that a call with these attributes has."""
+        if self.many:
+            stem = "arg" if self.inputs == ("data",) else self.inputs[-1]
+            count = count if count is not None else attrs[self.variadic] if self.variadic else 0
+            return [f"{stem}{i}" for i in range(count)]
+        return [n for n in self.inputs if n not in self.present or self.present[n](attrs)]
+
+    def output_names(self, attrs: Attrs) -> tuple[str, ...]:
+        """Names of all outputs, hidden ones last."""
+        return self._outputs(attrs) if callable(self._outputs) else self._outputs
+
+    def visible(self, attrs: Attrs) -> int:
+        """How many outputs a user sees."""
+        if self._visible is None:
+            return len(self.output_names(attrs))
+        return self._visible(attrs) if callable(self._visible) else self._visible
+
+    # ---- arguments -------------------------------------------------------------------------------
+
+    def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[list, dict[str, Any]]:
+        """Split a call's arguments into inputs (None where absent) and raw attributes."""
+        raw = {k: v for k, v in kwargs.items() if k not in self.inputs}
+        if self.many:
+            return list(args) or list(kwargs.get(self.inputs[0], ())), raw
+        names = (*self.inputs, *self.attrs)
+        if len(args) > len(names):
+            raise MXNetError(
+                f"operator {self.name}: takes at most {len(names)} arguments, got {len(args)}"
+            )
+        given = dict(zip(names, args, strict=False))
+        for name, value in given.items():
+            if name in kwargs:
+                raise MXNetError(f"operator {self.name}: argument {name} given twice")
+            if name in self.attrs:
+                raw[name] = value
+        inputs = [given.get(n, kwargs.get(n)) for n in self.inputs]
+        while inputs and inputs[-1] is None:
+            inputs.pop()
+        return inputs, raw
+
+    def attributes(self, raw: Mapping[str, Any], train: bool = False) -> Attrs:
+        """Parsed attributes with defaults filled in; equal ones are the same object."""
+        train = train and self.needs_mode
+        try:
+            key = (train, *raw.items())
+            found = self._memo.get(key)
+        except TypeError:  # a list among the values
+            key = found = None
+        if found is None:
+            found = self._parse(raw, train)
+            if len(self._interned) > _INTERNED_LIMIT:
+                self._interned.clear()
+                self._memo.clear()
+                self._inferred.clear()
+            found = self._interned.setdefault(found, found)
+            if key is not None:
+                self._memo[key] = found
+        return found
+
+    def _parse(self, raw: Mapping[str, Any], train: bool) -> Attrs:
+        unknown = [k for k in raw if k not in self.attrs]
+        if unknown:
+            raise MXNetError(
+                f"operator {self.name}: unknown attribute {unknown[0]}; "
+                f"it has {', '.join(self.attrs) or 'none'}"
+            )
+        values = {}
+        for name, attr in self.attrs.items():
+            if name in raw:
+                values[name] = attr.parse(self.name, raw[name])
+            elif attr.required:
+                raise MXNetError(f"operator {self.name}: attribute {name} is required")
+            else:
+                values[name] = attr.default
+        if self.needs_mode:
+            values["train"] = train
+        return Attrs(values)
+
+    def describe(self, attrs: Attrs) -> dict[str, str]:
+        """Attributes as symbol JSON spells them, the engine's own left out."""
+        return {k: self.attrs[k].type.show(v) for k, v in attrs.items() if k in self.attrs}
+
+    # ---- inference -------------------------------------------------------------------------------
+
+    def infer_shapes(self, attrs: Attrs, ins: list, outs: list) -> tuple[list, list]:
+        """Complete partial shapes both ways."""
+        return self._ask(self._shapes, attrs, ins, outs, show)
+
+    def _shapes(self, attrs: Attrs, ins: list, outs: list) -> tuple[list, list]:
+        if self.complete is not None:
+            ins, outs = self.complete(attrs, list(ins), list(outs))
+        return self.shape_rule(attrs, list(ins), list(outs))
+
+    def infer_dtypes(self, attrs: Attrs, ins: list, outs: list) -> tuple[list, list]:
+        """Complete partial dtypes both ways."""
+        return self._ask(self.dtype_rule, attrs, list(ins), list(outs), str)
+
+    def _ask(self, rule: Rule, attrs: Attrs, ins: list, outs: list, text: Callable) -> tuple:
+        try:
+            return rule(attrs, ins, outs)
+        except (MXNetError, IndexError, ValueError, TypeError, ZeroDivisionError) as error:
+            names = self.input_names(attrs, len(ins))
+            got = ", ".join(f"{n} {text(s)}" for n, s in zip(names, ins, strict=False))
+            raise MXNetError(f"operator {self.name}: {error}; inputs: {got}") from None
+
+    def infer(self, attrs: Attrs, ins: tuple[Spec, ...]) -> tuple[Spec, ...]:
+        """Specs of all outputs from complete inputs; MXNetError if they do not fit (memoised)."""
+        key = (attrs, ins)
+        found = self._inferred.get(key)
+        if found is None:
+            found = self._infer(attrs, ins)
+            if len(self._inferred) > _INTERNED_LIMIT:
+                self._inferred.clear()
+            self._inferred[key] = found
+        return found
+
+    def _infer(self, attrs: Attrs, ins: tuple[Spec, ...]) -> tuple[Spec, ...]:
+        names = self.input_names(attrs, len(ins))
+        if len(ins) != len(names):
+            raise MXNetError(
+                f"operator {self.name}: expects {len(names)} inputs ({', '.join(names)}), "
+                f"got {len(ins)}"
+            )
+        count = len(self.output_names(attrs))
+        given = [s.shape for s in ins]
+        asked, shapes = self.infer_shapes(attrs, given, [None] * count)
+        for name, got, want in zip(names, given, asked, strict=True):
+            if known(want) and tuple(want) != tuple(got):
+                raise MXNetError(
+                    f"operator {self.name}: input {name} has shape {show(got)}, "
+                    f"expected {show(want)}"
+                )
+        asked, dtypes = self.infer_dtypes(attrs, [s.dtype for s in ins], [None] * count)
+        for name, spec, want in zip(names, ins, asked, strict=True):
+            if want is not None and want != spec.dtype:
+                raise MXNetError(
+                    f"operator {self.name}: input {name} has dtype {spec.dtype}, expected {want}"
+                )
+        if not all(map(known, shapes)):
+            raise MXNetError(f"operator {self.name}: cannot infer the shape of its output")
+        return tuple(Spec(tuple(s), d) for s, d in zip(shapes, dtypes, strict=True))
+
+    # ---- computing -------------------------------------------------------------------------------
+
+    def kernel_params(self, attrs: Attrs, ins: Sequence[Spec], outs: Sequence[Spec]) -> Any:
+        """Numbers that the C++ kernel takes, or None when the body must serve this call."""
+        if self.kernel is None:
+            return None
+        return self.params(attrs, ins, outs) if self.params else ()
+
+    def run(self, xp: Any, attrs: Attrs, arrays: Sequence[Any], rng: Any = None) -> tuple:
+        """The reference body: all outputs, then the new values of the mutated inputs."""
+        extra = {"rng": rng} if self.is_random else {}
+        result = self.body(xp, *arrays, **attrs, **extra)
+        return tuple(result) if isinstance(result, (tuple, list)) else (result,)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Apply to whatever the inputs are: arrays compute, graph entries and symbols draw."""
+        for value in (*args, *kwargs.values()):
+            apply = getattr(value, "_apply", None)
+            if apply is not None:
+                inputs, raw = self.bind(args, kwargs)
+                return apply(self, inputs, raw)
+        raise TypeError(f"operator {self.name}: none of its inputs is an NDArray or Symbol")
+
+    # ---- declarations that follow ----------------------------------------------------------------
+
+    def gradient(self, *inputs: str) -> Callable[[Callable], Callable]:
+        """Declare the gradient rule of one input, or of several that one rule yields together.
+
+        The rule's parameter names say what it reads: ``dy`` (head gradient of the first output),
+        ``d_NAME`` (of output NAME; None where nobody asked), ``dys`` (all, zeros where nobody
+        asked), input names, output names (``out``: the first), attribute names, ``train``. It
+        returns one gradient per declared input, None for "none flows". A rule that reads no head
+        gradient belongs to a loss head.
+        """
+
+        def declare(rule: Callable) -> Callable:
+            self.gradients.append(Gradient(inputs, rule, tuple(inspect.signature(rule).parameters)))
+            return rule
+
+        return declare
+
+    def sample(self, **given: Any) -> None:
+        """Declare a small call for the tests and docs: inputs as `Draw`s, attributes as values.
+
+        Keywords with a leading underscore set fields of `Sample`, e.g. ``_grad=("data",)``.
+        """
+        inputs, attrs, fields = {}, {}, {}
+        for name, value in given.items():
+            if name.startswith("_") and name[1:] in Sample.__dataclass_fields__:
+                fields[name[1:]] = value
+            elif name in self.inputs:
+                inputs[name] = value
+            else:
+                attrs[name] = value
+        for value in inputs.values():
+            if not isinstance(value, (Draw, list)):
+                raise TypeError(f"operator {self.name}: a sample's inputs are Draws, got {value!r}")
+        self.samples.append(Sample(inputs, attrs, **fields))
+
+
+def op(
+    name: str,
+    *,
+    aliases: Iterable[str] = (),
+    shape: Rule | Callable[..., Any] = rules.same,
+    dtype: Rule | str = rules.uniform,
+    complete: Rule | None = None,
+    outputs: tuple[str, ...] | Callable[[Attrs], tuple[str, ...]] = ("output",),
+    visible: int | Callable[[Attrs], int] | None = None,
+    present: Mapping[str, Callable[[Attrs], bool]] | None = None,
+    variadic: str | None = None,
+    aux: Iterable[str] = (),
+    mutates: Iterable[str] = (),
+    inplace: Mapping[int, str] | None = None,
+    view: bool = False,
+    kernel: str | bool = False,
+    params: Callable[..., tuple | None] | None = None,
+    onnx: str | None = None,
+    flops: Callable[..., int] | None = None,
+) -> Callable[[Callable], Op]:
+    """Declare an operator whose reference body is the decorated function.
+
+    name, aliases : MXNet's names of the operator.
+    shape, dtype  : rules (see `rules`); a dtype may be a name; default: all alike.
+    complete      : rule that fills unknown input shapes before `shape` is asked (weights from data).
+    outputs       : names of all outputs, or a function of the attributes.
+    visible       : how many of them users see (default: all).
+    present       : for optional inputs, whether a call with given attributes has them.
+    variadic      : the attribute that counts the inputs of a body with ``*data``.
+    aux           : inputs that are auxiliary states of a Symbol.
+    mutates       : inputs that a call writes; the body returns their new values after its outputs.
+    inplace       : output index -> input whose memory it may take over when nobody reads it after.
+    view          : the output is the first input's bytes under another shape.
+    kernel        : name of the C++ kernel (True: the operator's own).
+    params        : ``(attrs, in_specs, out_specs)`` -> numbers for the kernel, None: not this case.
+    onnx          : the ONNX operator.
+    flops         : ``(attrs, in_specs, out_specs)`` -> floating-point operations of one call.
+    """
+
+    def declare(body: Callable) -> Op:
+        made = Op(
+            body,
+            name,
+            aliases=aliases,
+            shape=shape,
+            dtype=rules.output_dtype(dtype) if isinstance(dtype, str) else dtype,
+            complete=complete,
+            outputs=outputs,
+            visible=visible,
+            present=present or {},
+            variadic=variadic,
+            aux=aux,
+            mutates=mutates,
+            inplace=inplace or {},
+            view=view,
+            kernel=kernel,
+            params=params,
+            onnx=onnx,
+            flops=flops,
+        )
+        for key in (name, *made.aliases):
+            if key in REGISTRY:
+                raise ValueError(f"operator {key} is declared twice")
+            REGISTRY[key] = made
+        return made
+
+    return declare
+
+
+def get(name: str) -> Op:
+    """The operator of that name or alias; MXNetError if there is none."""
+    try:
+        return REGISTRY[name]
+    except KeyError:
+        raise MXNetError(f"unknown operator {name!r}") from None
