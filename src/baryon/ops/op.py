@@ -63,8 +63,9 @@ class Op:
         self.present: Mapping[str, Callable[[Attrs], bool]] = facts["present"]
         self._outputs = facts["outputs"]
         self._visible = facts["visible"]
-        self.mutates: tuple[str, ...] = tuple(facts["mutates"])
-        self.aux: tuple[str, ...] = tuple(facts["aux"]) or self.mutates
+        mutates = facts["mutates"]
+        self.mutates: Any = mutates if callable(mutates) else tuple(mutates)
+        self.aux: tuple[str, ...] = tuple(facts["aux"] or (() if callable(mutates) else mutates))
         self.inplace: Mapping[int, str] = facts["inplace"]
         self.view: bool = facts["view"]
         self.kernel: str | None = name if facts["kernel"] is True else facts["kernel"] or None
@@ -134,6 +135,12 @@ class Op:
         if self._visible is None:
             return len(self.output_names(attrs))
         return self._visible(attrs) if callable(self._visible) else self._visible
+
+    def mutated(self, attrs: Attrs) -> tuple[int, ...]:
+        """Positions of the inputs that a call writes, in the order of the body's extra results."""
+        if callable(self.mutates):
+            return tuple(self.mutates(attrs))
+        return tuple(map(self.input_names(attrs).index, self.mutates)) if self.mutates else ()
 
     # ---- arguments -------------------------------------------------------------------------------
 
@@ -332,7 +339,7 @@ def op(
     present: Mapping[str, Callable[[Attrs], bool]] | None = None,
     variadic: str | None = None,
     aux: Iterable[str] = (),
-    mutates: Iterable[str] = (),
+    mutates: Iterable[str] | Callable[[Attrs], Iterable[int]] = (),
     inplace: Mapping[int, str] | None = None,
     view: bool = False,
     kernel: str | bool = False,
@@ -350,7 +357,8 @@ def op(
     present       : for optional inputs, whether a call with given attributes has them.
     variadic      : the attribute that counts the inputs of a body with ``*data``.
     aux           : inputs that are auxiliary states of a Symbol.
-    mutates       : inputs that a call writes; the body returns their new values after its outputs.
+    mutates       : inputs that a call writes, or a function of the attributes that gives their
+                    positions; the body returns their new values after its outputs.
     inplace       : output index -> input whose memory it may take over when nobody reads it after.
     view          : the output is the first input's bytes under another shape.
     kernel        : name of the C++ kernel (True: the operator's own).
