@@ -297,9 +297,9 @@ class Op:
 
         The rule's parameter names say what it reads: ``dy`` (head gradient of the first output),
         ``d_NAME`` (of output NAME; None where nobody asked), ``dys`` (all, zeros where nobody
-        asked), input names, output names (``out``: the first), attribute names, ``train``. It
-        returns one gradient per declared input, None for "none flows". A rule that reads no head
-        gradient belongs to a loss head.
+        asked), input names, output names (``out``: the first, ``outs``: all), attribute names,
+        ``train``. It returns one gradient per declared input, None for "none flows". A rule that
+        reads no head gradient belongs to a loss head.
         """
 
         def declare(rule: Callable) -> Callable:

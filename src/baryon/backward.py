@@ -1,0 +1,198 @@
+"""Backward passes over the tape: drawn once, then compiled and kept under their structure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .base import MXNetError
+from .graph.gradient import gradient
+from .graph.graph import Entry, Key, cut, variable, walk
+from .graph.lower import Head, lower
+from .graph.program import Program
+from .graph.simplify import simplify
+from .graph.tape import Leaf, TapeGraph, TapeNode, tape_walk
+from .ndarray.invoke import _new, invoke_all
+
+_PROGRAMS: dict[Any, Any] = {}  # structure of a tape -> None (seen once) or _Compiled
+_PROGRAM_LIMIT = 512
+
+
+def write_gradients(heads: Sequence[Any], head_grads: Sequence[Any], retain: bool) -> None:
+    """Gradients of NDArrays `heads` into the ``grad`` arrays of the tape's leaves."""
+    nodes = tape_walk([h._node for h in heads])
+    _check_not_freed(nodes)
+    key = _structure(nodes, heads, head_grads)
+    if key in _PROGRAMS and isinstance(heads[0]._data, np.ndarray):
+        compiled = _PROGRAMS[key]
+        if compiled is None:
+            compiled = _PROGRAMS[key] = _Compiled(heads, head_grads, nodes)
+        compiled.run(nodes, head_grads)
+    else:
+        if len(_PROGRAMS) >= _PROGRAM_LIMIT:
+            _PROGRAMS.clear()
+        _PROGRAMS[key] = None
+        _interpret(heads, head_grads)
+    if not retain:
+        _free(nodes)
+
+
+def compute_gradients(
+    heads: Sequence[Any],
+    head_grads: Sequence[Any],
+    wanted: Sequence[Any],
+    retain: bool,
+    create_graph: bool,
+) -> list[Any]:
+    """Gradients with respect to the NDArrays `wanted` as new NDArrays, None where none flows."""
+    _check_not_freed(tape_walk([h._node for h in heads]))
+    graph, cls = _tape_graph(heads, create_graph), type(heads[0])
+    places = {source: entry for entry, source in graph.sources.items()}
+    wrt = [places.get((x._node, x._index)) for x in wanted]
+    entries = [Entry(*k) for k in wrt if k is not None]
+    found = iter(_evaluate_gradients(graph, heads, head_grads, entries, cls, create_graph))
+    results = [None if k is None else next(found) for k in wrt]
+    if not retain:
+        _free(graph.nodes)
+    return results
+
+
+def _check_not_freed(nodes: Sequence[Any]) -> None:
+    for node in nodes:
+        if isinstance(node, TapeNode) and node.saved is None:
+            raise MXNetError(
+                f"backward: the buffers of operator {node.plan.op.name} were freed by an earlier "
+                "backward pass; pass retain_graph=True to that one"
+            )
+
+
+def _free(nodes: Sequence[Any]) -> None:
+    for node in nodes:
+        if isinstance(node, TapeNode):
+            node.saved = None
+
+
+def _structure(nodes: Sequence[Any], heads: Sequence[Any], head_grads: Sequence[Any]) -> tuple:
+    """A key that two tapes share exactly when one backward program serves both."""
+    number = {None: -1}
+    parts: list[Any] = []
+    for i, node in enumerate(nodes):
+        number[node] = i
+        if isinstance(node, Leaf):
+            parts.append((node.spec, node.req))
+        else:
+            parts.append((node.plan, node.indices, *map(number.__getitem__, node.parents)))
+    parts.append(tuple((number[h._node], h._index) for h in heads))
+    parts.append(tuple(g is None for g in head_grads))
+    return tuple(parts)
+
+
+def _tape_graph(heads: Sequence[Any], inline: bool = False) -> TapeGraph:
+    return TapeGraph([(h._node, h._index) for h in heads], inline)
+
+
+def _draw_head_grads(graph: TapeGraph, head_grads: Sequence[Any]) -> list[Entry | None]:
+    """Variables for the head gradients that were given."""
+    return [
+        None if g is None else variable("head_grad", head.spec)
+        for head, g in zip(graph.heads, head_grads, strict=True)
+    ]
+
+
+# ---- the first time: interpreted -----------------------------------------------------------------
+
+
+def _interpret(heads: Sequence[Any], head_grads: Sequence[Any]) -> None:
+    graph = _tape_graph(heads)
+    grads = _evaluate_gradients(
+        graph, heads, head_grads, graph.leaf_entries, type(heads[0]), create_graph=False
+    )
+    for leaf, g in zip(graph.leaves, grads, strict=True):
+        if g is None:
+            if leaf.req == "write":
+                leaf.grad._data[...] = 0
+        elif leaf.req == "add":
+            leaf.grad._data += g._data
+        else:
+            leaf.grad._data[...] = g._data
+
+
+def _evaluate_gradients(
+    graph: TapeGraph,
+    heads: Sequence[Any],
+    head_grads: Sequence[Any],
+    wrt: Sequence[Entry],
+    cls: type,
+    create_graph: bool,
+) -> list[Any]:
+    """Draw the gradients and compute them call by call, as NDArrays of class `cls`."""
+    dys = _draw_head_grads(graph, head_grads)
+    grads = gradient(graph.heads, dys, wrt)
+    values = {k: _new(cls, data) for k, data in graph.buffers.items()}
+    if create_graph:
+        for key, value in values.items():
+            value._node, value._index = graph.sources.get(key, (None, 0))
+    for dy, g in zip(dys, head_grads, strict=True):
+        if dy is not None:
+            values[dy.key] = g
+    _evaluate([g for g in grads if g is not None], values, cls)
+    return [None if g is None else values[g.key] for g in grads]
+
+
+def _evaluate(heads: Sequence[Entry], values: dict[Key, Any], cls: type) -> None:
+    """Compute every entry that `heads` need and `values` lacks, by eager calls."""
+    ready = {node for node, _ in values}
+    for node in walk(heads, stop=ready.__contains__):
+        if node in ready or node.op is None:
+            continue
+        outputs = invoke_all(node.op, [values[e.key] for e in node.inputs], node.params, cls=cls)
+        values.update(zip([e.key for e in node.entries], outputs, strict=True))
+
+
+# ---- a structure seen again: compiled ------------------------------------------------------------
+
+
+class _Compiled:
+    """The backward program of one structure, and where its inputs come from on a tape."""
+
+    def __init__(
+        self, heads: Sequence[Any], head_grads: Sequence[Any], nodes: Sequence[Any]
+    ) -> None:
+        graph = _tape_graph(heads)
+        dys = _draw_head_grads(graph, head_grads)
+        grads = gradient(graph.heads, dys, graph.leaf_entries)
+        reached = [g for g in grads if g is not None]
+        reached, kept = cut(reached, graph.buffers)
+        reached = simplify(reached)
+        found = iter(reached)
+        self.leaves = [
+            (position, leaf.req, g is not None)
+            for position, leaf, g in zip(_leaf_positions(nodes), graph.leaves, grads, strict=True)
+        ]
+        results = [
+            Head(next(found), leaf.req == "add")
+            for leaf, g in zip(graph.leaves, grads, strict=True)
+            if g is not None
+        ]
+        inputs = [*kept.values(), *(dy for dy in dys if dy is not None)]
+        self.gather = [graph.slots[key] for key in kept]
+        self.program = Program(lower(inputs, [results]))
+
+    def run(self, nodes: Sequence[Any], head_grads: Sequence[Any]) -> None:
+        """Compute the gradients of a tape of this structure."""
+        externals = [nodes[n].saved[k] for n, k in self.gather]
+        externals += [g._data for g in head_grads if g is not None]
+        for position, req, reached in self.leaves:
+            target = nodes[position].grad._data
+            if reached:
+                externals.append(target)
+            elif req == "write":
+                target[...] = 0
+        program = self.program
+        program.run(0, program.new_arena(), externals, program.reserve_streams())
+
+
+def _leaf_positions(nodes: Sequence[Any]) -> list[int]:
+    return [i for i, n in enumerate(nodes) if isinstance(n, Leaf)]

@@ -1,0 +1,206 @@
+"""A graph compiled for given input specs and one mode, and hybridized calls built on it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from . import state
+from .base import MXNetError
+from .graph.function import dynamic_op
+from .graph.gradient import gradient
+from .graph.graph import Entry, cut, rebuild, variable, with_inputs
+from .graph.infer import typed
+from .graph.lower import Head, lower, zeros
+from .graph.program import Program
+from .graph.simplify import simplify
+from .graph.tape import Plan, TapeNode
+from .ndarray.invoke import _new
+from .ops.op import Spec
+
+
+class Compiled:
+    """Forward, and backward where `reqs` ask for it, as two ranges of one Program.
+
+    heads : untyped entries.    specs : spec of every variable, in the order in which arrays come.
+    reqs  : for each input ``"null"``, ``"write"`` or ``"add"``.
+    """
+
+    def __init__(
+        self, heads: Sequence[Entry], specs: Mapping[str, Spec], train: bool, reqs: Sequence[str]
+    ) -> None:
+        outputs, variables = typed(heads, specs, train)
+        self.inputs = [variables.get(n) or variable(n, s) for n, s in specs.items()]
+        self.output_specs = [e.spec for e in outputs]
+        self.typed_outputs = outputs
+        wanted = [(e, r) for e, r in zip(self.inputs, reqs, strict=True) if r != "null"]
+        self.dys = [variable("head_grad", s) for s in self.output_specs]
+        grads = gradient(outputs, self.dys, [e for e, _ in wanted]) if wanted else []
+        drawn = [zeros(e.spec) if g is None else g for g, (e, _) in zip(grads, wanted, strict=True)]
+        both = simplify([*outputs, *drawn])
+        results = [Head(e) for e in both[: len(outputs)]]
+        backward = [
+            Head(g, req == "add")
+            for g, (_, req) in zip(both[len(outputs) :], wanted, strict=True)
+        ]
+        self.program = Program(lower([*self.inputs, *self.dys], [results, backward]))
+        self._no_dys = [None] * len(self.dys)
+        self._no_grads = [None] * len(wanted)
+
+    def forward(
+        self,
+        inputs: Sequence[np.ndarray],
+        outs: Sequence[np.ndarray],
+        arena: np.ndarray,
+        streams: tuple[int, int],
+    ) -> None:
+        """Compute the outputs into `outs`."""
+        externals = [*inputs, *self._no_dys, *outs, *self._no_grads]
+        self.program.run(0, arena, externals, streams)
+
+    def backward(
+        self,
+        inputs: Sequence[np.ndarray],
+        outs: Sequence[np.ndarray],
+        dys: Sequence[np.ndarray],
+        grads: Sequence[np.ndarray],
+        arena: np.ndarray,
+        streams: tuple[int, int],
+    ) -> None:
+        """Compute gradients into `grads`, after `forward` on the same arrays and arena."""
+        self.program.run(1, arena, [*inputs, *dys, *outs, *grads], streams)
+
+
+class CachedGraph:
+    """A graph that is called like a function: what a hybridized Block runs.
+
+    heads : untyped entries.    input_names : variables in the order in which arrays are passed.
+    Each combination of input specs, mode and wanted gradients is compiled once.
+    """
+
+    def __init__(self, symbol: Any, input_names: Sequence[str]) -> None:
+        self._entries = symbol._entries
+        self._names = tuple(input_names)
+        missing = set(symbol.list_inputs()) - set(self._names)
+        if missing:
+            raise MXNetError(f"inputs {sorted(missing)} of the graph are not among those passed")
+        self._calls: dict[Any, _Call] = {}
+
+    def __call__(self, inputs: Sequence[Any]) -> list[Any]:
+        """Run on NDArrays; recorded as one call when it should be."""
+        arrays = [x._data for x in inputs]
+        recording = state.is_recording()
+        wants = tuple([x._node is not None for x in inputs]) if recording else None
+        train = state.is_training()
+        key = (train, wants, *[(a.shape, a.dtype) for a in arrays])
+        call = self._calls.get(key)
+        if call is None:
+            call = self._calls[key] = self._compile(arrays, train, wants)
+        outs, arena, streams = call.run(arrays)
+        made = [_new(type(inputs[0]), data) for data in outs]
+        if wants is not None and any(wants):
+            call.record(inputs, arrays, made, outs, arena, streams)
+        return made
+
+    def _compile(self, arrays: Sequence[Any], train: bool, wants: tuple | None) -> _Call:
+        specs = [Spec(a.shape, a.dtype) for a in arrays]
+        reqs = ["write" if w else "null" for w in wants or (False,) * len(specs)]
+        named = dict(zip(self._names, specs, strict=True))
+        return _Call(Compiled(self._entries, named, train, reqs), specs, reqs)
+
+    def memory_plan(self) -> Any:
+        """The memory plan of the most recently compiled call."""
+        if not self._calls:
+            raise MXNetError("the graph has not been called yet")
+        return [*self._calls.values()][-1].compiled.program.plan
+
+
+class _Call:
+    """One compiled variant as a pair of operators on the tape.
+
+    The forward one has a hidden output, the arena, which the backward one reads: calls are
+    independent of each other, and the tape keeps exactly what it must.
+    """
+
+    def __init__(self, compiled: Compiled, ins: Sequence[Spec], reqs: Sequence[str]) -> None:
+        self.compiled = compiled
+        self.ins = tuple(ins)
+        self._empty = [(s.shape, s.dtype) for s in compiled.output_specs]
+        self._wanted = [i for i, r in enumerate(reqs) if r != "null"]
+        self.plan = self._make_plan() if self._wanted else None
+
+    def run(self, arrays: Sequence[np.ndarray]) -> tuple[list, np.ndarray, tuple[int, int]]:
+        """Outputs, the arena of this run, and its random streams."""
+        program = self.compiled.program
+        outs = [np.empty(shape, dtype) for shape, dtype in self._empty]
+        arena, streams = program.new_arena(), program.reserve_streams()
+        self.compiled.forward(arrays, outs, arena, streams)
+        return outs, arena, streams
+
+    def record(
+        self,
+        inputs: Sequence[Any],
+        arrays: list,
+        made: Sequence[Any],
+        outs: list,
+        arena: np.ndarray,
+        streams: tuple[int, int],
+    ) -> None:
+        """Put a run on the tape."""
+        saved = (*arrays, *outs, arena, np.array(streams, np.int64))
+        parents, indices = tuple(x._node for x in inputs), tuple(x._index for x in inputs)
+        node = TapeNode(self.plan, parents, indices, saved)
+        for i, x in enumerate(made):
+            x._node, x._index = node, i
+
+    def _make_plan(self) -> Plan:
+        compiled = self.compiled
+        count = len(compiled.output_specs)
+        hidden = [
+            Spec((compiled.program.arena_bytes,), np.dtype(np.uint8)),
+            Spec((2,), np.dtype(np.int64)),
+        ]
+        outs = (*compiled.output_specs, *hidden)
+        op = dynamic_op("CachedGraph", self._not_again, outs, visible=count)
+        op.inline = self._inline
+        grads = dynamic_op(
+            "_backward_CachedGraph", self._backward, [self.ins[i] for i in self._wanted]
+        )
+
+        op.gradient("data")(self._rule(grads, count))
+        return Plan(op, op.attributes({}), self.ins, outs)
+
+    def _not_again(self, xp: Any, *data: Any) -> Any:
+        raise TypeError("a recorded graph call is not computed again")
+
+    def _rule(self, grads: Any, count: int) -> Any:
+        def rule(data: list, dys: list, outs: list) -> list:
+            found = grads(*data, *outs, *dys[:count])
+            found = dict(zip(self._wanted, found if isinstance(found, list) else [found], strict=True))
+            return [found.get(i) for i in range(len(data))]
+
+        return rule
+
+    def _backward(self, xp: Any, *data: np.ndarray) -> Any:
+        n, count = len(self.ins), len(self._empty)
+        inputs, outs, dys = data[:n], data[n : n + count], data[n + count + 2 :]
+        arena, streams = data[n + count], data[n + count + 1]
+        grads = [np.empty(s.shape, s.dtype) for s in (self.ins[i] for i in self._wanted)]
+        streams = (int(streams[0]), int(streams[1]))
+        self.compiled.backward(inputs, outs, dys, grads, arena, streams)
+        return tuple(grads)
+
+    def _inline(self, inputs: Sequence[Entry]) -> list[Entry]:
+        """The graph itself drawn over other inputs, for gradients of gradients."""
+        if self.compiled.program.lowered.random_count:
+            raise MXNetError("gradients of gradients cannot pass a hybridized block that is random")
+        keys = [e.key for e in self.compiled.inputs]
+        heads, used = cut(self.compiled.typed_outputs, keys)
+        replaced = {used[k].node: e for k, e in zip(keys, inputs, strict=True) if k in used}
+
+        def change(node: Any, new: list[Entry]) -> Any:
+            return [replaced[node]] if node in replaced else with_inputs(node, new)
+
+        return rebuild(heads, change)

@@ -1,0 +1,223 @@
+"""Executors: a graph compiled for given shapes and mode, bound to arrays or called like a function."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from .base import MXNetError
+from .compiled import Compiled
+from .context import Context
+from .graph.plan import MemoryPlan
+from .ndarray import NDArray, zeros
+from .ops.op import Spec
+
+__all__ = ["Executor"]
+
+
+class Executor:
+    """A Symbol bound to arrays: `Symbol.bind` and `Symbol.simple_bind` make one.
+
+    arg_arrays, grad_arrays, aux_arrays : arrays in the order of the symbol's argument and auxiliary
+    names; `arg_dict`, `grad_dict`, `aux_dict` the same by name; `outputs` the results of the last
+    `forward`.
+    """
+
+    def __init__(
+        self,
+        symbol: Any,
+        ctx: Context,
+        args: Mapping[str, NDArray],
+        grads: Mapping[str, NDArray],
+        reqs: Mapping[str, str],
+        aux: Mapping[str, NDArray],
+    ) -> None:
+        self._symbol = symbol
+        self._ctx = ctx
+        self.arg_dict = dict(args)
+        self.aux_dict = dict(aux)
+        self._reqs = {n: reqs.get(n, "null") if n in grads else "null" for n in self.arg_dict}
+        self.grad_dict = {n: grads.get(n) for n in self.arg_dict}
+        self._compiled: dict[bool, Compiled] = {}
+        self._arenas: dict[bool, np.ndarray] = {}
+        self._trained = False
+        self._streams = (0, 0)
+        compiled = self._compile(True)
+        self.outputs = [_empty(s, ctx) for s in compiled.output_specs]
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self._symbol!r} on {self._ctx}>"
+
+    @property
+    def arg_arrays(self) -> list[NDArray]:
+        """Arguments in the symbol's order."""
+        return list(self.arg_dict.values())
+
+    @property
+    def grad_arrays(self) -> list[NDArray | None]:
+        """Gradients in the symbol's argument order, None where none is wanted."""
+        return list(self.grad_dict.values())
+
+    @property
+    def aux_arrays(self) -> list[NDArray]:
+        """Auxiliary states in the symbol's order."""
+        return list(self.aux_dict.values())
+
+    @property
+    def output_dict(self) -> dict[str, NDArray]:
+        """Outputs by name."""
+        return dict(zip(self._symbol.list_outputs(), self.outputs, strict=True))
+
+    def _compile(self, train: bool) -> Compiled:
+        if train not in self._compiled:
+            arrays = {**self.arg_dict, **self.aux_dict}
+            specs = {n: Spec(x._data.shape, x._data.dtype) for n, x in arrays.items()}
+            reqs = [self._reqs.get(n, "null") if train else "null" for n in arrays]
+            self._compiled[train] = Compiled(self._symbol._entries, specs, train, reqs)
+        return self._compiled[train]
+
+    def _arena(self, train: bool) -> np.ndarray:
+        if train not in self._arenas:
+            self._arenas[train] = self._compile(train).program.new_arena()
+        return self._arenas[train]
+
+    def _inputs(self) -> list[np.ndarray]:
+        return [x._data for x in (*self.arg_dict.values(), *self.aux_dict.values())]
+
+    def forward(self, is_train: bool = False, **kwargs: Any) -> list[NDArray]:
+        """Compute the outputs. Keyword arguments are copied into the arguments of those names."""
+        for name, value in kwargs.items():
+            if name not in self.arg_dict:
+                raise MXNetError(f"forward: unknown argument {name!r}; there are {[*self.arg_dict]}")
+            _assign(name, self.arg_dict[name], value)
+        is_train = bool(is_train)
+        compiled = self._compile(is_train)
+        self._streams = compiled.program.reserve_streams()
+        outs = [x._data for x in self.outputs]
+        compiled.forward(self._inputs(), outs, self._arena(is_train), self._streams)
+        self._trained = is_train
+        return self.outputs
+
+    def backward(self, out_grads: Any = None, is_train: bool = True) -> None:
+        """Compute gradients of the last ``forward(is_train=True)`` into the gradient arrays.
+
+        out_grads : gradients of the outputs (one, a list or a dict by output name); ones where
+                    missing. Loss outputs ignore theirs.
+        """
+        if not is_train:
+            raise MXNetError("backward(is_train=False) has no gradient to compute")
+        if not self._trained:
+            raise MXNetError("backward: call forward(is_train=True) first")
+        dys = self._head_grads(out_grads)
+        grads = [g._data for g in self._wanted_grads()]
+        outs = [x._data for x in self.outputs]
+        self._compile(True).backward(
+            self._inputs(), outs, dys, grads, self._arena(True), self._streams
+        )
+
+    def _wanted_grads(self) -> list[NDArray]:
+        return [g for n, g in self.grad_dict.items() if self._reqs[n] != "null"]
+
+    def _head_grads(self, given: Any) -> list[np.ndarray]:
+        """One raw array for each output."""
+        if given is None:
+            given = []
+        elif isinstance(given, NDArray):
+            given = [given]
+        elif isinstance(given, Mapping):
+            given = [given.get(n) for n in self._symbol.list_outputs()]
+        if given and len(given) != len(self.outputs):
+            raise MXNetError(
+                f"backward: {len(self.outputs)} outputs but {len(given)} output gradients"
+            )
+        found = []
+        for i, out in enumerate(self.outputs):
+            dy = given[i] if given else None
+            if dy is not None and dy.shape != out.shape:
+                raise MXNetError(
+                    f"backward: gradient of output {i} has shape {dy.shape}, expected {out.shape}"
+                )
+            found.append(np.ones(out.shape, out._data.dtype) if dy is None else dy._data)
+        return found
+
+    def copy_params_from(
+        self,
+        arg_params: Mapping[str, NDArray],
+        aux_params: Mapping[str, NDArray] | None = None,
+        allow_extra_params: bool = False,
+    ) -> None:
+        """Copy values into arguments and auxiliary states by name."""
+        for target, source in ((self.arg_dict, arg_params), (self.aux_dict, aux_params or {})):
+            for name, value in source.items():
+                if name in target:
+                    _assign(name, target[name], value)
+                elif not allow_extra_params:
+                    raise ValueError(f"parameter {name!r} is not an argument of the symbol")
+
+    def reshape(
+        self, partial_shaping: bool = False, allow_up_sizing: bool = False, **kwargs: Any
+    ) -> Executor:
+        """An executor for other input shapes that shares every array whose shape stays.
+
+        partial_shaping : allow arguments not named here to change shape.
+        allow_up_sizing : allow arrays to grow (new memory).
+        """
+        for name in kwargs:
+            if name not in self.arg_dict:
+                raise ValueError(f"reshape: unknown argument {name!r}")
+        arg_shapes, _, aux_shapes = self._symbol.infer_shape(**kwargs)
+        args, grads = {}, {}
+        for (name, old), shape in zip(self.arg_dict.items(), arg_shapes, strict=True):
+            if old.shape != shape and name not in kwargs and not partial_shaping:
+                raise AssertionError(
+                    f"shape of {name!r} would change from {old.shape} to {shape}; "
+                    "pass partial_shaping=True to allow it"
+                )
+            args[name] = self._resized(name, old, shape, allow_up_sizing)
+            grad = self.grad_dict[name]
+            if grad is not None:
+                grads[name] = self._resized(name, grad, shape, allow_up_sizing)
+        aux = {
+            name: self._resized(name, old, shape, allow_up_sizing)
+            for (name, old), shape in zip(self.aux_dict.items(), aux_shapes, strict=True)
+        }
+        return Executor(self._symbol, self._ctx, args, grads, self._reqs, aux)
+
+    def _resized(self, name: str, old: NDArray, shape: tuple, allow_up_sizing: bool) -> NDArray:
+        if old.shape == shape:
+            return old
+        if np.prod(shape) > old.size and not allow_up_sizing:
+            raise AssertionError(
+                f"array {name!r} would grow from {old.shape} to {shape}; "
+                "pass allow_up_sizing=True to allow it"
+            )
+        return zeros(shape, self._ctx, dtype=old.dtype)
+
+    def memory_plan(self, is_train: bool = True) -> MemoryPlan:
+        """The arena's plan: bytes naive, lower bound and planned, and each buffer's life.
+
+        >>> exe = mx.sym.relu(mx.sym.var("x")).simple_bind(mx.cpu(), x=(2, 3))
+        >>> exe.memory_plan().planned
+        0
+        """
+        return self._compile(bool(is_train)).program.plan
+
+    def debug_str(self) -> str:
+        """The instructions in the order in which they run, and the memory plan."""
+        program = self._compile(True).program
+        lines = [f"{i.name}: {i.op.name}" for i in program.lowered.instructions]
+        return "\n".join([*lines, str(program.plan)])
+
+
+def _assign(name: str, target: NDArray, value: Any) -> None:
+    """Copy `value` into an argument's array."""
+    if tuple(np.shape(value) if not isinstance(value, NDArray) else value.shape) != target.shape:
+        got = value.shape if hasattr(value, "shape") else np.shape(value)
+        raise MXNetError(f"argument {name!r} has shape {target.shape}, got {tuple(got)}")
+    target[:] = value
+
+
+def _empty(spec: Spec, ctx: Context) -> NDArray:
+    return zeros(spec.shape, ctx, dtype=spec.dtype) if 0 not in spec.shape else zeros((1,), ctx)

@@ -1,0 +1,64 @@
+"""User-defined differentiable functions as operators made on the spot, outside the catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..ops import rules
+from ..ops.op import Op, Spec
+from .tape import Plan, TapeNode
+
+
+def dynamic_op(name: str, body: Callable[..., Any], outs: Sequence[Spec], **facts: Any) -> Op:
+    """An operator of any number of inputs whose outputs have fixed specs; not in the catalogue."""
+    given = {
+        "aliases": (),
+        "shape": lambda attrs, ins, _: (ins, [s.shape for s in outs]),
+        "dtype": rules.output_dtype(lambda attrs, *ins: [s.dtype for s in outs]),
+        "complete": None,
+        "outputs": tuple(f"output{i}" for i in range(len(outs))),
+        "visible": None,
+        "present": {},
+        "variadic": None,
+        "aux": (),
+        "mutates": (),
+        "inplace": {},
+        "view": False,
+        "kernel": False,
+        "params": None,
+        "onnx": None,
+        "flops": None,
+    }
+    return Op(body, name, **{**given, **facts})
+
+
+def record_function(
+    backward: Callable[[Sequence[np.ndarray]], list[np.ndarray]], inputs: list, outputs: list
+) -> None:
+    """Put one call on the tape whose gradients `backward` computes from the head gradients."""
+    ins = tuple(Spec(x._data.shape, x._data.dtype) for x in inputs)
+    outs = tuple(Spec(y._data.shape, y._data.dtype) for y in outputs)
+
+    def forward_body(xp: Any, *data: Any) -> Any:
+        raise TypeError("a recorded function is not computed again")
+
+    def backward_body(xp: Any, *data: Any) -> Any:
+        return tuple(backward(data))
+
+    op = dynamic_op("Function", forward_body, outs)
+    op_backward = dynamic_op("_backward_Function", backward_body, ins)
+
+    @op.gradient("data")
+    def _(dys: list) -> Any:
+        grads = op_backward(*dys)
+        return grads if isinstance(grads, list) else [grads]
+
+    plan = Plan(op, op.attributes({}), ins, outs)
+    saved = (None,) * (len(ins) + len(outs))
+    parents, indices = tuple(x._node for x in inputs), tuple(x._index for x in inputs)
+    node = TapeNode(plan, parents, indices, saved)
+    for i, y in enumerate(outputs):
+        y._node, y._index = node, i

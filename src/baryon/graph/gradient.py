@@ -1,0 +1,133 @@
+"""Reverse-mode differentiation: the rules of the operators, drawn on typed entries."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from ..base import MXNetError
+from ..ops.op import Gradient, get
+from .graph import Entry, Key, Node, draw, drawing, walk
+
+
+def gradient(
+    heads: Sequence[Entry], head_grads: Sequence[Entry | None], wrt: Sequence[Entry]
+) -> list[Entry | None]:
+    """Gradients of ``sum(head * head_grad)`` with respect to the entries `wrt`.
+
+    A missing head gradient stands for ones. None is returned where no gradient flows.
+    """
+    order = walk(heads)
+    wanted = {e.key for e in wrt}
+    reach = _reaching(order, wanted)
+    sums: dict[Key, list[Entry]] = defaultdict(list)
+    for head, dy in zip(heads, head_grads, strict=True):
+        if head.key in wanted or head.node in reach:
+            sums[head.key].append(_ones(head) if dy is None else dy)
+    for node in reversed(order):
+        if node in reach:
+            dys = [_total(sums, (node, i)) for i in range(node.count)]
+            if any(dy is not None for dy in dys):
+                _differentiate(node, dys, reach, wanted, sums)
+    return [_total(sums, e.key) for e in wrt]
+
+
+def _reaching(order: Sequence[Node], wanted: set[Key]) -> set[Node]:
+    """Operator nodes through which a gradient may flow to a wanted entry."""
+    reach: set[Node] = set()
+    for node in order:
+        if node.op is not None and any(e.key in wanted or e.node in reach for e in node.inputs):
+            reach.add(node)
+    return reach
+
+
+def _ones(entry: Entry) -> Entry:
+    return draw(get("ones_like"), [entry], {})[0]
+
+
+def _total(sums: dict[Key, list[Entry]], key: Key) -> Entry | None:
+    """The sum of the gradients that arrived at an entry, kept as one for later askers."""
+    found = sums.get(key)
+    if not found:
+        return None
+    if len(found) > 1:
+        many = len(found) > 2
+        found[:] = draw(get("add_n" if many else "elemwise_add"), found, {})
+    return found[0]
+
+
+def _differentiate(
+    node: Node, dys: list, reach: set[Node], wanted: set[Key], sums: dict[Key, list[Entry]]
+) -> None:
+    """Run the rules of one node for the inputs that need a gradient."""
+    if all(i >= node.op.visible(node.params) for i, dy in enumerate(dys) if dy is not None):
+        return
+    names = list(node.op.inputs) if node.op.many else node.op.input_names(node.params)
+    needed = {
+        names[0] if node.op.many else names[k]
+        for k, e in enumerate(node.inputs)
+        if e.key in wanted or e.node in reach
+    }
+    with drawing(bool(node.params.get("train", True)), f"{node.name}_backward"):
+        for rule in node.op.gradients:
+            if needed.intersection(rule.inputs):
+                results = _call(rule, node, dys)
+                for name, grad in zip(_targets(rule, node), results, strict=True):
+                    _deliver(name, grad, node, reach, wanted, sums)
+
+
+def _targets(rule: Gradient, node: Node) -> list[Entry | None]:
+    """The input entries that a rule's results belong to (None for an absent optional input)."""
+    if node.op.many:
+        return list(node.inputs)
+    names = node.op.input_names(node.params)
+    return [node.inputs[names.index(n)] if n in names else None for n in rule.inputs]
+
+
+def _call(rule: Gradient, node: Node, dys: list) -> Sequence[Entry | None]:
+    """The rule's results, one for each target."""
+    op, outs = node.op, node.entries
+    values: dict[str, Any] = {**node.params, "attrs": node.params, "train": node.params.get("train")}
+    if op.many:
+        values[op.inputs[0]] = list(node.inputs)
+    else:
+        values.update(dict.fromkeys(op.inputs))
+        values.update(zip(op.input_names(node.params), node.inputs, strict=True))
+    for name, out, dy in zip(op.output_names(node.params), outs, dys, strict=True):
+        values.setdefault(name, out)
+        values["d_" + name] = dy
+    values["out"], values["outs"] = outs[0], outs
+    if "dy" in rule.reads:
+        values["dy"] = dys[0] if dys[0] is not None else _zeros(outs[0])
+    if "dys" in rule.reads:
+        values["dys"] = [_zeros(o) if d is None else d for o, d in zip(outs, dys, strict=True)]
+    try:
+        result = rule.rule(**{name: values[name] for name in rule.reads})
+    except KeyError as error:
+        raise MXNetError(f"operator {op.name}: its gradient reads unknown {error}") from None
+    return result if isinstance(result, (tuple, list)) else (result,)
+
+
+def _zeros(entry: Entry) -> Entry:
+    return draw(get("zeros_like"), [entry], {})[0]
+
+
+def _deliver(
+    target: Entry | None,
+    grad: Entry | None,
+    node: Node,
+    reach: set[Node],
+    wanted: set[Key],
+    sums: dict[Key, list[Entry]],
+) -> None:
+    """Add a gradient to its entry: summed down to the entry's shape, in the entry's dtype."""
+    if target is None or grad is None:
+        return
+    if target.key not in wanted and target.node not in reach:
+        return
+    if grad.shape != target.shape:
+        grad = draw(get("_unbroadcast"), [grad], {"shape": target.shape})[0]
+    if grad.dtype != target.dtype:
+        grad = draw(get("Cast"), [grad], {"dtype": target.dtype})[0]
+    sums[target.key].append(grad)

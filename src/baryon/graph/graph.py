@@ -1,0 +1,213 @@
+"""The graph: nodes that apply operators, entries that name one output of a node, and walks.
+
+A node is *untyped* as a user declares it (`specs` is None) or *typed* once shapes, dtypes and the
+train/predict mode are known. Passes work on typed nodes and never change a node: they draw anew.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from ..base import MXNetError
+from ..ops.attrs import Attrs
+from ..ops.op import Op, Spec
+from ..ops.operators import Arithmetic
+
+Key = tuple["Node", int]
+
+
+class Node:
+    """One application of an operator, or a variable when `op` is None.
+
+    inputs : the entries it reads.      params : parsed attributes (None for a variable).
+    attrs  : attributes as strings, as symbol JSON has them, user attributes (``__lr_mult__``) too.
+    specs  : a `Spec` for each output once inferred.
+    """
+
+    __slots__ = ("op", "name", "inputs", "attrs", "params", "specs", "__weakref__")
+
+    def __init__(
+        self,
+        op: Op | None,
+        name: str,
+        inputs: Sequence[Entry] = (),
+        params: Attrs | None = None,
+        attrs: Mapping[str, str] | None = None,
+        specs: tuple[Spec, ...] | None = None,
+    ) -> None:
+        self.op = op
+        self.name = name
+        self.inputs = tuple(inputs)
+        self.params = params
+        self.attrs = dict(attrs or {})
+        self.specs = specs
+
+    def __repr__(self) -> str:
+        return f"<Node {self.op.name if self.op else 'variable'} {self.name!r}>"
+
+    @property
+    def count(self) -> int:
+        """Number of outputs, hidden ones included."""
+        return len(self.op.output_names(self.params)) if self.op else 1
+
+    @property
+    def entries(self) -> list[Entry]:
+        """One entry for each output."""
+        return [Entry(self, i) for i in range(self.count)]
+
+
+_drawing = threading.local()
+
+
+@contextmanager
+def drawing(train: bool, name: str) -> Iterator[None]:
+    """Nodes drawn inside run in this mode and carry this name."""
+    before = getattr(_drawing, "now", (True, ""))
+    _drawing.now = (train, name)
+    try:
+        yield
+    finally:
+        _drawing.now = before
+
+
+class Entry(Arithmetic):
+    """One output of a node. On typed nodes it has a shape and a dtype and Python's operators."""
+
+    __slots__ = ("node", "index")
+
+    def __init__(self, node: Node, index: int = 0) -> None:
+        self.node = node
+        self.index = index
+
+    def __repr__(self) -> str:
+        return f"<Entry {self.index} of {self.node!r}>"
+
+    @property
+    def key(self) -> Key:
+        """A hashable name of the entry (`==` on entries draws a comparison)."""
+        return (self.node, self.index)
+
+    @property
+    def spec(self) -> Spec:
+        """Shape and dtype."""
+        return self.node.specs[self.index]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape, fully known."""
+        return self.spec.shape
+
+    @property
+    def dtype(self) -> Any:
+        """The numpy dtype."""
+        return self.spec.dtype
+
+    @property
+    def ndim(self) -> int:
+        """Number of dimensions."""
+        return len(self.spec.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return self.spec.size
+
+    def _broadcasts(self, other: Any) -> bool:
+        return isinstance(other, Entry) and other.shape != self.shape
+
+    @staticmethod
+    def _apply(op: Op, inputs: Sequence[Entry], raw: Mapping[str, Any]) -> Any:
+        drawn = draw(op, inputs, raw)
+        return drawn[0] if len(drawn) == 1 else drawn
+
+
+def draw(op: Op, inputs: Sequence[Entry], raw: Mapping[str, Any]) -> list[Entry]:
+    """A typed node that applies `op` to typed entries; its outputs."""
+    train, name = getattr(_drawing, "now", (True, ""))
+    raw = dict(raw)
+    train = raw.pop("train", train)
+    if op.variadic:
+        raw.setdefault(op.variadic, len(inputs))
+    params = op.attributes(raw, train)
+    specs = op.infer(params, tuple(e.spec for e in inputs))
+    return Node(op, name or op.name, inputs, params, specs=specs).entries
+
+
+def variable(name: str, spec: Spec | None = None, attrs: Mapping[str, str] | None = None) -> Entry:
+    """A new variable; typed when `spec` is given."""
+    return Entry(Node(None, name, attrs=attrs, specs=None if spec is None else (spec,)))
+
+
+def walk(heads: Iterable[Entry], stop: Callable[[Node], bool] | None = None) -> list[Node]:
+    """All nodes that `heads` depend on, inputs before users; `stop` nodes' inputs are not visited."""
+    order: list[Node] = []
+    seen: set[Node] = set()
+    for head in heads:
+        stack = [(head.node, False)]
+        while stack:
+            node, done = stack.pop()
+            if done:
+                order.append(node)
+            elif node not in seen:
+                seen.add(node)
+                stack.append((node, True))
+                if stop is None or not stop(node):
+                    stack.extend((e.node, False) for e in reversed(node.inputs))
+    return order
+
+
+def rebuild(
+    heads: Sequence[Entry],
+    change: Callable[[Node, list[Entry]], Any],
+    stop: Callable[[Node], bool] | None = None,
+) -> list[Entry]:
+    """Redraw a graph: ``change(node, new_inputs)`` gives a node, or entries that replace its outputs.
+
+    Nodes whose inputs did not change and which `change` returns as they are stay the same objects.
+    `stop` nodes are changed without looking at their inputs.
+    """
+    new: dict[Node, Sequence[Entry]] = {}
+
+    def entry(e: Entry) -> Entry:
+        return new[e.node][e.index]
+
+    for node in walk(heads, stop):
+        inputs = [] if stop is not None and stop(node) else [entry(e) for e in node.inputs]
+        changed = change(node, inputs)
+        new[node] = changed.entries if isinstance(changed, Node) else changed
+    return [entry(e) for e in heads]
+
+
+def cut(heads: Sequence[Entry], keys: Iterable[Key]) -> tuple[list[Entry], dict[Key, Entry]]:
+    """The graph with the entries `keys` replaced by variables, and those of them it reads."""
+    replaced: dict[Node, dict[int, Entry]] = {}
+    for node, index in keys:
+        replaced.setdefault(node, {})[index] = variable(node.name, node.specs[index])
+    used: dict[Key, Entry] = {}
+
+    def change(node: Node, inputs: list[Entry]) -> Any:
+        if node not in replaced:
+            return with_inputs(node, inputs)
+        used.update(((node, i), e) for i, e in replaced[node].items())
+        return replaced[node]
+
+    return rebuild(heads, change, replaced.__contains__), used
+
+
+def with_inputs(node: Node, inputs: Sequence[Entry]) -> Node:
+    """`node` itself if its inputs are these already, else a copy that reads them."""
+    if all(a.node is b.node and a.index == b.index for a, b in zip(node.inputs, inputs, strict=True)):
+        return node
+    return Node(node.op, node.name, inputs, node.params, node.attrs, node.specs)
+
+
+def check_unique(names: Sequence[str], what: str) -> None:
+    """MXNetError if a name occurs twice."""
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise MXNetError(f"{what} {name!r} occurs twice")
+        seen.add(name)

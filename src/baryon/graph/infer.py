@@ -1,0 +1,131 @@
+"""Inference: shapes and dtypes of every entry, from whatever is known, in both directions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..base import MXNetError
+from ..dtypes import as_dtype
+from ..ops.op import Spec
+from ..ops.rules import known, show, unify, unify_dtypes
+from .graph import Entry, Node, rebuild, walk
+
+Facts = dict[Node, list]  # for each node, one fact (shape or dtype) an output
+
+
+def infer_shapes(nodes: Sequence[Node], given: Mapping[Node, Any]) -> Facts:
+    """Shapes (partial ones included) of all outputs of `nodes`, which are in walking order."""
+    return _complete(nodes, given, lambda n, i, o: n.op.infer_shapes(n.params, i, o), unify)
+
+
+def infer_dtypes(nodes: Sequence[Node], given: Mapping[Node, Any]) -> Facts:
+    """Dtypes of all outputs of `nodes`; None where nothing decides."""
+
+    def unify_two(a: Any, b: Any) -> Any:
+        return unify_dtypes([a, b])
+
+    return _complete(nodes, given, lambda n, i, o: n.op.infer_dtypes(n.params, i, o), unify_two)
+
+
+def _complete(
+    nodes: Sequence[Node],
+    given: Mapping[Node, Any],
+    ask: Callable[[Node, list, list], tuple[list, list]],
+    unify_two: Callable[[Any, Any], Any],
+) -> Facts:
+    """Sweep forward and backward over the nodes until no rule adds anything."""
+    facts: Facts = {n: [given.get(n)] * n.count for n in nodes}
+    pending, order = True, [n for n in nodes if n.op is not None]
+    while pending:
+        pending = False
+        for node in order:
+            pending |= _visit(node, facts, ask, unify_two)
+        order.reverse()
+    return facts
+
+
+def _visit(node: Node, facts: Facts, ask: Callable, unify_two: Callable) -> bool:
+    """Ask one node's rule and note what is new; whether anything was."""
+    ins = [facts[e.node][e.index] for e in node.inputs]
+    outs = facts[node]
+    try:
+        new_ins, new_outs = ask(node, ins, outs)
+        changed = False
+        for entry, old, new in zip(node.inputs, ins, new_ins, strict=True):
+            merged = unify_two(old, new)
+            if merged != old:
+                facts[entry.node][entry.index] = merged
+                changed = True
+        merged = [unify_two(a, b) for a, b in zip(outs, new_outs, strict=True)]
+    except MXNetError as error:
+        raise MXNetError(f"node {node.name!r}: {error}") from None
+    if merged != outs:
+        facts[node] = merged
+        changed = True
+    return changed
+
+
+def declared_shapes(nodes: Sequence[Node]) -> dict[Node, Any]:
+    """Shapes that variables carry in their ``__shape__`` attribute (0 and -1 are unknown)."""
+    found = {}
+    for node in nodes:
+        text = node.attrs.get("__shape__") if node.op is None else None
+        if text:
+            dims = [int(d) for d in text.strip("()[] ").replace(" ", "").split(",") if d]
+            found[node] = tuple(d if d > 0 else -1 for d in dims)
+    return found
+
+
+def declared_dtypes(nodes: Sequence[Node]) -> dict[Node, np.dtype]:
+    """Dtypes that variables carry in their ``__dtype__`` attribute (a name or MXNet's type flag)."""
+    from ..dtypes import BY_CODE
+
+    found = {}
+    for node in nodes:
+        text = node.attrs.get("__dtype__") if node.op is None else None
+        if text:
+            code = text.lstrip("-")
+            if not code.isdigit():
+                found[node] = as_dtype(text)
+            elif int(text) in BY_CODE:
+                found[node] = BY_CODE[int(text)]
+    return found
+
+
+def typed(
+    heads: Sequence[Entry], given: Mapping[str, Spec], train: bool
+) -> tuple[list[Entry], dict[str, Entry]]:
+    """Typed copies of `heads` for inputs of these specs in this mode, and the typed variables."""
+    nodes = walk(heads)
+    variables = [n for n in nodes if n.op is None]
+    shapes = declared_shapes(nodes)
+    dtypes = declared_dtypes(nodes)
+    shapes.update((n, given[n.name].shape) for n in variables if n.name in given)
+    dtypes.update((n, given[n.name].dtype) for n in variables if n.name in given)
+    shapes = infer_shapes(nodes, shapes)
+    dtypes = infer_dtypes(nodes, dtypes)
+    found: dict[str, Entry] = {}
+
+    def change(node: Node, inputs: list[Entry]) -> Node:
+        if not all(map(known, shapes[node])):
+            kind = "variable" if node.op is None else f"output of operator {node.op.name}"
+            raise MXNetError(
+                f"node {node.name!r}: the shape of this {kind} cannot be inferred, "
+                f"found {show(shapes[node][0])}"
+            )
+        specs = tuple(
+            Spec(tuple(s), d if d is not None else np.dtype("float32"))
+            for s, d in zip(shapes[node], dtypes[node], strict=True)
+        )
+        params = node.params
+        if node.op is not None and node.op.needs_mode:
+            params = node.op.attributes({k: params[k] for k in node.op.attrs}, train)
+        copy = Node(node.op, node.name, inputs, params, node.attrs, specs)
+        if node.op is None:
+            found[node.name] = Entry(copy)
+        return copy
+
+    return rebuild(heads, change), found

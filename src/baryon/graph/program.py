@@ -1,0 +1,103 @@
+"""Programs: lowered instructions ready to run, in C++ where the extension is built.
+
+The Python loop here is the specification: it runs every reference body on views of the same arena.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..dtypes import dtype_code
+from ..native import native
+from ..ops.philox import Philox
+from ..streams import reserve
+from .lower import ARENA, CONSTANT, Instruction, Lowered, Ref
+
+
+class Program:
+    """A lowered graph and its loop. One Program may run on many arenas at the same time."""
+
+    def __init__(self, lowered: Lowered) -> None:
+        self.lowered = lowered
+        self.plan = lowered.plan
+        self.boundaries = [0, *lowered.boundaries]
+        self.arena_bytes = lowered.plan.planned
+        self._streams = lowered.random_count
+        self._native = None if native is None else _build_native(lowered)
+
+    def new_arena(self) -> np.ndarray:
+        """Uninitialised memory for one run."""
+        return np.empty(self.arena_bytes, np.uint8)
+
+    def reserve_streams(self) -> tuple[int, int]:
+        """Seed and first random stream of the next run."""
+        return reserve(self._streams) if self._streams else (0, 0)
+
+    def run(
+        self,
+        group: int,
+        arena: np.ndarray,
+        externals: Sequence[np.ndarray | None],
+        streams: tuple[int, int] = (0, 0),
+    ) -> None:
+        """Run one group of instructions. Externals that the group does not touch may be None."""
+        begin, end = self.boundaries[group], self.boundaries[group + 1]
+        if self._native is not None:
+            self._native.run(begin, end, arena, externals, *streams)
+        else:
+            _run_python(self.lowered, begin, end, arena, externals, streams)
+
+
+def _run_python(
+    lowered: Lowered,
+    begin: int,
+    end: int,
+    arena: np.ndarray,
+    externals: Sequence[np.ndarray | None],
+    streams: tuple[int, int],
+) -> None:
+    def view(ref: Ref) -> np.ndarray:
+        if ref.space == ARENA:
+            piece = arena[ref.offset : ref.offset + ref.spec.nbytes]
+            return piece.view(ref.spec.dtype).reshape(ref.spec.shape)
+        source = lowered.constants if ref.space == CONSTANT else externals
+        return source[ref.offset].reshape(ref.spec.shape)
+
+    seed, stream = streams
+    stream += sum(i.op.is_random for i in lowered.instructions[:begin])
+    for instruction in lowered.instructions[begin:end]:
+        body = call_body(instruction)
+        body([view(r) for r in instruction.ins], [view(r) for r in instruction.outs], seed, stream)
+        stream += instruction.op.is_random
+
+
+def call_body(instruction: Instruction) -> Callable[..., None]:
+    """A function that runs an instruction's reference body on arrays: (ins, outs, seed, stream)."""
+    op, params = instruction.op, instruction.params
+
+    def call(ins: list[np.ndarray], outs: list[np.ndarray], seed: int, stream: int) -> None:
+        rng = Philox(np, seed, stream) if op.is_random else None
+        for out, value in zip(outs, op.run(np, params, ins, rng), strict=True):
+            out[...] = value
+
+    return call
+
+
+def _build_native(lowered: Lowered) -> Any:
+    instructions = []
+    for i in lowered.instructions:
+        runs_body = i.numbers is None
+        work = call_body(i) if runs_body else i.op.kernel
+        numbers = () if runs_body else i.numbers
+        instructions.append((work, _places(i.ins), _places(i.outs), numbers, i.op.is_random))
+    externals = [(s.shape, dtype_code(s.dtype)) for s in lowered.externals]
+    return native.Program(
+        instructions, externals, lowered.plan.planned, constants=lowered.constants
+    )
+
+
+def _places(refs: Sequence[Ref]) -> list[tuple]:
+    return [(r.space, r.offset, r.spec.shape, dtype_code(r.spec.dtype)) for r in refs]

@@ -1,0 +1,28 @@
+"""Simplification: equal computations once, identities not at all. Dead nodes go by not walking."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .graph import Entry, Node, rebuild, with_inputs
+
+
+def simplify(heads: Sequence[Entry]) -> list[Entry]:
+    """The same values from fewer nodes.
+
+    Nodes that draw random numbers or write an input are never merged.
+    """
+    seen: dict[Any, Node] = {}
+
+    def change(node: Node, inputs: list[Entry]) -> Any:
+        if node.op is None:
+            return node
+        if node.op.name == "_copy":
+            return inputs
+        node = with_inputs(node, inputs)
+        if node.op.is_random or node.op.mutates:
+            return node
+        return seen.setdefault((node.op, node.params, *(e.key for e in inputs)), node)
+
+    return rebuild(heads, change)

@@ -1,0 +1,171 @@
+"""The tape: what recorded eager calls leave behind, and its reading as a graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..ops.attrs import Attrs
+from ..ops.op import Op, Spec
+from .gradient import gradient
+from .graph import Entry, Key, Node, variable, walk
+from .lower import accepted_params
+
+
+class Leaf:
+    """A marked array on the tape: where its gradient goes, and how (`write`, `add` or `null`)."""
+
+    __slots__ = ("array", "grad", "req", "spec", "__weakref__")
+
+    def __init__(self, spec: Spec, data: np.ndarray, grad: Any, req: str) -> None:
+        self.spec = spec
+        self.array = data
+        self.grad = grad
+        self.req = req
+
+
+class TapeNode:
+    """One recorded call.
+
+    parents, indices : for each input the Leaf or TapeNode it came from (None: a constant) and
+                       which of its outputs it was.
+    saved            : buffers of the inputs, then of all outputs, None where no rule reads one;
+                       None as a whole once a backward pass has freed them.
+    """
+
+    __slots__ = ("plan", "parents", "indices", "saved", "__weakref__")
+
+    def __init__(self, plan: Plan, parents: tuple, indices: tuple, saved: tuple) -> None:
+        self.plan = plan
+        self.parents = parents
+        self.indices = indices
+        self.saved = saved
+
+
+class Plan:
+    """All that is worth knowing before running one operator on inputs of given specs.
+
+    visible : outputs that the caller sees.      saves : which inputs and outputs its rules read.
+    numbers : the kernel's parameters (None: the body runs).   native : C++ may run the whole call.
+    """
+
+    __slots__ = (
+        "op",
+        "attrs",
+        "ins",
+        "outs",
+        "visible",
+        "kernel",
+        "params",
+        "saves",
+        "differentiable",
+        "native",
+    )
+
+    def __init__(self, op: Op, attrs: Attrs, ins: tuple[Spec, ...], outs: tuple[Spec, ...]) -> None:
+        self.op, self.attrs, self.ins, self.outs = op, attrs, ins, outs
+        self.visible = op.visible(attrs)
+        self.differentiable = bool(op.gradients)
+        self.kernel = op.kernel
+        written = op.mutated(attrs)
+        mutated = [ins[i] for i in written]
+        self.params = accepted_params(op, attrs, ins, [*outs, *mutated])
+        self.native = self.params is not None and not op.is_random and not written
+        self.saves = _reads(op, attrs, ins, outs)
+
+
+def make_plan(op: Op, attrs: Attrs, ins: Sequence[tuple]) -> Plan:
+    """The plan of a call; MXNetError if the inputs do not fit the operator."""
+    specs = tuple(Spec(tuple(shape), dtype) for shape, dtype in ins)
+    return Plan(op, attrs, specs, op.infer(attrs, specs))
+
+
+def _reads(op: Op, attrs: Attrs, ins: tuple[Spec, ...], outs: tuple[Spec, ...]) -> tuple[bool, ...]:
+    """Which inputs and outputs the gradient rules read: found by drawing them once."""
+    if not op.gradients:
+        return (False,) * (len(ins) + len(outs))
+    inputs = [variable(f"in{i}", s) for i, s in enumerate(ins)]
+    node = Node(op, op.name, inputs, attrs, specs=outs)
+    heads = node.entries[: op.visible(attrs)]
+    dys = [variable(f"dy{i}", h.spec) for i, h in enumerate(heads)]
+    grads = [g for g in gradient(heads, dys, inputs) if g is not None]
+    read: set[Key] = {e.key for g in grads for e in (g, *_inputs_of(g, node))}
+    return tuple(e.key in read for e in (*inputs, *node.entries))
+
+
+def _inputs_of(head: Entry, stop: Node) -> list[Entry]:
+    return [e for n in walk([head], stop=lambda n: n is stop) if n is not stop for e in n.inputs]
+
+
+class TapeGraph:
+    """A part of the tape as a typed graph.
+
+    leaves  : the Leafs found, `leaf_entries` their variables.    nodes : tape nodes, inputs first.
+    buffers : the kept array of each entry that a rule may read, `slots` where on the tape it is:
+              the position of a node and an index into its ``saved``.
+    """
+
+    def __init__(self, heads: Sequence[tuple[Any, int]], inline: bool = False) -> None:
+        self.nodes = tape_walk([n for n, _ in heads])
+        self.leaves: list[Leaf] = []
+        self.leaf_entries: list[Entry] = []
+        self.buffers: dict[Key, np.ndarray] = {}
+        self.slots: dict[Key, tuple[int, int]] = {}
+        self.sources: dict[Key, tuple[Any, int]] = {}
+        self._entries: dict[Any, list[Entry]] = {}
+        for position, node in enumerate(self.nodes):
+            if isinstance(node, Leaf):
+                self._add_leaf(node)
+            else:
+                self._add_node(position, node, inline)
+        self.heads = [self._entries[n][i] for n, i in heads]
+
+    def _add_leaf(self, leaf: Leaf) -> None:
+        entry = variable(f"var{len(self.leaves)}", leaf.spec)
+        self.leaves.append(leaf)
+        self.leaf_entries.append(entry)
+        self._entries[leaf] = [entry]
+        self.sources[entry.key] = (leaf, 0)
+
+    def _add_node(self, position: int, node: TapeNode, inline: bool) -> None:
+        plan = node.plan
+        inputs = []
+        for i, (parent, index) in enumerate(zip(node.parents, node.indices, strict=True)):
+            known = self._entries[parent][index] if parent is not None else None
+            inputs.append(known or variable(f"constant{i}", plan.ins[i]))
+        expand: Callable | None = getattr(plan.op, "inline", None) if inline else None
+        if expand is not None:
+            outputs = expand(inputs)
+        else:
+            outputs = Node(plan.op, plan.op.name, inputs, plan.attrs, specs=plan.outs).entries
+        self._entries[node] = outputs
+        for k, entry in enumerate((*inputs, *outputs[: len(plan.outs)])):
+            if node.saved[k] is not None:
+                self.buffers[entry.key] = node.saved[k]
+                self.slots[entry.key] = (position, k)
+        for i, entry in enumerate(outputs):
+            self.sources[entry.key] = (node, i)
+
+
+def tape_walk(heads: Sequence[Any]) -> list[Any]:
+    """All Leafs and TapeNodes that `heads` depend on, inputs before users."""
+    order: list[Any] = []
+    seen: set[Any] = set()
+    stack: list[Any] = []
+    for head in heads:
+        if head not in seen:
+            seen.add(head)
+            stack.append((head, iter(getattr(head, "parents", ()))))
+        while stack:
+            node, parents = stack[-1]
+            for parent in parents:
+                if parent is not None and parent not in seen:
+                    seen.add(parent)
+                    stack.append((parent, iter(getattr(parent, "parents", ()))))
+                    break
+            else:
+                order.append(node)
+                stack.pop()
+    return order

@@ -1,0 +1,189 @@
+"""Eager calls: the readable specification of what the native fast path does for common cases."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import state
+from ..backend import array_module
+from ..base import MXNetError, _as_list
+from ..context import Context, current_context
+from ..graph.tape import Plan, TapeNode, make_plan
+from ..native import native
+from ..ops.attrs import Attrs
+from ..ops.op import Op
+from ..ops.philox import Philox
+from ..streams import reserve
+
+_PLANS: dict[Any, Plan] = {}
+_PLAN_LIMIT = 16384  # plans kept before the memo starts afresh
+
+
+def find_plan(op: Op, attrs: Attrs, arrays: Sequence[Any]) -> Plan:
+    """The plan for these arrays, from the memo where the same call was seen before."""
+    specs = tuple((a.shape, a.dtype) for a in arrays)
+    key = (op, attrs, specs)
+    plan = _PLANS.get(key)
+    if plan is None:
+        if len(_PLANS) >= _PLAN_LIMIT:
+            _PLANS.clear()
+        plan = _PLANS[key] = make_plan(op, attrs, specs)
+    return plan
+
+
+def invoke(
+    op: Op, inputs: Sequence[Any], raw: Mapping[str, Any], out: Any = None, cls: type | None = None
+) -> Any:
+    """Apply an operator to NDArrays: one array, or a list where it has several visible outputs.
+
+    raw : attributes as the caller gave them.      out : array(s) that take the results.
+    cls : class of the results; needed where there are no inputs.
+    """
+    if op.variadic and op.variadic not in raw:
+        raw = {**raw, op.variadic: len(inputs)}
+    attrs = op.attributes(raw, state.is_training())
+    return invoke_parsed(op, inputs, attrs, out, cls)
+
+
+def invoke_parsed(
+    op: Op, inputs: Sequence[Any], attrs: Attrs, out: Any = None, cls: type | None = None
+) -> Any:
+    """`invoke` with attributes parsed already."""
+    made = invoke_all(op, inputs, attrs, out, cls)[: op.visible(attrs)]
+    if out is not None:
+        return out
+    return made[0] if len(made) == 1 else made
+
+
+def invoke_all(
+    op: Op, inputs: Sequence[Any], attrs: Attrs, out: Any = None, cls: type | None = None
+) -> list[Any]:
+    """All outputs of a call as NDArrays, hidden ones too; recorded when they should be."""
+    check_inputs(op, inputs, attrs)
+    arrays = [x._data for x in inputs]
+    xp = array_module(_device(inputs, attrs))
+    plan = find_plan(op, attrs, arrays)
+    given = [] if out is None else list(_as_list(out))
+    results = execute(plan, xp, arrays, _check_out(plan, given) if given else None)
+    cls = cls or type(inputs[0])
+    made = given + [_new(cls, data) for data in results[len(given) :]]
+    if state.is_recording() and plan.differentiable and any(x._node is not None for x in inputs):
+        _record(plan, inputs, arrays, results, made)
+    return made
+
+
+def check_inputs(op: Op, inputs: Sequence[Any], attrs: Attrs) -> None:
+    """MXNetError that names the operator and argument unless every input is an array."""
+    for i, x in enumerate(inputs):
+        if not hasattr(x, "_data"):
+            name = op.input_names(attrs, len(inputs))[i : i + 1] or ["number %d" % i]
+            raise MXNetError(
+                f"operator {op.name}: input {name[0]} must be an NDArray, got {type(x).__name__}"
+            )
+
+
+def _device(inputs: Sequence[Any], attrs: Attrs) -> Context:
+    """The one device of all inputs."""
+    if not inputs:
+        named = attrs.get("ctx")
+        return Context.from_string(named) if named else current_context()
+    devices = {x.context for x in inputs} if len(inputs) > 1 else {inputs[0].context}
+    if len(devices) > 1:
+        raise MXNetError("inputs are on different devices: " + ", ".join(map(str, devices)))
+    return devices.pop()
+
+
+def execute(
+    plan: Plan, xp: Any, arrays: Sequence[Any], outs: Sequence[Any] | None = None
+) -> list[Any]:
+    """Run a planned call on raw arrays: all outputs; inputs that the operator mutates change.
+
+    outs : arrays for the visible outputs, or None for fresh ones.
+    """
+    op, attrs = plan.op, plan.attrs
+    streams = reserve(1) if op.is_random else (0, 0)
+    mutated = [arrays[i] for i in op.mutated(attrs)]
+    if plan.params is not None and xp is np:
+        results = _targets(plan, arrays, outs)
+        numbers = plan.params
+        if op.is_random:
+            numbers = (*numbers, streams[0] >> 32, streams[0] & 0xFFFFFFFF, streams[1])
+        native.run_kernel(plan.kernel, list(arrays), [*results, *mutated], numbers)
+    else:
+        rng = Philox(xp, *streams) if op.is_random else None
+        values = op.run(xp, attrs, arrays, rng)
+        count = len(plan.outs)
+        results = [_fitted(xp, v, s) for v, s in zip(values[:count], plan.outs, strict=True)]
+        if not op.view:
+            results = [_own(xp, r, arrays) for r in results]
+        for target, value in zip(mutated, values[count:], strict=True):
+            target[...] = value
+    for target, value in zip(outs or (), results, strict=False):
+        if target is not value:
+            target[...] = value
+    return results
+
+
+def _targets(plan: Plan, arrays: Sequence[Any], outs: Sequence[Any] | None) -> list[np.ndarray]:
+    """Where a kernel writes: the caller's arrays where that is safe, else fresh ones."""
+    results = [np.empty(s.shape, s.dtype) for s in plan.outs]
+    names = plan.op.input_names(plan.attrs, len(arrays))
+    for i, target in enumerate(outs or ()):
+        allowed = plan.op.inplace.get(i)
+        clash = [n for n, a in zip(names, arrays, strict=True) if np.may_share_memory(a, target)]
+        if all(n == allowed for n in clash):
+            results[i] = target
+    return results
+
+
+def _fitted(xp: Any, value: Any, spec: Any) -> Any:
+    """A body's result as a contiguous array of the inferred dtype and shape."""
+    array = xp.asarray(value, dtype=spec.dtype, order="C")
+    if array.shape != spec.shape:
+        array = xp.broadcast_to(array, spec.shape) if array.size != spec.size else array
+        array = xp.ascontiguousarray(array).reshape(spec.shape)
+    return array
+
+
+def _own(xp: Any, result: Any, arrays: Sequence[Any]) -> Any:
+    """`result`, copied if a body handed back an input or a view of one."""
+    return result.copy() if any(xp.may_share_memory(result, a) for a in arrays) else result
+
+
+def _check_out(plan: Plan, made: list[Any]) -> list[Any]:
+    """The raw arrays behind ``out=``; MXNetError unless they fit the outputs."""
+    if len(made) != plan.visible:
+        raise MXNetError(
+            f"operator {plan.op.name}: out needs {plan.visible} arrays, got {len(made)}"
+        )
+    for x, spec in zip(made, plan.outs, strict=False):
+        if tuple(x.shape) != spec.shape:
+            raise MXNetError(
+                f"operator {plan.op.name}: out has shape {x.shape}, expected {spec.shape}"
+            )
+        if state.is_recording() and isinstance(x._node, TapeNode):
+            raise MXNetError(
+                f"operator {plan.op.name}: out is part of a recorded graph; "
+                "writing it in place would change what backward needs"
+            )
+    return [x._data for x in made]
+
+
+def _record(plan: Plan, inputs: Sequence[Any], arrays: list, results: list, made: list) -> None:
+    saved = [a if keep else None for a, keep in zip((*arrays, *results), plan.saves, strict=True)]
+    parents = tuple(x._node for x in inputs)
+    node = TapeNode(plan, parents, tuple(x._index for x in inputs), tuple(saved))
+    for i, x in enumerate(made):
+        x._node, x._index = node, i
+
+
+def _new(cls: type, data: Any) -> Any:
+    """A fresh NDArray over raw data, not on the tape."""
+    x = cls.__new__(cls)
+    x._data = data
+    x._node = None
+    x._index = 0
+    return x
