@@ -48,8 +48,8 @@ using AddFn = void (*)(const char* name, KernelFn kernel, AcceptFn accepts);
 #define BARYON_CONCAT(a, b) BARYON_CONCAT_(a, b)
 // Defines `void register_<family>_<isa>(AddFn add)`, which the registry calls when this processor
 // has the instruction set.
-#define BARYON_REGISTER(family)                                                  \
-  namespace baryon {                                                             \
-  void BARYON_CONCAT(register_##family##_, BARYON_ISA)(AddFn add);               \
-  }                                                                              \
+#define BARYON_REGISTER(family)                                    \
+  namespace baryon {                                               \
+  void BARYON_CONCAT(register_##family##_, BARYON_ISA)(AddFn add); \
+  }                                                                \
   void baryon::BARYON_CONCAT(register_##family##_, BARYON_ISA)([[maybe_unused]] AddFn add)

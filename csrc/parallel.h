@@ -1,4 +1,7 @@
-// The thread pool and scratch memory that kernels use. Never throws, safe across fork.
+// The thread pool and scratch memory that kernels use. Safe across fork.
+//
+// The one exception that may pass through is std::bad_alloc: parallel_ranges carries it from the
+// pool's threads to its caller.
 #pragma once
 
 #include <cstddef>
@@ -9,6 +12,8 @@ namespace baryon {
 // Threads that a parallel_for may use, the caller included.
 int num_threads();
 void set_num_threads(int count);
+// Whether the caller runs inside a parallel_for, where another one runs serially.
+bool in_parallel();
 
 using RangeFn = void (*)(void* context, std::int64_t begin, std::int64_t end);
 
@@ -26,7 +31,8 @@ void parallel_for(std::int64_t count, std::int64_t grain, const Body& body) {
       const_cast<void*>(static_cast<const void*>(&body)));
 }
 
-// Memory from the caching allocator, 64-byte aligned; freed with release(pointer).
+// Memory from the caching allocator, 64-byte aligned, freed with release(pointer) (which ignores
+// null); std::bad_alloc when there is none left.
 void* allocate(std::size_t bytes);
 void release(void* pointer);
 
@@ -34,7 +40,7 @@ void release(void* pointer);
 template <class T>
 class Scratch {
  public:
-  explicit Scratch(std::int64_t count)
+  explicit Scratch(std::int64_t count)  // not cleared
       : data_(static_cast<T*>(allocate(static_cast<std::size_t>(count) * sizeof(T)))) {}
   ~Scratch() { release(data_); }
   Scratch(const Scratch&) = delete;

@@ -1,0 +1,398 @@
+// Released blocks are kept by size class and handed out again, warm and without a system call.
+//
+// Small classes have a list a thread (no lock) with one shared list behind it. Large classes share
+// one table under a lock, from which the blocks longest unused leave when the limit is reached.
+// Every block starts with a header, so its size and origin are known when it comes back.
+#include "allocator.h"
+
+#include <pthread.h>
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <atomic>
+#include <bit>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <mutex>
+#include <new>
+
+#include "parallel.h"
+#include "settings.h"
+
+namespace baryon {
+namespace {
+
+constexpr std::size_t kAlign = 64;
+constexpr std::size_t kHuge = std::size_t{2} << 20;
+constexpr std::size_t kThreadBytes = std::size_t{256} << 10;  // a thread keeps of one class
+constexpr std::size_t kMostBytes = std::size_t{1} << 47;
+constexpr int kClasses = 312;  // class_of(kMostBytes) + 1
+constexpr int kSpare = 2;      // a large request may take a block this many classes above its own
+
+struct alignas(kAlign) Block {
+  std::int32_t size_class;
+  bool mapped;
+  bool fresh;            // never used: a mapped block is still zero
+  std::size_t capacity;  // bytes after the header
+  void* base;            // what the system gave, and how much of it
+  std::size_t base_bytes;
+  Block* next;   // in the list of its class
+  Block* older;  // large blocks, by time of release
+  Block* newer;
+
+  void* data() { return this + 1; }
+  static Block* of(void* pointer) { return static_cast<Block*>(pointer) - 1; }
+};
+static_assert(sizeof(Block) == kAlign);
+
+// Classes are multiples of 64 bytes up to 512, then eight steps from each power of two to the next.
+int class_of(std::size_t bytes) {
+  if (bytes <= 512) return bytes == 0 ? 0 : static_cast<int>((bytes - 1) / 64);
+  const int log = std::bit_width(bytes - 1) - 1;
+  return (log - 9) * 8 + static_cast<int>((bytes - 1) >> (log - 3));
+}
+
+std::size_t class_bytes(int size_class) {
+  if (size_class < 8) return (static_cast<std::size_t>(size_class) + 1) * 64;
+  const int log = size_class / 8 + 8;
+  return static_cast<std::size_t>(size_class % 8 + 9) << (log - 3);
+}
+
+constexpr int kSmallClasses = 64;  // up to 64 KiB
+
+std::atomic<std::size_t> kept{0};  // bytes in the shared lists
+
+// ---- the system -----------------------------------------------------------------------------
+
+Block* place(void* at, void* base, std::size_t base_bytes, std::size_t bytes, bool mapped) {
+  auto* block = static_cast<Block*>(at);
+  block->size_class = class_of(bytes);
+  block->mapped = block->fresh = mapped;
+  block->capacity = bytes;
+  block->base = base;
+  block->base_bytes = base_bytes;
+  return block;
+}
+
+// Buffers that all begin at one offset in their page would meet in the same cache sets, so each
+// large block starts some lines further than the last.
+std::size_t colour() {
+  static std::atomic<unsigned> count{0};
+  return (count.fetch_add(1, std::memory_order_relaxed) * 5 % 16) * 4 * kAlign;
+}
+
+Block* map_block(std::size_t bytes) {
+  const std::size_t need = bytes + sizeof(Block) + 64 * kAlign;
+  const std::size_t whole = (need + kHuge - 1) / kHuge * kHuge;
+  char* got = static_cast<char*>(
+      mmap(nullptr, whole + kHuge, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  if (got == MAP_FAILED) return nullptr;
+  const std::size_t skip = (kHuge - reinterpret_cast<std::uintptr_t>(got) % kHuge) % kHuge;
+  if (skip != 0) munmap(got, skip);
+  munmap(got + skip + whole, kHuge - skip);
+  char* base = got + skip;
+#ifdef MADV_HUGEPAGE
+  madvise(base, whole, MADV_HUGEPAGE);
+#endif
+  return place(base + colour(), base, whole, bytes, true);
+}
+
+Block* new_block(std::size_t bytes) {
+  if (bytes >= kHuge) return map_block(bytes);
+  void* base = nullptr;
+  const std::size_t whole = bytes + sizeof(Block);
+  return posix_memalign(&base, kAlign, whole) != 0 ? nullptr
+                                                   : place(base, base, whole, bytes, false);
+}
+
+void give_back(Block* block) {
+  if (block->mapped) {
+    munmap(block->base, block->base_bytes);
+  } else {
+    std::free(block->base);
+  }
+}
+
+void give_back_list(Block* block) {
+  while (block != nullptr) {
+    Block* next = block->next;
+    give_back(block);
+    block = next;
+  }
+}
+
+// ---- large blocks ---------------------------------------------------------------------------
+
+class Large {
+ public:
+  std::mutex mutex;
+
+  Block* take(int size_class) {
+    const std::lock_guard lock(mutex);
+    for (int c = size_class; c <= size_class + kSpare && c < kClasses; ++c) {
+      if (Block* block = lists_[c]) {
+        remove(block);
+        return block;
+      }
+    }
+    return nullptr;
+  }
+
+  // Keeps a block; those that leave for it come back as a list.
+  Block* keep(Block* block, std::size_t limit) {
+    const std::lock_guard lock(mutex);
+    block->next = lists_[block->size_class];
+    lists_[block->size_class] = block;
+    block->older = newest_;
+    block->newer = nullptr;
+    (newest_ != nullptr ? newest_->newer : oldest_) = block;
+    newest_ = block;
+    kept.fetch_add(block->capacity, std::memory_order_relaxed);
+    return evict(limit);
+  }
+
+  Block* clear() {
+    const std::lock_guard lock(mutex);
+    return evict(0);
+  }
+
+ private:
+  Block* evict(std::size_t limit) {
+    Block* leaving = nullptr;
+    while (oldest_ != nullptr && kept.load(std::memory_order_relaxed) > limit) {
+      Block* block = oldest_;
+      remove(block);
+      block->next = leaving;
+      leaving = block;
+    }
+    return leaving;
+  }
+
+  void remove(Block* block) {
+    kept.fetch_sub(block->capacity, std::memory_order_relaxed);
+    Block** at = &lists_[block->size_class];
+    while (*at != block) at = &(*at)->next;
+    *at = block->next;
+    (block->older != nullptr ? block->older->newer : oldest_) = block->newer;
+    (block->newer != nullptr ? block->newer->older : newest_) = block->older;
+  }
+
+  Block* lists_[kClasses] = {};
+  Block* oldest_ = nullptr;
+  Block* newest_ = nullptr;
+};
+
+// ---- small blocks ---------------------------------------------------------------------------
+
+struct List {
+  Block* first = nullptr;
+  int count = 0;
+
+  void push(Block* block) {
+    block->next = first;
+    first = block;
+    ++count;
+  }
+  Block* pop() {
+    Block* block = first;
+    if (block != nullptr) {
+      first = block->next;
+      --count;
+    }
+    return block;
+  }
+};
+
+class Small {
+ public:
+  std::mutex mutex;
+
+  // Moves up to `most` blocks of one class into a thread's list, or out of it.
+  void fill(List& list, int size_class, int most) {
+    const std::lock_guard lock(mutex);
+    const int count = std::min(most, lists_[size_class].count);
+    for (int i = 0; i < count; ++i) list.push(lists_[size_class].pop());
+    kept.fetch_sub(count * class_bytes(size_class), std::memory_order_relaxed);
+  }
+  void drain(List& list, int size_class, int most) {
+    const std::lock_guard lock(mutex);
+    const int count = std::min(most, list.count);
+    for (int i = 0; i < count; ++i) lists_[size_class].push(list.pop());
+    kept.fetch_add(count * class_bytes(size_class), std::memory_order_relaxed);
+  }
+  void clear() {
+    const std::lock_guard lock(mutex);
+    for (int c = 0; c < kSmallClasses; ++c) {
+      kept.fetch_sub(lists_[c].count * class_bytes(c), std::memory_order_relaxed);
+      give_back_list(lists_[c].first);
+      lists_[c] = List();
+    }
+  }
+
+ private:
+  List lists_[kSmallClasses];
+};
+
+struct Shared {
+  Large large;
+  Small small;
+  std::size_t limit = default_cache_bytes();
+};
+
+// Never destroyed: arrays are released until the very end of the process.
+Shared* make_shared() {
+  static Shared* made = nullptr;
+  made = new Shared;
+  pthread_atfork(
+      [] {
+        made->large.mutex.lock();
+        made->small.mutex.lock();
+      },
+      [] {
+        made->small.mutex.unlock();
+        made->large.mutex.unlock();
+      },
+      [] {
+        made->small.mutex.unlock();
+        made->large.mutex.unlock();
+      });
+  return made;
+}
+
+Shared& shared() {
+  static Shared* const made = make_shared();
+  return *made;
+}
+
+struct ThreadLists {
+  List lists[kSmallClasses];
+
+  void drain() {
+    for (int c = 0; c < kSmallClasses; ++c) shared().small.drain(lists[c], c, lists[c].count);
+  }
+};
+
+// A plain pointer is the quickest thread-local to reach; its owner below returns the blocks when
+// the thread ends. Whatever is released after that goes to the shared lists.
+__attribute__((tls_model("initial-exec"))) thread_local ThreadLists* mine = nullptr;
+thread_local bool ended = false;
+
+struct Owner {
+  ThreadLists lists;
+
+  Owner() { mine = &lists; }
+  ~Owner() {
+    lists.drain();
+    mine = nullptr;
+    ended = true;
+  }
+};
+
+ThreadLists* open_lists() {
+  if (ended) return nullptr;
+  thread_local Owner owner;
+  return &owner.lists;
+}
+
+ThreadLists* thread_lists() { return mine != nullptr ? mine : open_lists(); }
+
+int share_of(int size_class) {
+  return static_cast<int>(std::clamp<std::size_t>(kThreadBytes / class_bytes(size_class), 4, 256));
+}
+
+Block* take_small(int size_class) {
+  List late;
+  ThreadLists* lists = thread_lists();
+  List& list = lists != nullptr ? lists->lists[size_class] : late;
+  if (list.first == nullptr) {
+    shared().small.fill(list, size_class, lists != nullptr ? share_of(size_class) / 2 : 1);
+  }
+  return list.pop();
+}
+
+void keep_small(Block* block) {
+  List late;
+  const int size_class = block->size_class;
+  ThreadLists* lists = thread_lists();
+  List& list = lists != nullptr ? lists->lists[size_class] : late;
+  list.push(block);
+  const int most = lists != nullptr ? share_of(size_class) : 0;
+  if (list.count > most) shared().small.drain(list, size_class, list.count - most / 2);
+}
+
+// Without a cache every block is the system's own and of exact size, as sanitizers like it.
+Block* take(std::size_t bytes) noexcept {
+  if (bytes > kMostBytes) return nullptr;
+  if (shared().limit == 0) return new_block(bytes);
+  const int size_class = class_of(bytes);
+  Block* block =
+      size_class < kSmallClasses ? take_small(size_class) : shared().large.take(size_class);
+  if (block == nullptr) return new_block(class_bytes(size_class));
+  block->fresh = false;
+  return block;
+}
+
+}  // namespace
+
+void* try_allocate(std::size_t bytes) noexcept {
+  Block* block = take(bytes);
+  if (block == nullptr && cached_bytes() > 0) {  // what is kept in other sizes may be in the way
+    release_cache();
+    block = take(bytes);
+  }
+  return block == nullptr ? nullptr : block->data();
+}
+
+void* try_allocate_zeroed(std::size_t bytes) noexcept {
+  void* pointer = try_allocate(bytes);
+  if (pointer != nullptr && !Block::of(pointer)->fresh) std::memset(pointer, 0, bytes);
+  return pointer;
+}
+
+void* try_reallocate(void* pointer, std::size_t bytes) noexcept {
+  if (pointer == nullptr) return try_allocate(bytes);
+  const std::size_t had = Block::of(pointer)->capacity;
+  if (bytes <= had && bytes >= had / 2) return pointer;
+  void* moved = try_allocate(bytes);
+  if (moved == nullptr) return nullptr;
+  std::memcpy(moved, pointer, std::min(had, bytes));
+  release(pointer);
+  return moved;
+}
+
+void* allocate(std::size_t bytes) {
+  void* pointer = try_allocate(bytes);
+  if (pointer == nullptr) throw std::bad_alloc();
+  return pointer;
+}
+
+void release(void* pointer) {
+  if (pointer == nullptr) return;
+  Block* block = Block::of(pointer);
+  if (shared().limit == 0) {
+    give_back(block);
+  } else if (block->size_class < kSmallClasses) {
+    keep_small(block);
+  } else {
+    give_back_list(shared().large.keep(block, shared().limit));
+  }
+}
+
+std::size_t cached_bytes() {
+  std::size_t bytes = kept.load(std::memory_order_relaxed);
+  if (const ThreadLists* lists = thread_lists()) {
+    for (int c = 0; c < kSmallClasses; ++c) bytes += lists->lists[c].count * class_bytes(c);
+  }
+  return bytes;
+}
+
+std::size_t cache_limit() { return shared().limit; }
+
+void release_cache() {
+  if (ThreadLists* lists = thread_lists()) lists->drain();
+  shared().small.clear();
+  give_back_list(shared().large.clear());
+}
+
+}  // namespace baryon

@@ -1,0 +1,30 @@
+// Matrix products for kernels: C = alpha * op(A) * op(B) + beta * C, all row-major.
+//
+// op(A) is m x k and op(B) is k x n; `ta` says that A is stored transposed (k x m), lda is the
+// stored row length. With beta == 0, C is written without being read. Inside parallel_for a call
+// runs on its own thread, elsewhere it is cut into blocks for the pool.
+#pragma once
+
+#include <cstdint>
+
+namespace baryon {
+
+void gemm(bool ta, bool tb, std::int64_t m, std::int64_t n, std::int64_t k, float alpha,
+          const float* a, std::int64_t lda, const float* b, std::int64_t ldb, float beta, float* c,
+          std::int64_t ldc);
+void gemm(bool ta, bool tb, std::int64_t m, std::int64_t n, std::int64_t k, double alpha,
+          const double* a, std::int64_t lda, const double* b, std::int64_t ldb, double beta,
+          double* c, std::int64_t ldc);
+
+// Arguments of a micro-kernel family: register kernels named "_gemm_f32" and "_gemm_f64" with in =
+// {a, b}, out = {c} (data pointers only) and params = {ta, tb, m, n, k, alpha, lda, ldb, beta,
+// ldc}; they run on the calling thread alone. gemm() calls them for small products and where there
+// is no BLAS library.
+enum GemmParam { kTa, kTb, kM, kN, kK, kAlpha, kLda, kLdb, kBeta, kLdc, kGemmParams };
+
+// Names the BLAS library (scipy-openblas32's), opened when the first large product needs it.
+void set_blas_path(const char* path);
+// Opens it now; null on success, else why not.
+const char* load_blas();
+
+}  // namespace baryon

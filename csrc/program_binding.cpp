@@ -1,0 +1,4 @@
+#include "bindings.h"
+namespace baryon {
+void bind_program(pybind11::module_&) {}
+}  // namespace baryon

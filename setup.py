@@ -1,0 +1,185 @@
+"""Builds ``baryon._native``: every kernel file once per instruction set, in parallel, incrementally.
+
+Environment:
+    BARYON_NO_NATIVE=1        leave the extension out: pure Python, slow and correct
+    BARYON_SANITIZE=address   build with a sanitizer (address, undefined, thread; comma-separated)
+    BARYON_BUILD_JOBS         compilations at a time (default: every processor allowed)
+    CXX, CXXFLAGS, LDFLAGS    the compiler and more of its options
+"""
+
+import hashlib
+import os
+import platform
+import re
+import shlex
+import shutil
+import subprocess
+import sysconfig
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+ROOT = Path(__file__).resolve().parent
+CSRC = ROOT / "csrc"
+KERNELS = CSRC / "kernels"
+OBJECTS = ROOT / "build" / "objects"
+PYTHON_FILES = {"array.cpp", "eager.cpp", "module.cpp", "program_binding.cpp"}
+
+# (-Wno-restrict: GCC 12 warns wrongly about std::string.)
+# The baseline comes first on the link line, so that inline functions which several objects hold
+# are taken from objects that every processor can run.
+X86_ISAS = {
+    "baseline": [],
+    "v3": ["-march=x86-64-v3"],
+    "v4": ["-march=x86-64-v4", "-mprefer-vector-width=512"],
+}
+FLAGS = """
+    -std=c++20 -O3 -DNDEBUG -fPIC -pthread -fvisibility=hidden -fvisibility-inlines-hidden
+    -fno-math-errno -fno-trapping-math -ffp-contract=fast -fopenmp-simd
+    -Wall -Wextra -Werror -Wno-restrict
+""".split()
+
+NO_COMPILER = """\
+baryon's native engine needs a C++20 compiler, and {compiler!r} was not found.
+Install one (Debian: apt-get install g++) or set CXX; or set BARYON_NO_NATIVE=1 to install
+baryon without the engine: everything then computes in NumPy, slowly and correctly."""
+
+
+def is_x86() -> bool:
+    """Whether the build is for x86-64, the only processor with several instruction sets here."""
+    return platform.machine().lower() in ("x86_64", "amd64")
+
+
+def families() -> list[Path]:
+    """The kernel files that families.def lists."""
+    text = (KERNELS / "families.def").read_text()
+    names = re.findall(r"^\s*FAMILY\((\w+)\)", text, re.MULTILINE)
+    missing = [name for name in names if not (KERNELS / f"{name}.cpp").is_file()]
+    if missing:
+        raise SystemExit(
+            f"csrc/kernels/families.def lists {', '.join(missing)}, "
+            f"but there is no csrc/kernels/{missing[0]}.cpp"
+        )
+    return [KERNELS / f"{name}.cpp" for name in names]
+
+
+def python_flags() -> list[str]:
+    """Include paths of Python, NumPy and pybind11, as system headers."""
+    import numpy
+    import pybind11
+
+    paths = [sysconfig.get_path("include"), numpy.get_include(), pybind11.get_include()]
+    return [flag for path in paths for flag in ("-isystem", path)]
+
+
+def sanitizer_flags() -> list[str]:
+    """Options for BARYON_SANITIZE."""
+    kinds = os.environ.get("BARYON_SANITIZE")
+    return [f"-fsanitize={kinds}", "-fno-omit-frame-pointer", "-g"] if kinds else []
+
+
+def compiler() -> list[str]:
+    """The compiler's command, through ccache when there is one."""
+    command = shlex.split(os.environ.get("CXX", "")) or [shutil.which("g++") or "c++"]
+    if shutil.which(command[0]) is None:
+        raise SystemExit(NO_COMPILER.format(compiler=command[0]))
+    ccache = shutil.which("ccache")
+    return [ccache, *command] if ccache and "ccache" not in command[0] else command
+
+
+def compilations() -> list[tuple[Path, list[str]]]:
+    """Every source with its options, in link order."""
+    python = python_flags()
+    engine = [(p, python if p.name in PYTHON_FILES else []) for p in sorted(CSRC.glob("*.cpp"))]
+    isas = X86_ISAS if is_x86() else {"baseline": []}
+    kernels = [
+        (path, [f"-DBARYON_ISA={tag}", *flags]) for tag, flags in isas.items() for path in families()
+    ]
+    return engine + kernels
+
+
+def run(command: list[str]) -> None:
+    """Run one compiler command; its messages, and an exception, if it fails."""
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"{shlex.join(command)}\n{done.stdout}{done.stderr}")
+
+
+def stale(target: Path, depfile: Path) -> bool:
+    """Whether an object is older than its source or any header it read."""
+    if not (target.exists() and depfile.exists()):
+        return True
+    inputs = depfile.read_text().replace("\\\n", " ").split(":", 1)[-1].split()
+    made = target.stat().st_mtime_ns
+    return any(not os.path.exists(p) or os.stat(p).st_mtime_ns > made for p in inputs)
+
+
+def compile_one(source: Path, command: list[str]) -> Path:
+    """Compile one source unless its object is up to date; the object's path.
+
+    The command's digest is part of the name, so builds with other options never mix.
+    """
+    digest = hashlib.sha256(shlex.join(command).encode()).hexdigest()[:12]
+    target = OBJECTS / f"{source.stem}-{digest}.o"
+    depfile = target.with_suffix(".d")
+    if stale(target, depfile):
+        partial = target.with_suffix(f".{os.getpid()}.o")
+        run([*command, "-MMD", "-MF", str(depfile), "-c", str(source), "-o", str(partial)])
+        partial.replace(target)
+    return target
+
+
+class BuildNative(build_ext):
+    """Compile and link the extension with the rules above."""
+
+    def build_extension(self, ext: Extension) -> None:
+        """Bring the extension up to date."""
+        OBJECTS.mkdir(parents=True, exist_ok=True)
+        base = [*compiler(), *FLAGS, *sanitizer_flags(), f"-I{CSRC}"]
+        base += shlex.split(os.environ.get("CXXFLAGS", ""))
+        allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
+        jobs = int(os.environ.get("BARYON_BUILD_JOBS") or allowed or os.cpu_count() or 1)
+        with ThreadPoolExecutor(jobs) as pool:
+            work = [pool.submit(compile_one, p, base + flags) for p, flags in compilations()]
+            try:
+                objects = [str(w.result()) for w in work]
+            except RuntimeError as error:
+                pool.shutdown(cancel_futures=True)
+                raise SystemExit(f"baryon: compilation failed\n{error}") from None
+        self.link(objects, Path(self.get_ext_fullpath(ext.name)))
+
+    def link(self, objects: list[str], target: Path) -> None:
+        """Link the objects, replacing the extension in one step."""
+        target.parent.mkdir(parents=True, exist_ok=True)
+        strip = [] if sanitizer_flags() else ["-Wl,-s"]
+        shared = ["-bundle", "-undefined", "dynamic_lookup"]
+        system = shared if platform.system() == "Darwin" else ["-shared", *strip]
+        partial = target.with_suffix(f".{os.getpid()}.tmp")
+        more = shlex.split(os.environ.get("LDFLAGS", ""))
+        run(
+            [*compiler()[-1:], *sanitizer_flags(), "-pthread", *system, *objects, "-ldl"]
+            + [*more, "-o", str(partial)]
+        )
+        partial.replace(target)
+
+    def copy_extensions_to_source(self) -> None:
+        """Put the extension into the source tree, again in one step: it may be in use there."""
+        for ext in self.extensions:
+            name = self.get_ext_filename(self.get_ext_fullname(ext.name))
+            target = ROOT / "src" / name
+            partial = target.with_suffix(f".{os.getpid()}.tmp")
+            shutil.copy(Path(self.build_lib) / name, partial)
+            partial.replace(target)
+
+    def get_source_files(self) -> list[str]:
+        """The sources, for source distributions."""
+        return [str(p.relative_to(ROOT)) for p in CSRC.rglob("*") if p.is_file()]
+
+
+native = os.environ.get("BARYON_NO_NATIVE", "0") in ("", "0")
+setup(
+    ext_modules=[Extension("baryon._native", sources=[])] if native else [],
+    cmdclass={"build_ext": BuildNative},
+)
