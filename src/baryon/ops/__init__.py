@@ -1,6 +1,7 @@
 """The catalogue of operators: one file a family, each operator declared once."""
 
 from .op import REGISTRY, Op, Spec, get, op
+from . import binary, broadcast, cast, functions, logic, reduce, scalar, unary  # noqa: E402,F401
 from . import axes, blocks, creation, join, reshape, shape, slicing
 from . import activation, dropout, heads, layer_norm, losses, norm, random, softmax, update
 from . import update_multi

@@ -1,0 +1,125 @@
+"""Changes of dtype, and the two that automatic mixed precision inserts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..dtypes import dtype_code, is_float
+from .attrs import DType
+from .op import op
+from .rules import attr_dtype, output_dtype
+from .samples import integers, normal
+
+
+def convert(xp: Any, data: Any, dtype: np.dtype) -> Any:
+    """`data` as `dtype`, as C converts on x86-64.
+
+    Floats are cut towards zero; beyond int64, or int32 for the smaller types, and for NaN they
+    become the smallest integer of that type. Integers wrap. Whatever is not 0 is true.
+    """
+    dtype = np.dtype(dtype)
+    if dtype.kind not in "iu" or not is_float(np.dtype(data.dtype)):
+        return data.astype(dtype)
+    middle = np.dtype("int64" if dtype.itemsize == 8 else "int32")
+    bound = -float(np.iinfo(middle).min)
+    wide = data.astype(xp.float64)
+    inside = (wide >= -bound) & (wide < bound)
+    return xp.where(inside, wide, -bound).astype(middle).astype(dtype)
+
+
+@op(
+    "Cast",
+    aliases=("cast", "_npi_cast", "_npx_cast"),
+    dtype=attr_dtype(),
+    inplace={0: "data"},
+    kernel=True,
+    onnx="Cast",
+)
+def cast(xp: Any, data: Any, *, dtype: DType) -> Any:
+    """`data` as another dtype; fractions are cut towards zero.  (MXNet operator ``Cast``.)
+
+    >>> mx.nd.cast(mx.nd.array([1.9, -1.9]), dtype="int32").asnumpy()
+    array([ 1, -1], dtype=int32)
+    """
+    return convert(xp, data, dtype)
+
+
+@cast.gradient("data")
+def _(dy: Any, data: Any) -> Any:
+    return cast(dy, dtype=data.dtype)
+
+
+def _amp_dtype(attrs: Any, dtype: Any) -> Any:
+    if dtype is None:
+        return None
+    return attrs.dtype if is_float(dtype) else dtype
+
+
+@op("amp_cast", dtype=output_dtype(_amp_dtype), inplace={0: "data"}, kernel="Cast", onnx="Cast")
+def amp_cast(xp: Any, data: Any, *, dtype: DType) -> Any:
+    """`data` as another floating-point dtype; integers pass unchanged.
+
+    (MXNet operator ``amp_cast``, inserted by automatic mixed precision.)
+
+    >>> mx.nd.amp_cast(mx.nd.array([1.0]), dtype="float16").asnumpy()
+    array([1.], dtype=float16)
+    """
+    return data.astype(dtype) if is_float(np.dtype(data.dtype)) else data
+
+
+@amp_cast.gradient("data")
+def _(dy: Any, data: Any) -> Any:
+    return cast(dy, dtype=data.dtype)
+
+
+def _common(dtypes: Sequence[np.dtype], narrow: bool) -> np.dtype | None:
+    """The widest (or narrowest) floating-point dtype among those given."""
+    floats = [d for d in dtypes if is_float(d)]
+    if not floats:
+        return None
+    chosen = (min if narrow else max)(floats, key=lambda d: (d.itemsize, dtype_code(d)))
+    if not narrow and chosen.itemsize == 2 and len(set(floats)) > 1:
+        return np.dtype("float32")  # float16 and bfloat16 meet in float32
+    return chosen
+
+
+def _multicast_dtypes(attrs: Any, ins: list, outs: list) -> tuple[list, list]:
+    if any(d is None for d in ins):
+        return ins, outs
+    common = _common(ins, attrs.cast_narrow)
+    return ins, [common if is_float(d) else d for d in ins]
+
+
+def _pairwise(attrs: Any, ins: list, outs: list) -> tuple[list, list]:
+    return ins, list(ins)
+
+
+@op(
+    "amp_multicast",
+    variadic="num_outputs",
+    shape=_pairwise,
+    dtype=_multicast_dtypes,
+    outputs=lambda a: tuple(f"output{i}" for i in range(a.num_outputs)),
+)
+def amp_multicast(xp: Any, *data: Any, num_outputs: int, cast_narrow: bool = False) -> Any:
+    """All floating-point inputs as the widest of their dtypes, or the narrowest.
+
+    (MXNet operator ``amp_multicast``, inserted by automatic mixed precision.)
+    """
+    common = _common([np.dtype(d.dtype) for d in data], cast_narrow)
+    return tuple(d.astype(common) if is_float(np.dtype(d.dtype)) else d for d in data)
+
+
+@amp_multicast.gradient("data")
+def _(dys: Any, data: Any) -> Any:
+    return [cast(dy, dtype=d.dtype) for dy, d in zip(dys, data, strict=True)]
+
+
+cast.sample(data=normal(2, 3), dtype="float64")
+cast.sample(data=normal(2, 3, scale=50.0), dtype="int32", _grad=())
+cast.sample(data=integers(2, 3), dtype="float16", _dtypes=("int32", "int64", "uint8"), _grad=())
+amp_cast.sample(data=normal(2, 3), dtype="float32")
+amp_multicast.sample(data=[normal(2, 3), normal(4)], num_outputs=2)

@@ -1,0 +1,353 @@
+"""Exponential, logarithmic, trigonometric and special functions, element by element."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from .op import op
+from .samples import normal, uniform
+from .special import digamma as _digamma
+from .special import erfinv as _erfinv
+from .special import special
+from .special import trigamma as _trigamma
+from .unary import rsqrt, square, unary
+
+_LN2, _LN10 = math.log(2), math.log(10)
+_unit = uniform(2, 3, low=-0.9, high=0.9)
+_positive = uniform(2, 3, low=0.3, high=3.0)
+
+# ---- exponentials and logarithms ---------------------------------------------------------------
+
+
+def _sigmoid(xp: Any, x: Any) -> Any:
+    small = xp.exp(-xp.abs(x))  # never overflows
+    return xp.where(x < 0, small, xp.ones_like(x)) / (1 + small)
+
+
+exp = unary(
+    "exp",
+    lambda xp, x: xp.exp(x),
+    lambda dy, out: dy * out,
+    doc="Exponential, ``e ** x``.",
+    example=([0.0, -1000.0], "[1., 0.]"),
+    onnx="Exp",
+)
+expm1 = unary(
+    "expm1",
+    lambda xp, x: xp.expm1(x),
+    lambda dy, out: dy * (out + 1),
+    doc="``exp(x) - 1``, accurate near 0.",
+    example=([0.0, -1000.0], "[ 0., -1.]"),
+)
+log = unary(
+    "log",
+    lambda xp, x: xp.log(x),
+    lambda dy, data: dy / data,
+    doc="Natural logarithm; NaN for negative x, -inf for 0.",
+    example=([1.0, 0.0], "[  0., -inf]"),
+    sample=_positive,
+    onnx="Log",
+)
+log2 = unary(
+    "log2",
+    lambda xp, x: xp.log2(x),
+    lambda dy, data: dy / (data * _LN2),
+    doc="Logarithm to base 2.",
+    example=([8.0, 0.5], "[ 3., -1.]"),
+    sample=_positive,
+)
+log10 = unary(
+    "log10",
+    lambda xp, x: xp.log10(x),
+    lambda dy, data: dy / (data * _LN10),
+    doc="Logarithm to base 10.",
+    example=([1.0, 100.0], "[0., 2.]"),
+    sample=_positive,
+)
+log1p = unary(
+    "log1p",
+    lambda xp, x: xp.log1p(x),
+    lambda dy, data: dy / (data + 1),
+    doc="``log(1 + x)``, accurate near 0.",
+    example=([0.0, -1.0], "[  0., -inf]"),
+    sample=_positive,
+)
+sigmoid = unary(
+    "sigmoid",
+    _sigmoid,
+    lambda dy, out: dy * out * (1 - out),
+    doc="Logistic sigmoid, ``1 / (1 + exp(-x))``.",
+    example=([0.0, 1000.0], "[0.5, 1. ]"),
+    onnx="Sigmoid",
+)
+
+# ---- trigonometry, angles in radians -----------------------------------------------------------
+
+sin = unary(
+    "sin",
+    lambda xp, x: xp.sin(x),
+    lambda dy, data: dy * cos(data),
+    doc="Sine of x radians.",
+    example=([0.0], "[0.]"),
+    onnx="Sin",
+)
+cos = unary(
+    "cos",
+    lambda xp, x: xp.cos(x),
+    lambda dy, data: -dy * sin(data),
+    doc="Cosine of x radians.",
+    example=([0.0], "[1.]"),
+    onnx="Cos",
+)
+tan = unary(
+    "tan",
+    lambda xp, x: xp.tan(x),
+    lambda dy, out: dy * (square(out) + 1),
+    doc="Tangent of x radians.",
+    example=([0.0], "[0.]"),
+    sample=_unit,
+    onnx="Tan",
+)
+arcsin = unary(
+    "arcsin",
+    lambda xp, x: xp.arcsin(x),
+    lambda dy, data: dy * rsqrt(1 - square(data)),
+    doc="Inverse sine in radians, within [-pi/2, pi/2].",
+    example=([0.0, 2.0], "[ 0., nan]"),
+    sample=_unit,
+    onnx="Asin",
+)
+arccos = unary(
+    "arccos",
+    lambda xp, x: xp.arccos(x),
+    lambda dy, data: -dy * rsqrt(1 - square(data)),
+    doc="Inverse cosine in radians, within [0, pi].",
+    example=([1.0, 2.0], "[ 0., nan]"),
+    sample=_unit,
+    onnx="Acos",
+)
+arctan = unary(
+    "arctan",
+    lambda xp, x: xp.arctan(x),
+    lambda dy, data: dy / (square(data) + 1),
+    doc="Inverse tangent in radians, within [-pi/2, pi/2].",
+    example=([0.0], "[0.]"),
+    onnx="Atan",
+)
+degrees = unary(
+    "degrees",
+    lambda xp, x: x * (180 / math.pi),
+    lambda dy: dy * (180 / math.pi),
+    doc="Radians as degrees.",
+    example=([0.0, math.pi], "[  0., 180.]"),
+)
+radians = unary(
+    "radians",
+    lambda xp, x: x * (math.pi / 180),
+    lambda dy: dy * (math.pi / 180),
+    doc="Degrees as radians.",
+    example=([0.0], "[0.]"),
+)
+
+# ---- hyperbolic functions ----------------------------------------------------------------------
+
+sinh = unary(
+    "sinh",
+    lambda xp, x: xp.sinh(x),
+    lambda dy, data: dy * cosh(data),
+    doc="Hyperbolic sine.",
+    example=([0.0], "[0.]"),
+    onnx="Sinh",
+)
+cosh = unary(
+    "cosh",
+    lambda xp, x: xp.cosh(x),
+    lambda dy, data: dy * sinh(data),
+    doc="Hyperbolic cosine.",
+    example=([0.0], "[1.]"),
+    onnx="Cosh",
+)
+tanh = unary(
+    "tanh",
+    lambda xp, x: xp.tanh(x),
+    lambda dy, out: dy * (1 - square(out)),
+    doc="Hyperbolic tangent.",
+    example=([0.0, 1000.0], "[0., 1.]"),
+    onnx="Tanh",
+)
+arcsinh = unary(
+    "arcsinh",
+    lambda xp, x: xp.arcsinh(x),
+    lambda dy, data: dy * rsqrt(square(data) + 1),
+    doc="Inverse hyperbolic sine.",
+    example=([0.0], "[0.]"),
+    onnx="Asinh",
+)
+arccosh = unary(
+    "arccosh",
+    lambda xp, x: xp.arccosh(x),
+    lambda dy, data: dy * rsqrt(square(data) - 1),
+    doc="Inverse hyperbolic cosine; NaN below 1.",
+    example=([1.0, 0.0], "[ 0., nan]"),
+    sample=uniform(2, 3, low=1.3, high=3.0),
+    onnx="Acosh",
+)
+arctanh = unary(
+    "arctanh",
+    lambda xp, x: xp.arctanh(x),
+    lambda dy, data: dy / (1 - square(data)),
+    doc="Inverse hyperbolic tangent; NaN outside [-1, 1].",
+    example=([0.0, 2.0], "[ 0., nan]"),
+    sample=_unit,
+    onnx="Atanh",
+)
+
+# ---- error function and gamma family -----------------------------------------------------------
+
+erf = unary(
+    "erf",
+    lambda xp, x: special(xp, "erf", x),
+    lambda dy, data: dy * exp(-square(data)) * (2 / math.sqrt(math.pi)),
+    doc="Gauss error function.",
+    example=([0.0, 10.0], "[0., 1.]"),
+    sparse=False,
+    aliases=("_npx_erf",),
+    onnx="Erf",
+)
+erfinv = unary(
+    "erfinv",
+    _erfinv,
+    lambda dy, out: dy * exp(square(out)) * (math.sqrt(math.pi) / 2),
+    doc="Inverse of the error function; NaN outside [-1, 1].",
+    example=([0.0, 2.0], "[ 0., nan]"),
+    sample=_unit,
+    sparse=False,
+    aliases=("_npx_erfinv",),
+)
+gamma = unary(
+    "gamma",
+    lambda xp, x: special(xp, "gamma", x),
+    lambda dy, data, out: dy * out * digamma(data),
+    doc="Gamma function; NaN at negative integers.",
+    example=([5.0, 1.0], "[24.,  1.]"),
+    sample=_positive,
+    aliases=("_npx_gamma",),
+)
+gammaln = unary(
+    "gammaln",
+    lambda xp, x: special(xp, "gammaln", x),
+    lambda dy, data: dy * digamma(data),
+    doc="Logarithm of the absolute value of the gamma function.",
+    example=([1.0, 0.0], "[ 0., inf]"),
+    sample=_positive,
+    aliases=("_npx_gammaln",),
+)
+
+
+@op("_digamma", inplace={0: "data"}, kernel=True)
+def digamma(xp: Any, data: Any) -> Any:
+    """Derivative of `gammaln`, by reflection, recurrence and the asymptotic series (float64)."""
+    return _digamma(xp, data)
+
+
+@op("_trigamma", inplace={0: "data"}, kernel=True)
+def trigamma(xp: Any, data: Any) -> Any:
+    """Second derivative of `gammaln`; itself without a gradient."""
+    return _trigamma(xp, data)
+
+
+@digamma.gradient("data")
+def _(dy: Any, data: Any) -> Any:
+    return dy * trigamma(data)
+
+
+digamma.sample(data=uniform(2, 3, low=-2.9, high=-2.1), _second_order=False)
+digamma.sample(data=_positive, _second_order=False)
+trigamma.sample(data=uniform(2, 3, low=-0.9, high=3.0), _grad=())
+
+# ---- functions with parameters -----------------------------------------------------------------
+
+
+@op(
+    "hard_sigmoid",
+    inplace={0: "data"},
+    kernel=True,
+    params=lambda a, ins, outs: (a.alpha, a.beta),
+    onnx="HardSigmoid",
+)
+def hard_sigmoid(xp: Any, data: Any, *, alpha: float = 0.2, beta: float = 0.5) -> Any:
+    """Piecewise linear sigmoid, ``min(max(alpha * x + beta, 0), 1)``.
+
+    (MXNet operator ``hard_sigmoid``.)
+
+    >>> mx.nd.hard_sigmoid(mx.nd.array([0.0, -9.0, 9.0])).asnumpy()
+    array([0.5, 0. , 1. ], dtype=float32)
+    """
+    return xp.clip(alpha * data + beta, 0, 1)
+
+
+@hard_sigmoid.gradient("data")
+def _(dy: Any, out: Any, alpha: float) -> Any:
+    return dy * ((out > 0) * (out < 1)) * alpha
+
+
+@op(
+    "clip",
+    aliases=("_npi_clip", "_sparse_clip"),
+    inplace={0: "data"},
+    kernel=True,
+    params=lambda a, ins, outs: (a.a_min, a.a_max),
+    onnx="Clip",
+)
+def clip(xp: Any, data: Any, *, a_min: float, a_max: float) -> Any:
+    """Values limited to [a_min, a_max]; the gradient passes at both bounds.
+
+    For integers the bounds are cut towards zero.  (MXNet operator ``clip``.)
+
+    >>> mx.nd.clip(mx.nd.array([-2.0, 0.5, 2.0]), a_min=-1, a_max=1).asnumpy()
+    array([-1. ,  0.5,  1. ], dtype=float32)
+    """
+    if data.dtype.kind in "iu":
+        limits = xp.iinfo(data.dtype)
+        low, high = (int(min(max(v, limits.min), limits.max)) for v in (a_min, a_max))
+    else:
+        low, high = a_min, a_max
+    return xp.minimum(xp.maximum(data, low), high)
+
+
+@clip.gradient("data")
+def _(dy: Any, data: Any, a_min: float, a_max: float) -> Any:
+    return dy * (1 - (data < a_min) - (data > a_max))
+
+
+@op(
+    "smooth_l1",
+    aliases=("_npx_smooth_l1",),
+    inplace={0: "data"},
+    kernel=True,
+    params=lambda a, ins, outs: (a.scalar,),
+)
+def smooth_l1(xp: Any, data: Any, *, scalar: float = 1.0) -> Any:
+    """Smooth L1 loss with ``s = scalar``: quadratic within 1/s², linear beyond.
+
+    ``0.5 * (s * x)²`` where ``|x| < 1/s²``, else ``|x| - 0.5 / s²`` (Girshick, "Fast R-CNN", 2015;
+    MXNet operator ``smooth_l1``).
+
+    >>> mx.nd.smooth_l1(mx.nd.array([-3.0, 0.0, 0.5])).asnumpy()
+    array([2.5  , 0.   , 0.125], dtype=float32)
+    """
+    s2 = scalar * scalar
+    size = xp.abs(data)
+    return xp.where(size < 1 / s2, 0.5 * s2 * data * data, size - 0.5 / s2)
+
+
+@smooth_l1.gradient("data")
+def _(dy: Any, data: Any, scalar: float) -> Any:
+    s2 = scalar * scalar
+    return dy * clip(data * s2, a_min=-1, a_max=1)
+
+
+hard_sigmoid.sample(data=normal(2, 3))
+clip.sample(data=normal(3, 4), a_min=-0.5, a_max=0.8)
+smooth_l1.sample(data=normal(3, 4, scale=2.0), scalar=1.5)

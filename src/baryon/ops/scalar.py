@@ -1,0 +1,212 @@
+"""Arithmetic and comparison of a tensor with a number: ``_plus_scalar`` and its kin.
+
+The number meets the tensor in the result's dtype (see `scalar_dtype`): with ``is_int`` left true,
+as Python's operators leave it, an integer tensor stays integer and 2.5 counts as 2.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from ..dtypes import is_float
+from . import rules
+from .numeric import divide, modulo, power, widen
+from .op import Op, get, op
+from .samples import Draw, integers, normal, uniform
+from .unary import floor
+
+
+def scalar_dtype(dtype: np.dtype, is_int: bool) -> np.dtype:
+    """Dtype of a tensor's arithmetic with a number that is (`is_int`) or is not an integer."""
+    if is_float(dtype):
+        return dtype
+    if not is_int:
+        return np.dtype("float64")
+    return np.dtype("int64") if dtype == np.bool_ else dtype
+
+
+def _result(attrs: Any, dtype: np.dtype | None) -> np.dtype | None:
+    return None if dtype is None else scalar_dtype(dtype, attrs.is_int)
+
+
+def number(value: float, dtype: np.dtype) -> Any:
+    """`value` as a numpy scalar of a dtype; integers are cut towards zero and wrap."""
+    if is_float(dtype):
+        return np.asarray(value, dtype)[()]
+    whole = int(value) if math.isfinite(value) else 0
+    return np.asarray(whole & (2**64 - 1), np.uint64).astype(dtype)[()]
+
+
+def with_number(
+    name: str,
+    body: Callable[[Any, Any, Any], Any],
+    gradient: Callable[..., Any],
+    *,
+    doc: str,
+    aliases: Iterable[str] = (),
+    kernel: str | None = None,
+    samples: Iterable[Draw] = (normal(2, 3),),
+    scalar: float = 1.5,
+    **sample_options: Any,
+) -> Op:
+    """Declare ``body(xp, data, number)`` as operator `name`."""
+
+    def run(xp: Any, data: Any, *, scalar: float = 1.0, is_int: bool = True) -> Any:
+        dtype = scalar_dtype(np.dtype(data.dtype), is_int)
+        return body(xp, data.astype(dtype), number(scalar, dtype))
+
+    run.__name__ = name
+    run.__doc__ = (
+        f"{doc}\n\nA floating-point tensor keeps its dtype. An integer one keeps it too, and\n"
+        "`scalar` is cut towards zero, unless `is_int` is False, which gives float64.\n"
+        f"(MXNet operator ``{name}``.)\n"
+    )
+    made = op(
+        name,
+        aliases=aliases,
+        dtype=rules.output_dtype(_result),
+        inplace={0: "data"},
+        kernel=kernel or name,
+        params=lambda a, ins, outs: (a.scalar,),
+    )(run)
+    made.gradient("data")(gradient)
+    for draw in samples:
+        made.sample(data=draw, scalar=scalar, **sample_options)
+    return made
+
+
+_positive = uniform(2, 3, low=0.5, high=2.0)
+
+with_number(
+    "_plus_scalar",
+    lambda xp, x, s: x + s,
+    lambda dy: dy,
+    doc="``data + scalar``",
+    aliases=("_PlusScalar",),
+)
+with_number(
+    "_minus_scalar",
+    lambda xp, x, s: x - s,
+    lambda dy: dy,
+    doc="``data - scalar``",
+    aliases=("_MinusScalar",),
+)
+with_number(
+    "_rminus_scalar",
+    lambda xp, x, s: s - x,
+    lambda dy: -dy,
+    doc="``scalar - data``",
+    aliases=("_RMinusScalar",),
+)
+with_number(
+    "_mul_scalar",
+    lambda xp, x, s: x * s,
+    lambda dy, scalar: dy * scalar,
+    doc="``data * scalar``",
+    aliases=("_MulScalar",),
+)
+with_number(
+    "_div_scalar",
+    lambda xp, x, s: divide(xp, x, xp.full_like(x, s)),
+    lambda dy, scalar: dy / scalar,
+    doc="``data / scalar``; integers are cut towards zero, and 0 for scalar 0",
+    aliases=("_DivScalar",),
+)
+with_number(
+    "_rdiv_scalar",
+    lambda xp, x, s: divide(xp, xp.full_like(x, s), x),
+    lambda dy, data, out: -dy * out / data,
+    doc="``scalar / data``; integers are cut towards zero, and 0 where data is 0",
+    aliases=("_RDivScalar",),
+    samples=(_positive,),
+)
+with_number(
+    "_mod_scalar",
+    lambda xp, x, s: modulo(xp, x, xp.full_like(x, s)),
+    lambda dy: dy,
+    doc="Remainder of ``data / scalar`` with the sign of scalar; 0 for scalar 0",
+    aliases=("_ModScalar",),
+    samples=(_positive,),
+    scalar=2.25,
+)
+with_number(
+    "_rmod_scalar",
+    lambda xp, x, s: modulo(xp, xp.full_like(x, s), x),
+    lambda dy, data, scalar: -dy * floor(scalar / data),
+    doc="Remainder of ``scalar / data`` with the sign of data; 0 where data is 0",
+    aliases=("_RModScalar",),
+    samples=(uniform(2, 3, low=0.55, high=0.7),),
+    scalar=2.0,
+)
+power_scalar = with_number(
+    "_power_scalar",
+    lambda xp, x, s: power(xp, x, xp.full_like(x, s)),
+    lambda dy, data, scalar: dy * power_scalar(data, scalar=scalar - 1, is_int=False) * scalar,
+    doc="``data ** scalar``",
+    aliases=("_PowerScalar",),
+    samples=(_positive,),
+)
+with_number(
+    "_rpower_scalar",
+    lambda xp, x, s: power(xp, xp.full_like(x, s), x),
+    lambda dy, out, scalar: dy * out * _log(scalar),
+    doc="``scalar ** data``",
+    aliases=("_RPowerScalar",),
+)
+with_number(
+    "_maximum_scalar",
+    lambda xp, x, s: xp.maximum(x, s),
+    lambda dy, data, scalar: dy * (data >= scalar),
+    doc="Larger of data and scalar; the gradient passes at ties",
+    aliases=("_MaximumScalar", "_npi_maximum_scalar"),
+    samples=(normal(3, 4),),
+    scalar=0.3,
+)
+with_number(
+    "_minimum_scalar",
+    lambda xp, x, s: xp.minimum(x, s),
+    lambda dy, data, scalar: dy * (data <= scalar),
+    doc="Smaller of data and scalar; the gradient passes at ties",
+    aliases=("_MinimumScalar", "_npi_minimum_scalar"),
+    samples=(normal(3, 4),),
+    scalar=0.3,
+)
+with_number(
+    "_hypot_scalar",
+    lambda xp, x, s: xp.hypot(widen(xp, x), widen(xp, xp.full_like(x, s))),
+    lambda dy, data, out: dy * data / out,
+    doc="``sqrt(data**2 + scalar**2)`` without overflow",
+    aliases=("_HypotScalar", "_npi_hypot_scalar"),
+)
+with_number(
+    "_scatter_plus_scalar",
+    lambda xp, x, s: x + s,
+    lambda dy: dy,
+    doc="``data + scalar`` that leaves the absent rows of a sparse tensor absent",
+    kernel="_plus_scalar",
+)
+with_number(
+    "_scatter_minus_scalar",
+    lambda xp, x, s: x - s,
+    lambda dy: dy,
+    doc="``data - scalar`` that leaves the absent rows of a sparse tensor absent",
+    kernel="_minus_scalar",
+)
+
+
+def _log(value: float) -> float:
+    """Natural logarithm, -inf at 0 and NaN below."""
+    return math.log(value) if value > 0 else -math.inf if value == 0 else math.nan
+
+
+for _name in ("_plus_scalar", "_mul_scalar", "_rdiv_scalar", "_mod_scalar", "_power_scalar"):
+    get(_name).sample(
+        data=integers(2, 3, low=1), scalar=2.5, _dtypes=("int32", "int64", "uint8"), _grad=()
+    )
+    get(_name).sample(
+        data=integers(2, 3, low=1), scalar=2.5, is_int=False, _dtypes=("int32", "int8"), _grad=()
+    )

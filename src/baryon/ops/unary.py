@@ -1,0 +1,309 @@
+"""Element-wise operators of one input that need no transcendental function, and their declarer.
+
+`unary` makes an `Op` from one line of mathematics and one line of gradient; `functions` uses it for
+the exponential, trigonometric and special functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from .numeric import numeric, widen
+from .op import Op, op
+from .rules import Rule, uniform
+from .samples import Draw, constant, normal
+from .samples import uniform as spread
+
+
+def unary(
+    name: str,
+    body: Callable[[Any, Any], Any],
+    gradient: Callable[..., Any],
+    *,
+    doc: str,
+    example: tuple[list[float], str],
+    sample: Draw | None = None,
+    aliases: Iterable[str] = (),
+    sparse: bool = True,
+    wide: bool = True,
+    dtype: Rule = numeric,
+    kernel: str | bool = True,
+    onnx: str | None = None,
+    **sample_options: Any,
+) -> Op:
+    """Declare the operator `name`: ``body(xp, x)`` and the rule of its gradient.
+
+    doc, example : first paragraph of the docstring; input and printed output of its example.
+    sparse       : whether MXNet has the alias ``_sparse_<name>``.
+    wide         : compute half types in float32 and integers in float64.
+    The rest is as in `op` and `Op.sample`.
+    """
+
+    def run(xp: Any, data: Any) -> Any:
+        return body(xp, widen(xp, data) if wide else data)
+
+    values, printed = example
+    run.__name__ = name
+    run.__doc__ = (
+        f"{doc}\n\nThe result has the shape and dtype of `data`; for integers it is cut towards "
+        f"zero.  (MXNet operator ``{name}``.)\n\n"
+        f"    >>> mx.nd.{name}(mx.nd.array({values})).asnumpy()\n"
+        f"    array({printed}, dtype=float32)\n    "
+    )
+    names = (f"_sparse_{name}",) if sparse else ()
+    made = op(
+        name,
+        aliases=(*names, *aliases),
+        dtype=dtype,
+        inplace={0: "data"},
+        kernel=kernel,
+        onnx=onnx,
+    )(run)
+    made.gradient("data")(gradient)
+    made.sample(data=sample or normal(2, 3), **sample_options)
+    return made
+
+
+def flat(dy: Any) -> None:
+    """Gradient of a step function: none."""
+    return None
+
+
+# ---- signs and steps ---------------------------------------------------------------------------
+
+negative = unary(
+    "negative",
+    lambda xp, x: -x,
+    lambda dy: -dy,
+    doc="Numerical negative, ``-x``.",
+    example=([1.0, -2.0], "[-1.,  2.]"),
+    wide=False,
+    onnx="Neg",
+)
+absolute = unary(
+    "abs",
+    lambda xp, x: xp.abs(x),
+    lambda dy, data: dy * sign(data),
+    doc="Absolute value, ``|x|``; the gradient at 0 is 0.",
+    example=([1.0, -2.0], "[1., 2.]"),
+    wide=False,
+    onnx="Abs",
+)
+sign = unary(
+    "sign",
+    lambda xp, x: (x > 0).astype(x.dtype) - (x < 0).astype(x.dtype),
+    flat,
+    doc="Sign of x: -1, 0 or 1; 0 for NaN, as in MXNet.",
+    example=([3.0, 0.0, -2.0], "[ 1.,  0., -1.]"),
+    wide=False,
+    onnx="Sign",
+)
+
+
+def _round(xp: Any, x: Any) -> Any:
+    whole = xp.trunc(x)
+    away = xp.abs(x - whole) >= 0.5
+    return xp.where(away, whole + xp.copysign(xp.ones_like(x), x), whole)
+
+
+def _rint(xp: Any, x: Any) -> Any:
+    low, high = xp.floor(x), xp.ceil(x)
+    return xp.where(x - low <= high - x, low, high)
+
+
+_STEPS: tuple[tuple[str, Callable, str, str, str | None], ...] = (
+    ("round", _round, "Nearest integer; ties go away from zero.", "[ 3., -3.,  1.]", None),
+    ("rint", _rint, "Nearest integer; ties go down.", "[ 2., -3.,  1.]", None),
+    ("ceil", lambda xp, x: xp.ceil(x), "Smallest integer >= x.", "[ 3., -2.,  2.]", "Ceil"),
+    ("floor", lambda xp, x: xp.floor(x), "Largest integer <= x.", "[ 2., -3.,  1.]", "Floor"),
+    ("trunc", lambda xp, x: xp.trunc(x), "x without its fraction.", "[ 2., -2.,  1.]", None),
+    ("fix", lambda xp, x: xp.trunc(x), "Nearest integer towards zero.", "[ 2., -2.,  1.]", None),
+)
+_step = {
+    _name: unary(
+        _name,
+        _body,
+        flat,
+        doc=_doc + "  No gradient flows.",
+        example=([2.5, -2.5, 1.2], _printed),
+        sample=constant([[-2.6, -1.5, -0.5, 0.3], [0.5, 1.5, 2.5, 1e9]]),
+        kernel="trunc" if _name == "fix" else True,
+        onnx=_onnx,
+        _grad=(),
+    )
+    for _name, _body, _doc, _printed, _onnx in _STEPS
+}
+floor = _step["floor"]
+
+relu = unary(
+    "relu",
+    lambda xp, x: xp.maximum(x, xp.zeros_like(x)),
+    lambda dy, out: dy * (out > 0),
+    doc="Rectified linear unit, ``max(x, 0)``; the gradient at 0 is 0.",
+    example=([-1.0, 2.0], "[0., 2.]"),
+    wide=False,
+    onnx="Relu",
+)
+softsign = unary(
+    "softsign",
+    lambda xp, x: x / (1 + xp.abs(x)),
+    lambda dy, data: dy / square(1 + absolute(data)),
+    doc="Softsign, ``x / (1 + |x|)``.",
+    example=([1.0, -3.0], "[ 0.5 , -0.75]"),
+    sparse=False,
+    onnx="Softsign",
+)
+logical_not = unary(
+    "logical_not",
+    lambda xp, x: x == 0,
+    flat,
+    doc="1 where x is 0, else 0 (NaN counts as true).",
+    example=([0.0, 2.0], "[1., 0.]"),
+    sample=constant([0.0, 1.0, -2.0]),
+    sparse=False,
+    wide=False,
+    _grad=(),
+)
+
+# ---- powers ------------------------------------------------------------------------------------
+
+positive = spread(2, 3, low=0.3, high=3.0)
+
+square = unary(
+    "square",
+    lambda xp, x: x * x,
+    lambda dy, data: dy * data * 2,
+    doc="Square, ``x * x``.",
+    example=([2.0, -3.0], "[4., 9.]"),
+    wide=False,
+)
+sqrt = unary(
+    "sqrt",
+    lambda xp, x: xp.sqrt(x),
+    lambda dy, out: dy * 0.5 / out,
+    doc="Square root; NaN for negative x.",
+    example=([4.0, 9.0], "[2., 3.]"),
+    sample=positive,
+    onnx="Sqrt",
+)
+rsqrt = unary(
+    "rsqrt",
+    lambda xp, x: 1 / xp.sqrt(x),
+    lambda dy, data, out: dy * -0.5 * out / data,
+    doc="Reciprocal square root, ``1 / sqrt(x)``.",
+    example=([4.0, 16.0], "[0.5 , 0.25]"),
+    sample=positive,
+)
+cbrt = unary(
+    "cbrt",
+    lambda xp, x: xp.cbrt(x),
+    lambda dy, out: dy / (square(out) * 3),
+    doc="Cube root.",
+    example=([8.0, -27.0], "[ 2., -3.]"),
+    sample=positive,
+)
+rcbrt = unary(
+    "rcbrt",
+    lambda xp, x: 1 / xp.cbrt(x),
+    lambda dy, data, out: dy * out / (data * -3),
+    doc="Reciprocal cube root.",
+    example=([8.0, -1.0], "[ 0.5, -1. ]"),
+    sample=positive,
+    sparse=False,
+)
+reciprocal = unary(
+    "reciprocal",
+    lambda xp, x: 1 / x,
+    lambda dy, out: -dy * square(out),
+    doc="Reciprocal, ``1 / x``.",
+    example=([4.0, -0.5], "[ 0.25, -2.  ]"),
+    sample=positive,
+    sparse=False,
+    onnx="Reciprocal",
+)
+
+# ---- copies ------------------------------------------------------------------------------------
+
+
+@op("_copy", aliases=("identity",), inplace={0: "data"}, kernel=True, onnx="Identity")
+def identity(xp: Any, data: Any) -> Any:
+    """A copy of `data`.  (MXNet operator ``identity``.)
+
+    >>> mx.nd.identity(mx.nd.array([1.0, 2.0])).asnumpy()
+    array([1., 2.], dtype=float32)
+    """
+    return data.copy()
+
+
+@identity.gradient("data")
+def _(dy: Any) -> Any:
+    return dy
+
+
+@op(
+    "BlockGrad",
+    aliases=("stop_gradient", "_sparse_stop_gradient"),
+    inplace={0: "data"},
+    kernel="_copy",
+    onnx="Identity",
+)
+def block_grad(xp: Any, data: Any) -> Any:
+    """`data`, through which no gradient flows.  (MXNet operator ``BlockGrad``.)
+
+    >>> mx.nd.BlockGrad(mx.nd.array([1.0, 2.0])).asnumpy()
+    array([1., 2.], dtype=float32)
+    """
+    return data.copy()
+
+
+block_grad.gradient("data")(flat)
+
+
+@op("_identity_with_attr_like_rhs", inplace={0: "lhs"}, kernel="_copy", dtype=uniform)
+def identity_like_rhs(xp: Any, lhs: Any, rhs: Any) -> Any:
+    """A copy of `lhs`, whose shape and dtype are also those of `rhs`.
+
+    >>> mx.nd._internal._identity_with_attr_like_rhs(mx.nd.ones(2), mx.nd.zeros(2)).asnumpy()
+    array([1., 1.], dtype=float32)
+    """
+    return lhs.copy()
+
+
+@identity_like_rhs.gradient("lhs")
+def _(dy: Any) -> Any:
+    return dy
+
+
+@identity_like_rhs.gradient("rhs")
+def _(dy: Any) -> None:
+    return None
+
+
+@op("zeros_like", aliases=("_sparse_zeros_like",), inplace={0: "data"}, kernel=True)
+def zeros_like(xp: Any, data: Any) -> Any:
+    """Zeros of the shape and dtype of `data`.  (MXNet operator ``zeros_like``.)
+
+    >>> mx.nd.zeros_like(mx.nd.array([1.0, 2.0])).asnumpy()
+    array([0., 0.], dtype=float32)
+    """
+    return xp.zeros_like(data)
+
+
+@op("ones_like", inplace={0: "data"}, kernel=True)
+def ones_like(xp: Any, data: Any) -> Any:
+    """Ones of the shape and dtype of `data`.  (MXNet operator ``ones_like``.)
+
+    >>> mx.nd.ones_like(mx.nd.array([1.0, 2.0])).asnumpy()
+    array([1., 1.], dtype=float32)
+    """
+    return xp.ones_like(data)
+
+
+zeros_like.gradient("data")(flat)
+ones_like.gradient("data")(flat)
+identity.sample(data=normal(2, 3))
+block_grad.sample(data=normal(2, 3), _grad=())
+identity_like_rhs.sample(lhs=normal(2, 3), rhs=normal(2, 3))
+zeros_like.sample(data=normal(2, 3))
+ones_like.sample(data=normal(2, 3))
