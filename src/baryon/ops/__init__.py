@@ -5,3 +5,5 @@ from . import binary, broadcast, cast, functions, logic, reduce, scalar, unary  
 from . import axes, blocks, creation, join, reshape, shape, slicing
 from . import activation, dropout, heads, layer_norm, losses, norm, random, softmax, update
 from . import update_multi
+from . import adaptive_pooling, convolution, deconvolution, dot, fully_connected, linalg_gemm
+from . import pooling, pooling_v1
