@@ -4,6 +4,6 @@ from .op import REGISTRY, Op, Spec, get, op
 from . import binary, broadcast, cast, functions, logic, reduce, scalar, unary  # noqa: E402,F401
 from . import axes, blocks, creation, join, reshape, shape, slicing
 from . import activation, dropout, heads, layer_norm, losses, norm, random, softmax, update
-from . import update_multi
+from . import update_adaptive, update_multi, update_other
 from . import adaptive_pooling, convolution, deconvolution, dot, fully_connected, linalg_gemm
 from . import pooling, pooling_v1

@@ -226,34 +226,27 @@ def _(d_output, dy, out, axis, temperature):
 @op(
     "SoftmaxActivation",
     kernel="softmax",
-    params=lambda a, ins, outs: (*_activation_split(ins[0].shape, a.mode), 1.0),
+    params=lambda a, ins, outs: (*split_at(ins[0].shape, _axis(a.mode)), 1.0),
     inplace={0: "data"},
 )
 def softmax_activation(xp, data, *, mode: Literal["channel", "instance"] = "instance"):
-    """Softmax over all of a sample (``instance``) or over axis 1 (``channel``).
+    """Softmax along the last axis (``instance``) or along axis 1 (``channel``).
 
     Deprecated by MXNet in favour of `softmax` (MXNet's operator ``SoftmaxActivation``).
 
     >>> mx.nd.SoftmaxActivation(mx.nd.array([[0.0, 0.0]])).asnumpy()
     array([[0.5, 0.5]], dtype=float32)
     """
-    split = _activation_split(data.shape, mode)
-    return normalised(xp, widen(xp, data).reshape(split), 1).reshape(data.shape)
+    return normalised(xp, widen(xp, data), _axis(mode))
 
 
-def _activation_split(shape: Sequence[int], mode: str) -> tuple[int, int, int]:
-    if mode == "channel":
-        return split_at(shape, 1)
-    return shape[0], int(np.prod(shape[1:], dtype=int)), 1
+def _axis(mode: str) -> int:
+    return 1 if mode == "channel" else -1
 
 
 @softmax_activation.gradient("data")
 def _(dy, out, mode):
-    if mode == "channel" or dy.ndim == 2:
-        return backward_softmax(dy, out, axis=1)
-    flat, shape = (dy.shape[0], -1), dy.shape
-    reshape = get("Reshape")
-    return reshape(backward_softmax(reshape(dy, shape=flat), reshape(out, shape=flat)), shape=shape)
+    return backward_softmax(dy, out, axis=_axis(mode))
 
 
 @op(

@@ -1,0 +1,283 @@
+"""Optimizer updates that scale each element by moments of its gradient: Adam and its kin.
+
+Every update returns the new weight (pass ``out=weight`` to write it) and changes its states in
+place; ``rescale_grad`` and ``clip_gradient`` as in `update`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..base import MXNetError
+from .attrs import Attrs
+from .op import op
+from .rules import unify, unify_dtypes
+from .samples import constant, normal
+from .samples import uniform as spread
+from .update import clip, numbers, single
+
+
+def _adam_moments(xp, grad, mean, var, beta1, beta2):
+    """Both moments, each moved towards the gradient's."""
+    return beta1 * mean + (1 - beta1) * grad, beta2 * var + (1 - beta2) * xp.square(grad)
+
+
+_ADAM = ("lr", "wd", "rescale_grad", "clip_gradient", "beta1", "beta2", "epsilon")
+
+
+@op(
+    "adam_update",
+    aliases=("_sparse_adam_update",),
+    mutates=("mean", "var"),
+    kernel=True,
+    params=numbers(*_ADAM),
+    inplace={0: "weight"},
+)
+def adam_update(
+    xp,
+    weight,
+    grad,
+    mean,
+    var,
+    *,
+    lr: float,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    epsilon: float = 1e-8,
+    wd: float = 0.0,
+    rescale_grad: float = 1.0,
+    clip_gradient: float = -1.0,
+    lazy_update: bool = True,
+):
+    """Adam without bias correction, which callers put into `lr` (MXNet's ``adam_update``).
+
+    With ``g = grad + wd * weight``, clipped: ``mean`` and ``var`` move towards ``g`` and ``g ** 2``
+    and the result is ``weight - lr * mean / (sqrt(var) + epsilon)``. ``lazy_update`` concerns
+    sparse gradients only. Source: Kingma and Ba, ICLR 2015.
+
+    >>> one, zero = mx.nd.ones((1,)), mx.nd.zeros((1,))
+    >>> mx.nd.adam_update(one, one, zero, mx.nd.zeros((1,)), lr=0.1, beta1=0.0, beta2=0.0).asnumpy()
+    array([0.9], dtype=float32)
+    """
+    grad = clip(xp, grad * rescale_grad + wd * weight, clip_gradient)
+    mean, var = _adam_moments(xp, grad, mean, var, beta1, beta2)
+    return weight - lr * mean / (xp.sqrt(var) + epsilon), mean, var
+
+
+def _adamw(xp, weight, grad, mean, var, rescale_grad, attrs) -> tuple:
+    """New weight and moments; all unchanged where the scale of the gradient is 0 or not finite."""
+    scale = rescale_grad.reshape(()).astype(np.float32)
+    go = xp.isfinite(scale) & (scale != 0)
+    grad = clip(xp, single(xp, grad) * scale, attrs["clip_gradient"])
+    new_mean, new_var = _adam_moments(xp, grad, mean, var, attrs["beta1"], attrs["beta2"])
+    step = attrs["lr"] * new_mean / (xp.sqrt(new_var) + attrs["epsilon"]) + attrs["wd"] * weight
+    new = weight - attrs["eta"] * step
+    return tuple(xp.where(go, a, b) for a, b in ((new, weight), (new_mean, mean), (new_var, var)))
+
+
+def _adamw_shapes(attrs: Attrs, ins: list, outs: list) -> tuple[list, list]:
+    """All alike but the one-element scale of the gradient, which comes last."""
+    shape = outs[0]
+    for s in ins[:-1]:
+        shape = unify(shape, s)
+    return [shape] * (len(ins) - 1) + [ins[-1]], [shape]
+
+
+def _adamw_dtypes(attrs: Attrs, ins: list, outs: list) -> tuple[list, list]:
+    dtype = unify_dtypes([*ins[:-1], *outs])
+    return [dtype] * (len(ins) - 1) + [ins[-1]], [dtype]
+
+
+def _mp_adamw_dtypes(attrs: Attrs, ins: list, outs: list) -> tuple[list, list]:
+    half = unify_dtypes([*ins[:2], *outs])
+    return [half, half] + [np.dtype(np.float32)] * 3 + [ins[-1]], [half]
+
+
+_ADAMW = numbers("lr", "wd", "eta", "clip_gradient", "beta1", "beta2", "epsilon")
+
+
+@op(
+    "_adamw_update",
+    shape=_adamw_shapes,
+    dtype=_adamw_dtypes,
+    mutates=("mean", "var"),
+    kernel=True,
+    params=_ADAMW,
+)
+def adamw_update(
+    xp,
+    weight,
+    grad,
+    mean,
+    var,
+    rescale_grad,
+    *,
+    lr: float,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    epsilon: float = 1e-8,
+    wd: float = 0.0,
+    eta: float,
+    clip_gradient: float = -1.0,
+):
+    """Adam with decoupled weight decay (MXNet's ``_adamw_update``).
+
+    The result is ``weight - eta * (lr * mean / (sqrt(var) + epsilon) + wd * weight)``. The scale
+    of the gradient is an array of one element; nothing changes where it is 0, infinite or NaN.
+    Source: Loshchilov and Hutter, ICLR 2019.
+    """
+    attrs = dict(lr=lr, beta1=beta1, beta2=beta2, epsilon=epsilon, wd=wd, eta=eta)
+    attrs["clip_gradient"] = clip_gradient
+    return _adamw(xp, weight, grad, mean, var, rescale_grad, attrs)
+
+
+@op(
+    "_mp_adamw_update",
+    shape=_adamw_shapes,
+    dtype=_mp_adamw_dtypes,
+    mutates=("mean", "var", "weight32"),
+    kernel=True,
+    params=_ADAMW,
+)
+def mp_adamw_update(
+    xp,
+    weight,
+    grad,
+    mean,
+    var,
+    weight32,
+    rescale_grad,
+    *,
+    lr: float,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    epsilon: float = 1e-8,
+    wd: float = 0.0,
+    eta: float,
+    clip_gradient: float = -1.0,
+):
+    """`adamw_update` of a half-width weight through its float32 copy ``weight32``."""
+    attrs = dict(lr=lr, beta1=beta1, beta2=beta2, epsilon=epsilon, wd=wd, eta=eta)
+    attrs["clip_gradient"] = clip_gradient
+    new, mean, var = _adamw(xp, weight32, grad, mean, var, rescale_grad, attrs)
+    return new, mean, var, new
+
+
+def _limited(xp, weight, limit):
+    return xp.clip(weight, -limit, limit) if limit >= 0 else weight
+
+
+@op(
+    "rmsprop_update",
+    mutates=("n",),
+    kernel=True,
+    params=numbers(
+        "lr", "wd", "rescale_grad", "clip_gradient", "gamma1", "epsilon", "clip_weights"
+    ),
+    inplace={0: "weight"},
+)
+def rmsprop_update(
+    xp,
+    weight,
+    grad,
+    n,
+    *,
+    lr: float,
+    gamma1: float = 0.95,
+    epsilon: float = 1e-8,
+    wd: float = 0.0,
+    rescale_grad: float = 1.0,
+    clip_gradient: float = -1.0,
+    clip_weights: float = -1.0,
+):
+    """RMSProp (Tieleman and Hinton 2012): ``weight - lr * g / sqrt(n + epsilon)``.
+
+    ``g = grad + wd * weight``, clipped; ``n`` is a moving mean of ``g ** 2``; the new weight lies
+    within ``clip_weights`` unless that is negative (MXNet's ``rmsprop_update``).
+    """
+    grad = clip(xp, grad * rescale_grad + wd * weight, clip_gradient)
+    n = gamma1 * n + (1 - gamma1) * xp.square(grad)
+    return _limited(xp, weight - lr * grad / xp.sqrt(n + epsilon), clip_weights), n
+
+
+@op(
+    "rmspropalex_update",
+    mutates=("n", "g", "delta"),
+    kernel=True,
+    params=numbers(
+        *("lr", "wd", "rescale_grad", "clip_gradient"),
+        *("gamma1", "gamma2", "epsilon", "clip_weights"),
+    ),
+    inplace={0: "weight"},
+)
+def rmspropalex_update(
+    xp,
+    weight,
+    grad,
+    n,
+    g,
+    delta,
+    *,
+    lr: float,
+    gamma1: float = 0.95,
+    gamma2: float = 0.9,
+    epsilon: float = 1e-8,
+    wd: float = 0.0,
+    rescale_grad: float = 1.0,
+    clip_gradient: float = -1.0,
+    clip_weights: float = -1.0,
+):
+    """RMSProp with a centred second moment and momentum (Graves 2013, equations 38 to 45).
+
+    ``delta = gamma2 * delta - lr * grad / sqrt(n - g ** 2 + epsilon)``; the result is
+    ``weight + delta`` (MXNet's ``rmspropalex_update``).
+    """
+    grad = clip(xp, grad * rescale_grad + wd * weight, clip_gradient)
+    n = gamma1 * n + (1 - gamma1) * xp.square(grad)
+    g = gamma1 * g + (1 - gamma1) * grad
+    delta = gamma2 * delta - lr * grad / xp.sqrt(n - xp.square(g) + epsilon)
+    return _limited(xp, weight + delta, clip_weights), n, g, delta
+
+
+@op(
+    "_sparse_adagrad_update",
+    mutates=("history",),
+    kernel=True,
+    params=numbers("lr", "wd", "rescale_grad", "clip_gradient", "epsilon"),
+    inplace={0: "weight"},
+)
+def adagrad_update(
+    xp,
+    weight,
+    grad,
+    history,
+    *,
+    lr: float,
+    epsilon: float = 1e-7,
+    wd: float = 0.0,
+    rescale_grad: float = 1.0,
+    clip_gradient: float = -1.0,
+):
+    """AdaGrad (Duchi, Hazan and Singer 2011): ``weight - lr * grad / sqrt(history + epsilon)``.
+
+    ``history`` sums ``grad ** 2``; ``wd`` must be 0 (MXNet's ``_sparse_adagrad_update``).
+    """
+    if wd:
+        raise MXNetError("operator _sparse_adagrad_update: weight decay is not supported")
+    grad = clip(xp, grad * rescale_grad, clip_gradient)
+    history = history + xp.square(grad)
+    return weight - lr * grad / xp.sqrt(history + epsilon), history
+
+
+_w, _moment = normal(3, 4), spread(3, 4, low=0.5, high=1.5)
+_common: dict[str, Any] = {"weight": _w, "grad": _w, "lr": 0.1, "rescale_grad": 0.5}
+adam_update.sample(mean=_w, var=_moment, wd=0.01, clip_gradient=0.4, **_common)
+rmsprop_update.sample(n=_moment, wd=0.01, clip_weights=0.8, **_common)
+rmspropalex_update.sample(n=_moment, g=spread(3, 4, high=0.5), delta=_w, **_common)
+adagrad_update.sample(history=_moment, **_common)
+adamw_update.sample(
+    **{k: v for k, v in _common.items() if k != "rescale_grad"},
+    **dict(mean=_w, var=_moment, rescale_grad=constant([0.5]), eta=0.7, wd=0.01),
+)

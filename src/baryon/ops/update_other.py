@@ -1,0 +1,219 @@
+"""Less common optimizer updates: FTRL, FTML and the two phases of LAMB."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .attrs import Attrs
+from .op import op
+from .rules import unify, unify_dtypes
+from .samples import normal
+from .samples import uniform as spread
+from .update import clip, numbers, single
+
+
+@op(
+    "ftrl_update",
+    aliases=("_sparse_ftrl_update",),
+    mutates=("z", "n"),
+    kernel=True,
+    params=numbers("lr", "wd", "rescale_grad", "clip_gradient", "lamda1", "beta"),
+    inplace={0: "weight"},
+)
+def ftrl_update(
+    xp,
+    weight,
+    grad,
+    z,
+    n,
+    *,
+    lr: float,
+    lamda1: float = 0.01,
+    beta: float = 1.0,
+    wd: float = 0.0,
+    rescale_grad: float = 1.0,
+    clip_gradient: float = -1.0,
+):
+    """Follow the regularised leader (McMahan et al., KDD 2013; MXNet's ``ftrl_update``).
+
+    The new weight is 0 where ``|z| <= lamda1``.
+    """
+    grad = clip(xp, grad * rescale_grad, clip_gradient)
+    total = n + xp.square(grad)
+    z = z + grad - (xp.sqrt(total) - xp.sqrt(n)) * weight / lr
+    new = (xp.sign(z) * lamda1 - z) / ((beta + xp.sqrt(total)) / lr + wd)
+    return xp.where(xp.abs(z) > lamda1, new, 0), z, total
+
+
+@op(
+    "ftml_update",
+    mutates=("d", "v", "z"),
+    kernel=True,
+    params=numbers("lr", "wd", "rescale_grad", "clip_grad", "beta1", "beta2", "epsilon", "t"),
+    inplace={0: "weight"},
+)
+def ftml_update(
+    xp,
+    weight,
+    grad,
+    d,
+    v,
+    z,
+    *,
+    lr: float,
+    beta1: float = 0.6,
+    beta2: float = 0.999,
+    epsilon: float = 1e-8,
+    t: int,
+    wd: float = 0.0,
+    rescale_grad: float = 1.0,
+    clip_grad: float = -1.0,
+):
+    """Follow the moving leader, step `t` >= 1 (Zheng and Kwok, ICML 2017; ``ftml_update``)."""
+    grad = clip(xp, grad * rescale_grad + wd * weight, clip_grad)
+    v = beta2 * v + (1 - beta2) * xp.square(grad)
+    new_d = (1 - beta1**t) / lr * (xp.sqrt(v / (1 - beta2**t)) + epsilon)
+    z = beta1 * z + (1 - beta1) * grad - (new_d - beta1 * d) * weight
+    return -z / new_d, new_d, v, z
+
+
+# ---- LAMB (You et al., ICLR 2020) ----------------------------------------------------------------
+
+
+def _lamb_step(xp, weight, grad, mean, var, attrs) -> tuple:
+    """The direction before it is scaled by the trust ratio, and the new moments."""
+    beta1, beta2, t = attrs["beta1"], attrs["beta2"], attrs["t"]
+    grad = clip(xp, single(xp, grad) * attrs["rescale_grad"], attrs["clip_gradient"])
+    mean = beta1 * mean + (1 - beta1) * grad
+    var = beta2 * var + (1 - beta2) * xp.square(grad)
+    m, v = mean, var
+    if attrs["bias_correction"]:
+        m, v = mean / (1 - beta1**t), var / (1 - beta2**t)
+    return m / (xp.sqrt(v) + attrs["epsilon"]) + attrs["wd"] * weight, mean, var
+
+
+_LAMB = numbers(
+    *("wd", "rescale_grad", "clip_gradient", "beta1", "beta2", "epsilon", "t", "bias_correction")
+)
+
+
+@op("lamb_update_phase1", mutates=("mean", "var"), kernel=True, params=_LAMB)
+def lamb_update_phase1(
+    xp,
+    weight,
+    grad,
+    mean,
+    var,
+    *,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    epsilon: float = 1e-6,
+    t: int,
+    bias_correction: bool = True,
+    wd: float,
+    rescale_grad: float = 1.0,
+    clip_gradient: float = -1.0,
+):
+    """First phase of LAMB: Adam's direction plus ``wd * weight`` at step `t` >= 1."""
+    attrs: dict[str, Any] = dict(beta1=beta1, beta2=beta2, epsilon=epsilon, t=t, wd=wd)
+    attrs |= dict(bias_correction=bias_correction, rescale_grad=rescale_grad)
+    return _lamb_step(xp, weight, grad, mean, var, attrs | {"clip_gradient": clip_gradient})
+
+
+def _mp_lamb_dtypes(attrs: Attrs, ins: list, outs: list) -> tuple[list, list]:
+    """The direction of a half-width weight is float32, as are the states."""
+    half, wide = unify_dtypes(ins[:2]), np.dtype(np.float32)
+    return [half, half, wide, wide, wide], [wide]
+
+
+@op(
+    "mp_lamb_update_phase1",
+    dtype=_mp_lamb_dtypes,
+    mutates=("mean", "var"),
+    kernel=True,
+    params=_LAMB,
+)
+def mp_lamb_update_phase1(
+    xp,
+    weight,
+    grad,
+    mean,
+    var,
+    weight32,
+    *,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    epsilon: float = 1e-6,
+    t: int,
+    bias_correction: bool = True,
+    wd: float,
+    rescale_grad: float = 1.0,
+    clip_gradient: float = -1.0,
+):
+    """`lamb_update_phase1` of a half-width weight through its float32 copy ``weight32``."""
+    attrs: dict[str, Any] = dict(beta1=beta1, beta2=beta2, epsilon=epsilon, t=t, wd=wd)
+    attrs |= dict(bias_correction=bias_correction, rescale_grad=rescale_grad)
+    return _lamb_step(xp, weight32, grad, mean, var, attrs | {"clip_gradient": clip_gradient})
+
+
+def _scaled_step(xp, weight, g, r1, r2, lr, lower_bound, upper_bound):
+    """weight less `g` scaled by the trust ratio of the two norms."""
+    norm = r1 if lower_bound < 0 else xp.maximum(r1, lower_bound)
+    norm = norm if upper_bound < 0 else xp.minimum(norm, upper_bound)
+    usual = (norm != 0) & (r2 != 0)
+    ratio = xp.where(usual, norm / xp.where(usual, r2, 1), 1).reshape(())
+    return weight - lr * ratio * g
+
+
+def _phase2_shapes(attrs: Attrs, ins: list, outs: list) -> tuple[list, list]:
+    """All like the weight but the two norms, which have one element each."""
+    shape = outs[0]
+    for i, s in enumerate(ins):
+        shape = shape if i in (2, 3) else unify(shape, s)
+    return [s if i in (2, 3) else shape for i, s in enumerate(ins)], [shape]
+
+
+@op("lamb_update_phase2", shape=_phase2_shapes)
+def lamb_update_phase2(
+    xp, weight, g, r1, r2, *, lr: float, lower_bound: float = -1.0, upper_bound: float = -1.0
+):
+    """Second phase of LAMB: ``weight - lr * r1 / r2 * g``.
+
+    ``r1`` and ``r2`` are the norms of the weight, kept within the bounds that are not negative,
+    and of ``g``; their ratio is 1 where either is 0.
+    """
+    return _scaled_step(xp, weight, g, r1, r2, lr, lower_bound, upper_bound)
+
+
+@op(
+    "mp_lamb_update_phase2",
+    shape=_phase2_shapes,
+    dtype=lambda a, ins, outs: (ins, [unify_dtypes([ins[0], *outs])]),
+    mutates=("weight32",),
+)
+def mp_lamb_update_phase2(
+    xp,
+    weight,
+    g,
+    r1,
+    r2,
+    weight32,
+    *,
+    lr: float,
+    lower_bound: float = -1.0,
+    upper_bound: float = -1.0,
+):
+    """`lamb_update_phase2` of a half-width weight through its float32 copy ``weight32``."""
+    new = _scaled_step(xp, weight32, g, r1, r2, lr, lower_bound, upper_bound)
+    return new, new
+
+
+_w, _moment = normal(3, 4), spread(3, 4, low=0.5, high=1.5)
+ftrl_update.sample(weight=_w, grad=_w, z=_w, n=_moment, lr=0.1, wd=0.01)
+ftml_update.sample(weight=_w, grad=_w, d=_w, v=_moment, z=_w, lr=0.1, t=3)
+lamb_update_phase1.sample(weight=_w, grad=_w, mean=_w, var=_moment, t=2, wd=0.01)
+lamb_update_phase2.sample(
+    weight=_w, g=_w, r1=spread(1, low=1.0, high=2.0), r2=spread(1, low=1.0, high=2.0), lr=0.1
+)
