@@ -24,6 +24,7 @@ from .windows import (
     check_layout,
     folded,
     is_channels_last,
+    padded,
     patches,
     shape_first,
     shape_last,
@@ -108,7 +109,7 @@ def _params(attrs: Attrs, ins: Any, outs: Any) -> tuple | None:
 
 
 def _backward_params(attrs: Attrs, ins: Any, outs: Any) -> tuple | None:
-    if attrs.all_ties:
+    if attrs.v1:
         return None
     return _kernel_params(attrs, attrs.shape, is_float(outs[0].dtype))
 
@@ -123,18 +124,19 @@ def _lowest(dtype: np.dtype) -> Any:
     return False if dtype.kind == "b" else np.iinfo(dtype).min
 
 
-def _places(xp: Any, data: Any, win: Window, sizes: tuple) -> tuple:
+def _places(xp: Any, data: Any, win: Window, sizes: tuple, v1: bool) -> tuple:
     """All windows, ``(batch, channel, place, *out)``, and the value that pads them."""
     low = _lowest(data.dtype)
+    if v1:
+        data, win = padded(xp, data, win, (0,) * len(sizes)), win._replace(pad=(0,) * len(sizes))
     cut = patches(xp, data, win, sizes, low)
-    cut = cut.reshape(*data.shape[:2], int(np.prod(win.kernel)), *sizes)
-    return cut, low
+    return cut.reshape(*data.shape[:2], int(np.prod(win.kernel)), *sizes), low
 
 
-def _hits(xp: Any, data: Any, win: Window, sizes: tuple, all_ties: bool) -> Any:
-    """1 at the first largest place of every window (at all of them under `all_ties`), else 0."""
-    cut, low = _places(xp, data, win, sizes)
-    if all_ties:
+def _hits(xp: Any, data: Any, win: Window, sizes: tuple, v1: bool) -> Any:
+    """1 at the first largest place of every window (for `v1` at all of them), else 0."""
+    cut, low = _places(xp, data, win, sizes, v1)
+    if v1:
         return cut == cut.max(2, keepdims=True)
     first = xp.expand_dims(cut.argmax(2), 2)
     place = xp.arange(cut.shape[2]).reshape(-1, *(1,) * len(sizes))
@@ -166,7 +168,7 @@ def pool(xp: Any, data: Any, kind: str, attrs: dict) -> Any:
     win = pool_window(attrs, data.shape[2:])
     sizes = _sizes(attrs, win, data.shape[2:])
     if kind == "max":
-        cut, low = _places(xp, data, win, sizes)
+        cut, low = _places(xp, data, win, sizes, attrs.get("v1", False))
         return xp.maximum(cut.max(2), low)
     cut = patches(xp, widened(data), win, sizes)
     window_axes = tuple(range(2, 2 + len(sizes)))
@@ -251,12 +253,12 @@ def backward_pooling(
     pad: Shape = (),
     count_include_pad: bool | None = None,
     layout: Layout | None = None,
-    all_ties: bool = False,
+    v1: bool = False,
 ) -> Any:
     """Gradient of Pooling by its data, whose shape is `shape`; only a maximum reads the data.
 
-    The head gradient of a maximum goes to its first place in the window, or to every place that
-    equals it under `all_ties`.
+    The head gradient of a maximum goes to its first place in the window. `v1` means the maximum
+    of `Pooling_v1`: padding is 0 and every place that equals the maximum gets the gradient.
     """
     attrs = {"kernel": kernel, "global_pool": global_pool, "stride": stride, "pad": pad}
     attrs["pooling_convention"] = pooling_convention
@@ -264,7 +266,7 @@ def backward_pooling(
     win = pool_window(attrs, shape[2:])
     sizes = head.shape[2:]
     if pool_type == "max":
-        hits = _hits(xp, channels_first(xp, data, layout), win, sizes, all_ties)
+        hits = _hits(xp, channels_first(xp, data, layout), win, sizes, v1)
     else:
         hits = xp.ones((1, 1, int(np.prod(win.kernel)), *(1,) * len(sizes)), bool)
     if pool_type == "avg":
@@ -293,19 +295,18 @@ def pooling_select(
     stride: Shape = (),
     pad: Shape = (),
     layout: Layout | None = None,
-    all_ties: bool = False,
+    v1: bool = False,
 ) -> Any:
     """`values` at the places where max pooling of `data` finds its maxima.
 
-    The adjoint of the gradient. Both have one shape; under `all_ties` the values of equal places
-    are added.
+    The adjoint of the gradient. Both have one shape; for `v1` the values of equal places are added.
     """
     attrs = {"kernel": kernel, "global_pool": global_pool, "stride": stride, "pad": pad}
     attrs["pooling_convention"] = pooling_convention
     values, data = channels_first(xp, values, layout), channels_first(xp, data, layout)
     win = pool_window(attrs, data.shape[2:])
     sizes = _sizes(attrs, win, data.shape[2:])
-    hits = _hits(xp, data, win, sizes, all_ties)
+    hits = _hits(xp, data, win, sizes, v1)
     cut = patches(xp, widened(values), win, sizes).reshape(hits.shape)
     return channels_last(xp, xp.where(hits, cut, cut.dtype.type(0)).sum(2), layout)
 
@@ -333,14 +334,14 @@ def _(dy: Any, data: Any, out: Any, attrs: Attrs) -> Any:
 @backward_pooling.gradient("head")
 def _(dy: Any, data: Any, attrs: Attrs) -> Any:
     if attrs.pool_type == "max":
-        return pooling_select(dy, data, all_ties=attrs.all_ties, **_geometry(attrs))
+        return pooling_select(dy, data, v1=attrs.v1, **_geometry(attrs))
     more = {"pool_type": attrs.pool_type, "count_include_pad": attrs.count_include_pad}
     return pooling(dy, **more, **_geometry(attrs))
 
 
 @pooling_select.gradient("values")
 def _(dy: Any, data: Any, attrs: Attrs) -> Any:
-    return backward_pooling(dy, data, shape=data.shape, all_ties=attrs.all_ties, **_geometry(attrs))
+    return backward_pooling(dy, data, shape=data.shape, v1=attrs.v1, **_geometry(attrs))
 
 
 pooling.sample(data=distinct(2, 2, 7, 8), kernel=(3, 2), stride=(2, 2), pad=(1, 0))

@@ -36,7 +36,7 @@ def pooling_v1(
     stride: Shape = (),
     pad: Shape = (),
 ) -> Any:
-    """The old pooling: a mean always divides by the whole window.
+    """The old pooling: a mean always divides by the whole window, a maximum sees padding as 0.
 
     The gradient of a maximum goes whole to every place that equals it. Otherwise as `Pooling`, for
     two or three spatial axes. Source: MXNet operator Pooling_v1.
@@ -45,7 +45,7 @@ def pooling_v1(
     4.0
     """
     attrs = {"kernel": kernel, "global_pool": global_pool, "stride": stride, "pad": pad}
-    attrs["pooling_convention"] = pooling_convention
+    attrs |= {"pooling_convention": pooling_convention, "v1": True}
     out = pool(xp, data, "sum" if pool_type == "avg" else pool_type, attrs)
     if pool_type != "avg":
         return out
@@ -61,7 +61,7 @@ def _whole(attrs: Any, shape: tuple[int, ...]) -> np.ndarray:
 def _(dy: Any, data: Any, attrs: Attrs) -> Any:
     more = {"shape": data.shape, **_v1(attrs)}
     if attrs.pool_type == "max":
-        return backward_pooling(dy, data, all_ties=True, **more)
+        return backward_pooling(dy, data, v1=True, **more)
     grad = backward_pooling(dy, pool_type="sum", **more)
     return grad / float(_whole(attrs, data.shape)) if attrs.pool_type == "avg" else grad
 

@@ -118,10 +118,10 @@ def widened(array: Any) -> Any:
 
 
 def padded(xp: Any, array: Any, win: Window, out: Sequence[int], fill: Any = 0) -> Any:
-    """The array padded so that `out` windows fit on each axis."""
+    """The array with its padding, more at the end where `out` windows need it."""
     widths = [(0, 0), (0, 0)]
     for n, o, s, p, r in zip(array.shape[2:], out, win.stride, win.pad, win.reach, strict=True):
-        widths.append((p, max(0, (o - 1) * s + r - n - p)))
+        widths.append((p, max(p, (o - 1) * s + r - n - p)))
     return xp.pad(array, widths, constant_values=fill)
 
 
