@@ -1,0 +1,65 @@
+"""baryon: deep learning with MXNet's API, declared, recorded or traced, on one engine."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from typing import Any
+
+from . import attribute, autograd, base, context, name, ndarray, random, util
+from . import ndarray as nd
+from .attribute import AttrScope
+from .base import MXNetError
+from .context import Context, cpu, cpu_pinned, cpu_shared, current_context, gpu, num_gpus
+from .ndarray import waitall
+
+__version__ = "0.1.0"
+
+# Modules imported when first used: public name -> module.
+_LAZY = {
+    "callback": "callback",
+    "contrib": "contrib",
+    "executor": "executor",
+    "gluon": "gluon",
+    "image": "image",
+    "img": "image",
+    "init": "initializer",
+    "initializer": "initializer",
+    "io": "io",
+    "kv": "kvstore",
+    "kvstore": "kvstore",
+    "lr_scheduler": "lr_scheduler",
+    "metric": "metric",
+    "mod": "module",
+    "model": "model",
+    "module": "module",
+    "mon": "monitor",
+    "monitor": "monitor",
+    "native": "native",
+    "operator": "operator",
+    "optimizer": "optimizer",
+    "profiler": "profiler",
+    "recordio": "recordio",
+    "registry": "registry",
+    "rnd": "random",
+    "rnn": "rnn",
+    "runtime": "runtime",
+    "sym": "symbol",
+    "symbol": "symbol",
+    "test_utils": "test_utils",
+    "visualization": "visualization",
+    "viz": "visualization",
+}
+
+
+def __getattr__(name: str) -> Any:
+    module = _LAZY.get(name)
+    path = f"{__name__}.{module}"
+    if module is None or importlib.util.find_spec(path) is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = globals()[name] = importlib.import_module(path)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY})

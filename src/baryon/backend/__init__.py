@@ -1,0 +1,42 @@
+"""What a device can do: memory, transfers, and the array module that operator bodies run on."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from ..context import Context
+from . import cpu
+
+
+def of_context(ctx: Context) -> ModuleType:
+    """The backend module that serves a device."""
+    if ctx.device_typeid != 2:
+        return cpu
+    from . import cuda
+
+    return cuda
+
+
+def array_module(ctx: Context) -> Any:
+    """numpy or cupy, whichever makes the arrays of a device."""
+    return of_context(ctx).xp
+
+
+def of_array(data: Any) -> ModuleType:
+    """The backend module that made an array."""
+    if isinstance(data, np.ndarray):
+        return cpu
+    from . import cuda
+
+    return cuda
+
+
+def move(data: Any, ctx: Context) -> Any:
+    """A fresh copy of an array on a device."""
+    target = of_context(ctx)
+    if target is cpu:
+        return of_array(data).to_numpy(data)
+    return target.asarray(data, ctx.device_id)

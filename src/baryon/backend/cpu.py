@@ -1,0 +1,38 @@
+"""The CPU: numpy arrays. Every backend module has the names defined here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+xp = np
+
+
+def empty(shape: tuple[int, ...], dtype: Any, device_id: int = 0) -> np.ndarray:
+    """Uninitialised memory."""
+    return np.empty(shape, dtype)
+
+
+def full(shape: tuple[int, ...], value: Any, dtype: Any, device_id: int = 0) -> np.ndarray:
+    """An array filled with one value."""
+    return np.full(shape, value, dtype)
+
+
+def asarray(data: Any, device_id: int = 0) -> np.ndarray:
+    """A C-contiguous copy of `data` on the device."""
+    return np.array(data, order="C")
+
+
+def to_numpy(data: np.ndarray) -> np.ndarray:
+    """A copy in host memory."""
+    return data.copy()
+
+
+def context_of(data: np.ndarray) -> tuple[str, int]:
+    """Kind and number of the device that holds an array."""
+    return "cpu", 0
+
+
+def synchronize() -> None:
+    """Wait until all work queued on the device is done (the CPU queues none)."""

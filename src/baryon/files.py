@@ -1,0 +1,30 @@
+"""Files that are either the old or the new content, whole."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterable
+
+
+def write_atomically(path: str | os.PathLike, chunks: Iterable[bytes | memoryview]) -> None:
+    """Write a file so that a crash at any moment leaves the old content or all of the new.
+
+    The bytes go to a hidden file beside it, reach the disk, and take its name at last.
+    """
+    target = os.path.realpath(os.fspath(path))
+    folder, name = os.path.split(target)
+    temporary = os.path.join(folder, f".{name}.{secrets.token_hex(4)}.tmp")
+    try:
+        with open(temporary, "xb") as file:
+            for chunk in chunks:
+                file.write(chunk)
+            file.flush()
+            os.fsync(file.fileno())
+        if os.path.exists(target):
+            os.chmod(temporary, os.stat(target).st_mode & 0o7777)
+        os.replace(temporary, target)
+    except BaseException:
+        if os.path.exists(temporary):
+            os.unlink(temporary)
+        raise

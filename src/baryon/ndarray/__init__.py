@@ -1,0 +1,31 @@
+"""Arrays and the functions that compute with them at once (`mx.nd`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .. import namespaces
+from ..ops.op import Op
+from . import creation, operations, random
+from .creation import arange, array, empty, eye, full, linspace, ones, zeros
+from .interchange import from_dlpack, from_numpy
+from .invoke import invoke
+from .ndarray import NDArray
+from .operations import *  # noqa: F403
+from .serialization import load, load_frombuffer, save
+
+
+def _make(op: Op) -> Callable[..., Any]:
+    """The eager function of an operator."""
+
+    def function(*args: Any, out: Any = None, name: str | None = None, **kwargs: Any) -> Any:
+        inputs, raw = namespaces.split(op, args, kwargs)
+        return invoke(op, [x for x in inputs if x is not None], raw, out, NDArray)
+
+    return function
+
+
+FRONT = namespaces.Front("baryon.ndarray", _make, "NDArray", ("out", "name"))
+__getattr__, __dir__ = namespaces.install(FRONT)
+namespaces.add_methods(NDArray, FRONT)

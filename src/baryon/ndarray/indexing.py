@@ -1,0 +1,194 @@
+"""Reading and writing NDArrays at keys.
+
+A key is numpy's: integers, slices, ``...``, ``None`` and arrays of integers or booleans (lists,
+numpy arrays, NDArrays). As in MXNet, an NDArray or list of floats means the integers it holds, so
+a mask must have dtype bool. Unlike MXNet's legacy mode, boolean masks select.
+
+Arrays off the tape are indexed by numpy or cupy themselves. For an array on the tape the key is
+drawn with ordinary operators, so it differentiates and exports: `slice` and `Reshape` for basic
+keys, `take` for the others (along axis 0, or from the flattened array by flat positions).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .. import state
+from ..base import MXNetError
+from ..ops.op import get
+from .invoke import invoke
+
+_BASIC = (int, slice, type(None), type(Ellipsis), np.integer)
+
+
+def take(x: Any, key: Any) -> Any:
+    """``x[key]``"""
+    key, basic = normalise(x, key)
+    if state.is_recording() and x._node is not None:
+        return _take_recorded(x, key, basic)
+    found = x._data[key]
+    if basic:
+        found = found if found.ndim else found.reshape(1)
+        return x._like(found if found.flags.c_contiguous else found.copy())
+    return x._like(_contiguous(found.reshape(found.shape or (1,))))
+
+
+def assign(x: Any, key: Any, value: Any) -> None:
+    """``x[key] = value``"""
+    key, _ = normalise(x, key)
+    recorded = value is not x and getattr(value, "_node", None) is not None
+    if state.is_recording() and (recorded or x._node is not None):
+        if x._node is None and _is_all(key) and value.shape == x.shape and value.dtype == x.dtype:
+            invoke(get("_copy"), (value,), {}, out=x)
+            return
+        check_writable(x, value)
+    try:
+        x._data[key] = _raw(value, x)
+    except TypeError as error:
+        raise TypeError(f"cannot assign {type(value).__name__} to an NDArray: {error}") from None
+
+
+def check_writable(x: Any, value: Any) -> None:
+    """MXNetError when, while recording, writing `value` into `x` in place would break the tape."""
+    if x._node is not None:
+        raise MXNetError(
+            "assigning to an NDArray that is already in a computational graph would make its "
+            "gradients wrong; call backward first, or write outside autograd.record()"
+        )
+    if getattr(value, "_node", None) is not None:
+        raise MXNetError(
+            "in-place operations (+=, -=, x[:]=, etc) are not supported when recording with "
+            "autograd, except x[:] = y for a y of x's shape and dtype"
+        )
+
+
+def normalise(x: Any, key: Any) -> tuple[Any, bool]:
+    """The key as raw numpy or cupy takes it, and whether it is basic (no arrays)."""
+    parts = key if isinstance(key, tuple) else (key,)
+    if all(isinstance(p, _BASIC) for p in parts):
+        plain = tuple(int(p) if isinstance(p, (bool, np.integer)) else p for p in parts)
+        _check_count(x, plain)
+        return plain, True
+    found = tuple(_part(x, p) for p in parts)
+    _check_count(x, found)
+    return found, False
+
+
+def _part(x: Any, part: Any) -> Any:
+    if isinstance(part, bool):
+        return int(part)
+    if isinstance(part, _BASIC):
+        return part
+    if isinstance(part, (list, tuple, np.ndarray)) or hasattr(part, "_data"):
+        return _index_array(x, part)
+    raise ValueError(f"NDArray does not support slicing with key {part!r} of type {type(part)}.")
+
+
+def _index_array(x: Any, part: Any) -> Any:
+    raw = part._data if hasattr(part, "_data") else part
+    on_gpu = not isinstance(x._data, np.ndarray)
+    if not on_gpu and not isinstance(raw, (np.ndarray, list, tuple)):
+        raw = raw.get()
+    array = _xp(x).asarray(raw)
+    if array.dtype.kind in "biu":
+        return array
+    if array.size and array.dtype.kind in "OSU":
+        raise ValueError(f"NDArray does not support slicing with key {part!r}.")
+    return array.astype(np.int64)
+
+
+def _check_count(x: Any, parts: tuple) -> None:
+    used = sum(
+        getattr(p, "ndim", 1) if getattr(p, "dtype", None) == np.bool_ else 1
+        for p in parts
+        if p is not None and p is not Ellipsis
+    )
+    if used > x.ndim:
+        raise IndexError(f"too many indices ({used}) for array with {x.ndim} dimensions")
+
+
+def _is_all(key: tuple) -> bool:
+    return len(key) == 1 and (key[0] is Ellipsis or key[0] == slice(None))
+
+
+def _raw(value: Any, x: Any) -> Any:
+    """A value as the array module of `x` can write it."""
+    raw = getattr(value, "_data", value)
+    if isinstance(x._data, np.ndarray):
+        return raw if isinstance(raw, (np.ndarray, list, tuple)) or np.isscalar(raw) else _host(raw)
+    return raw if np.isscalar(raw) else _xp(x).asarray(raw)
+
+
+def _host(raw: Any) -> Any:
+    if raw is None or isinstance(raw, (str, bytes, dict)):
+        raise TypeError(f"not a number or an array: {raw!r}")
+    return raw.get() if hasattr(raw, "get") else np.asarray(raw)
+
+
+def _xp(x: Any) -> Any:
+    from .. import backend
+
+    return backend.of_array(x._data).xp
+
+
+def _contiguous(data: Any) -> Any:
+    return data if data.flags.c_contiguous else data.copy()
+
+
+# ---- on the tape ---------------------------------------------------------------------------------
+
+
+def _take_recorded(x: Any, key: tuple, basic: bool) -> Any:
+    if basic:
+        return _slice_recorded(x, key)
+    if len(key) == 1 and key[0].dtype.kind != "b":
+        rows = _wrapped(key[0], x.shape[0])
+        return invoke(get("take"), (x, x._like(rows)), {"axis": 0, "mode": "clip"})
+    positions = _xp(x).arange(x.size, dtype=np.int64).reshape(x.shape)[key]
+    positions = _contiguous(positions.reshape(positions.shape or (1,)))
+    return invoke(get("take"), (x.reshape((-1,)), x._like(positions)), {"axis": 0, "mode": "clip"})
+
+
+def _wrapped(index: Any, size: int) -> Any:
+    """Indices counted from the start; IndexError for one out of range."""
+    if index.size and not (-size <= int(index.min()) and int(index.max()) < size):
+        bad = next(int(i) for i in index.reshape(-1) if not -size <= int(i) < size)
+        raise IndexError(f"index {bad} is out of bounds for axis 0 with size {size}")
+    return _contiguous((index + (index < 0) * np.int64(size)).astype(np.int64))
+
+
+def _slice_recorded(x: Any, key: tuple) -> Any:
+    view = x._data[key]
+    shape = view.shape or (1,)
+    made = x
+    bounds = _bounds(key, x.shape)
+    if any(bound != (None, None, None) for bound in bounds):
+        begin, end, step = zip(*bounds, strict=True)
+        made = invoke(get("slice"), (x,), {"begin": begin, "end": end, "step": step})
+    if made.shape != shape or made is x:
+        made = invoke(get("Reshape"), (made,), {"shape": shape})
+    if view.flags.c_contiguous:  # share memory, as off the tape
+        made._data = view.reshape(shape)
+    return made
+
+
+def _bounds(key: tuple, shape: tuple[int, ...]) -> list[tuple]:
+    """Begin, end and step of each axis for the operator `slice`, None where open."""
+    parts = [p for p in key if p is not None]
+    if Ellipsis in parts:
+        at = parts.index(Ellipsis)
+        parts[at : at + 1] = [slice(None)] * (len(shape) - len(parts) + 1)
+    parts += [slice(None)] * (len(shape) - len(parts))
+    return [_bound(p, n) for p, n in zip(parts, shape, strict=True)]
+
+
+def _bound(part: Any, size: int) -> tuple:
+    if isinstance(part, int):
+        first = part % size
+        return first, first + 1, None
+    begin, end, step = part.indices(size)
+    if (begin, end, step) == (0, size, 1):
+        return None, None, None
+    return begin, end if end >= 0 else None, None if step == 1 else step

@@ -1,0 +1,137 @@
+"""NDArrays in other hands: numpy's array protocol, DLPack and pickles."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .. import backend
+from ..base import MXNetError
+from ..dtypes import as_dtype, bfloat16
+
+
+def to_array(self: Any, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+    """numpy's view of the values; shares CPU memory unless `dtype` or `copy` asks for more."""
+    data = self._data
+    if not isinstance(data, np.ndarray):
+        if copy is False:
+            raise ValueError("the values of a GPU array cannot be read without a copy")
+        data, copy = backend.of_array(data).to_numpy(data), False
+    if dtype is not None and np.dtype(dtype) != data.dtype:
+        if copy is False:
+            raise ValueError(f"a copy is needed to read {data.dtype} values as {dtype}")
+        return data.astype(dtype)
+    return data.copy() if copy else data
+
+
+def to_dlpack(self: Any, **kwargs: Any) -> Any:
+    """A DLPack capsule that shares the memory (bool and bfloat16 as numpy allows)."""
+    if self._data.dtype == bfloat16:
+        raise BufferError("numpy cannot export bfloat16 through DLPack; use astype first")
+    return self._data.__dlpack__(**kwargs)
+
+
+def dlpack_device(self: Any) -> tuple[int, int]:
+    """DLPack's device: (1, 0) for the CPU, (2, number) for a GPU."""
+    kind, number = self._data.__dlpack_device__()
+    return int(kind), int(number)
+
+
+def to_dlpack_for_read(self: Any) -> Any:
+    """A DLPack capsule of the array, to be read only. Waits until the values are computed.
+
+    >>> x = mx.nd.array([1, 2])
+    >>> mx.nd.from_dlpack(mx.nd.to_dlpack_for_read(x)).asnumpy()
+    array([1., 2.], dtype=float32)
+    """
+    self.wait_to_read()
+    return self.__dlpack__()
+
+
+def to_dlpack_for_write(self: Any) -> Any:
+    """A DLPack capsule of the array, whose memory the receiver may change."""
+    self.wait_to_read()
+    return self.__dlpack__()
+
+
+class _Capsule:
+    """A bare DLPack capsule in the dress that ``numpy.from_dlpack`` asks for."""
+
+    def __init__(self, capsule: Any) -> None:
+        self._capsule = capsule
+
+    def __dlpack__(self, **kwargs: Any) -> Any:
+        return self._capsule
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return 1, 0
+
+
+def from_dlpack(dlpack: Any) -> Any:
+    """An NDArray over the memory of another library's array, or of a DLPack capsule.
+
+    dlpack : an object with ``__dlpack__`` (preferred), or a capsule of CPU memory.
+    """
+    from .ndarray import NDArray
+
+    source = dlpack if hasattr(dlpack, "__dlpack__") else _Capsule(dlpack)
+    try:
+        if source.__dlpack_device__()[0] == 1:
+            data = np.from_dlpack(source)
+        else:
+            from ..context import load_cupy
+
+            data = load_cupy().from_dlpack(source)
+    except (TypeError, ValueError, AttributeError, RuntimeError) as error:
+        raise MXNetError(f"from_dlpack: cannot take {type(dlpack).__name__}: {error}") from None
+    as_dtype(data.dtype)
+    return NDArray(data if data.flags.c_contiguous else data.copy())
+
+
+def from_numpy(ndarray: np.ndarray, zero_copy: bool = True) -> Any:
+    """An NDArray of a numpy array's values and type.
+
+    zero_copy : share its memory (it must be C-contiguous and becomes read-only through numpy);
+                else copy.
+
+    >>> mx.nd.from_numpy(np.ones((2, 3))).dtype
+    <class 'numpy.float64'>
+    """
+    from .ndarray import NDArray
+
+    as_dtype(ndarray.dtype)
+    if not zero_copy:
+        return NDArray(np.array(ndarray, order="C"))
+    if not ndarray.flags.c_contiguous:
+        raise ValueError("Only c-contiguous arrays are supported for zero-copy")
+    shared = ndarray.view()
+    ndarray.flags.writeable = False
+    return NDArray(shared)
+
+
+def get_state(self: Any) -> dict:
+    """MXNet's pickled state: ``{"handle": bytes}``, one array as in ``.params`` files.
+
+    The tape and the gradient stay behind.
+    """
+    from .serialization import array_bytes
+
+    return {"handle": array_bytes(self)}
+
+
+def set_state(self: Any, state: dict) -> None:
+    """Take the state that `get_state`, or MXNet, wrote."""
+    from .serialization import read_array
+
+    handle = state["handle"]
+    restored = None if handle is None else read_array(bytes(handle))
+    if restored is None:
+        type(self).__init__(self, np.zeros(0, np.float32))
+    else:
+        type(self).__init__(self, restored._data, restored.context)
+
+
+def deep_copy(self: Any, memo: dict) -> Any:
+    """A copy that is not recorded."""
+    return self._like(self._data.copy())

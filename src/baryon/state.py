@@ -1,0 +1,35 @@
+"""The calling thread's modes: recording for autograd, and training or predicting."""
+
+from __future__ import annotations
+
+import threading
+
+
+class _Modes(threading.local):
+    recording = False
+    training = False
+
+
+_modes = _Modes()
+
+
+def is_recording() -> bool:
+    """Whether calls are recorded on the tape."""
+    return _modes.recording
+
+
+def set_recording(active: bool) -> bool:
+    """Start or stop recording; what it was before."""
+    before, _modes.recording = _modes.recording, bool(active)
+    return before
+
+
+def is_training() -> bool:
+    """Whether operators run in training mode."""
+    return _modes.training
+
+
+def set_training(active: bool) -> bool:
+    """Switch between training and predicting; what it was before."""
+    before, _modes.training = _modes.training, bool(active)
+    return before
