@@ -2,7 +2,20 @@
 
 from .op import REGISTRY, Op, Spec, get, op
 from . import binary, broadcast, cast, functions, logic, reduce, scalar, unary  # noqa: E402,F401
-from . import axes, blocks, creation, join, reshape, shape, slicing
+from . import (
+    axes,
+    blocks,
+    creation,
+    indexing,
+    join,
+    ordering,
+    reshape,
+    scatter,
+    selection,
+    sequence,
+    shape,
+    slicing,
+)
 from . import activation, dropout, heads, layer_norm, losses, norm, random, softmax, update
 from . import update_adaptive, update_multi, update_other
 from . import adaptive_pooling, convolution, deconvolution, dot, fully_connected, linalg_gemm
