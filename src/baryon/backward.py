@@ -130,7 +130,8 @@ def _evaluate_gradients(
     """Draw the gradients and compute them call by call, as NDArrays of class `cls`."""
     dys = _draw_head_grads(graph, head_grads)
     grads = gradient(graph.heads, dys, wrt)
-    values = {k: _new(cls, data) for k, data in graph.buffers.items()}
+    device = heads[0].context
+    values = {k: _new(cls, data, device) for k, data in graph.buffers.items()}
     if create_graph:
         for key, value in values.items():
             value._node, value._index = graph.sources.get(key, (None, 0))

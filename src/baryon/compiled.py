@@ -11,7 +11,7 @@ from . import state
 from .base import MXNetError
 from .graph.function import dynamic_op
 from .graph.gradient import gradient
-from .graph.graph import Entry, cut, rebuild, variable, with_inputs
+from .graph.graph import Entry, cut, rebuild, variable, walk, with_inputs
 from .graph.infer import typed
 from .graph.lower import Head, lower, zeros
 from .graph.program import Program
@@ -26,6 +26,8 @@ class Compiled:
 
     heads : untyped entries.    specs : spec of every variable, in the order in which arrays come.
     reqs  : for each input ``"null"``, ``"write"`` or ``"add"``.
+    reads_head_grad : for each output, whether the gradients depend on its gradient (loss heads
+            ignore theirs).
     """
 
     def __init__(
@@ -39,6 +41,8 @@ class Compiled:
         self.dys = [variable("head_grad", s) for s in self.output_specs]
         grads = gradient(outputs, self.dys, [e for e, _ in wanted]) if wanted else []
         drawn = [zeros(e.spec) if g is None else g for g, (e, _) in zip(grads, wanted, strict=True)]
+        used = set(walk(drawn))
+        self.reads_head_grad = [dy.node in used for dy in self.dys]
         both = simplify([*outputs, *drawn])
         results = [Head(e) for e in both[: len(outputs)]]
         backward = [
@@ -99,7 +103,8 @@ class CachedGraph:
         if call is None:
             call = self._calls[key] = self._compile(arrays, train, wants)
         outs, arena, streams = call.run(arrays)
-        made = [_new(type(inputs[0]), data) for data in outs]
+        device = inputs[0].context
+        made = [_new(type(inputs[0]), data, device) for data in outs]
         if wants is not None and any(wants):
             call.record(inputs, arrays, made, outs, arena, streams)
         return made

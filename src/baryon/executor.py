@@ -33,6 +33,7 @@ class Executor:
         grads: Mapping[str, NDArray],
         reqs: Mapping[str, str],
         aux: Mapping[str, NDArray],
+        shared: Executor | None = None,
     ) -> None:
         self._symbol = symbol
         self._ctx = ctx
@@ -42,6 +43,7 @@ class Executor:
         self.grad_dict = {n: grads.get(n) for n in self.arg_dict}
         self._compiled: dict[bool, Compiled] = {}
         self._arenas: dict[bool, np.ndarray] = {}
+        self._shared = shared
         self._trained = False
         self._streams = (0, 0)
         compiled = self._compile(True)
@@ -79,8 +81,12 @@ class Executor:
         return self._compiled[train]
 
     def _arena(self, train: bool) -> np.ndarray:
+        """Memory of the program, the shared executor's where that is large enough."""
         if train not in self._arenas:
-            self._arenas[train] = self._compile(train).program.new_arena()
+            program = self._compile(train).program
+            shared = self._shared._arena(train) if self._shared is not None else None
+            fits = shared is not None and shared.nbytes >= program.arena_bytes
+            self._arenas[train] = shared if fits else program.new_arena()
         return self._arenas[train]
 
     def _inputs(self) -> list[np.ndarray]:
@@ -103,8 +109,8 @@ class Executor:
     def backward(self, out_grads: Any = None, is_train: bool = True) -> None:
         """Compute gradients of the last ``forward(is_train=True)`` into the gradient arrays.
 
-        out_grads : gradients of the outputs (one, a list or a dict by output name); ones where
-                    missing. Loss outputs ignore theirs.
+        out_grads : gradients of the outputs (one, a list or a dict by output name); only loss
+                    outputs, which ignore theirs, can do without.
         """
         if not is_train:
             raise MXNetError("backward(is_train=False) has no gradient to compute")
@@ -135,6 +141,11 @@ class Executor:
         found = []
         for i, out in enumerate(self.outputs):
             dy = given[i] if given else None
+            if dy is None and self._compile(True).reads_head_grad[i]:
+                raise MXNetError(
+                    f"backward: output {i} ({self._symbol.list_outputs()[i]}) is not a loss, so "
+                    "out_grads must give the gradient of it"
+                )
             if dy is not None and dy.shape != out.shape:
                 raise MXNetError(
                     f"backward: gradient of output {i} has shape {dy.shape}, expected {out.shape}"

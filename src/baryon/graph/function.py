@@ -29,6 +29,7 @@ def dynamic_op(name: str, body: Callable[..., Any], outs: Sequence[Spec], **fact
         "view": False,
         "kernel": False,
         "params": None,
+        "init": {},
         "onnx": None,
         "flops": None,
     }

@@ -64,12 +64,13 @@ def invoke_all(
     """All outputs of a call as NDArrays, hidden ones too; recorded when they should be."""
     check_inputs(op, inputs, attrs)
     arrays = [x._data for x in inputs]
-    xp = array_module(_device(inputs, attrs))
+    device = _device(inputs, attrs)
+    xp = array_module(device)
     plan = find_plan(op, attrs, arrays)
     given = [] if out is None else list(_as_list(out))
     results = execute(plan, xp, arrays, _check_out(plan, given) if given else None)
     cls = cls or type(inputs[0])
-    made = given + [_new(cls, data) for data in results[len(given) :]]
+    made = given + [_new(cls, data, device) for data in results[len(given) :]]
     if state.is_recording() and plan.differentiable and any(x._node is not None for x in inputs):
         _record(plan, inputs, arrays, results, made)
     return made
@@ -86,14 +87,14 @@ def check_inputs(op: Op, inputs: Sequence[Any], attrs: Attrs) -> None:
 
 
 def _device(inputs: Sequence[Any], attrs: Attrs) -> Context:
-    """The one device of all inputs."""
+    """The device of all inputs (CPU devices differ in name only and may meet)."""
     if not inputs:
         named = attrs.get("ctx")
         return Context.from_string(named) if named else current_context()
     devices = {x.context for x in inputs} if len(inputs) > 1 else {inputs[0].context}
-    if len(devices) > 1:
+    if len(devices) > 1 and any(d.device_type == "gpu" for d in devices):
         raise MXNetError("inputs are on different devices: " + ", ".join(map(str, devices)))
-    return devices.pop()
+    return inputs[0].context
 
 
 def execute(
@@ -180,10 +181,11 @@ def _record(plan: Plan, inputs: Sequence[Any], arrays: list, results: list, made
         x._node, x._index = node, i
 
 
-def _new(cls: type, data: Any) -> Any:
+def _new(cls: type, data: Any, device: Context) -> Any:
     """A fresh NDArray over raw data, not on the tape."""
     x = cls.__new__(cls)
     x._data = data
     x._node = None
     x._index = 0
+    x._ctx = device
     return x

@@ -70,6 +70,7 @@ class Op:
         self.view: bool = facts["view"]
         self.kernel: str | None = name if facts["kernel"] is True else facts["kernel"] or None
         self.params: Callable[..., tuple | None] | None = facts["params"]
+        self.init: Mapping[str, str] = facts["init"]
         self.onnx: str | None = facts["onnx"]
         self.flops: Callable[..., int] | None = facts["flops"]
         self.complete: Rule | None = facts["complete"]
@@ -344,6 +345,7 @@ def op(
     view: bool = False,
     kernel: str | bool = False,
     params: Callable[..., tuple | None] | None = None,
+    init: Mapping[str, str] | None = None,
     onnx: str | None = None,
     flops: Callable[..., int] | None = None,
 ) -> Callable[[Callable], Op]:
@@ -363,6 +365,7 @@ def op(
     view          : the output is the first input's bytes under another shape.
     kernel        : name of the C++ kernel (True: the operator's own).
     params        : ``(attrs, in_specs, out_specs)`` -> numbers for the kernel, None: not this case.
+    init          : ``__init__`` attributes of input variables that a Symbol makes by itself.
     onnx          : the ONNX operator.
     flops         : ``(attrs, in_specs, out_specs)`` -> floating-point operations of one call.
     """
@@ -385,6 +388,7 @@ def op(
             view=view,
             kernel=kernel,
             params=params,
+            init=init or {},
             onnx=onnx,
             flops=flops,
         )

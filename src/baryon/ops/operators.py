@@ -93,7 +93,7 @@ class Arithmetic:
 
     def __neg__(self) -> Any:
         """Numerical negative, element by element."""
-        return self._apply(get("negative"), (self,), {})
+        return self._apply(get("_mul_scalar"), (self,), {"scalar": -1.0})
 
     def __abs__(self) -> Any:
         """Absolute value, element by element."""

@@ -1,0 +1,51 @@
+"""Symbols and the functions that declare graphs of operators with them (`mx.sym`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from .. import namespaces
+from ..ops.op import Op
+from . import creation, random
+from .creation import (
+    Group,
+    Variable,
+    arange,
+    eye,
+    full,
+    linspace,
+    load,
+    load_json,
+    ones,
+    var,
+    zeros,
+)
+from .symbol import Symbol, compose
+
+
+def _make(op: Op) -> Callable[..., Any]:
+    """The declaring function of an operator."""
+
+    def function(
+        *args: Any,
+        name: str | None = None,
+        attr: Mapping[str, str] | None = None,
+        **kwargs: Any,
+    ) -> Symbol:
+        inputs, raw = namespaces.split(op, args, kwargs)
+        return compose(op, inputs, raw, name, attr, function.__name__.lower())
+
+    return function
+
+
+def _apply(op: Op, inputs: Sequence[Symbol], raw: Mapping[str, Any]) -> Symbol:
+    return compose(op, inputs, raw)
+
+
+FRONT = namespaces.Front("baryon.symbol", _make, "Symbol", ("name", "attr"))
+__getattr__, __dir__ = namespaces.install(FRONT)
+namespaces.add_methods(Symbol, FRONT)
+_two = namespaces.binary_functions(_apply, Symbol, broadcasting=False)
+maximum, minimum, power, hypot = (_two[n] for n in ("maximum", "minimum", "power", "hypot"))
+pow = power

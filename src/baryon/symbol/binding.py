@@ -1,0 +1,191 @@
+"""Binding symbols to arrays, as methods that `Symbol` takes over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..base import MXNetError
+from ..context import Context, current_context
+from ..dtypes import as_dtype
+
+if TYPE_CHECKING:
+    from ..executor import Executor
+    from ..ndarray import NDArray
+    from .symbol import Symbol
+
+_REQS = ("write", "add", "null")
+
+
+def bind(
+    self: Symbol,
+    ctx: Context,
+    args: Sequence[NDArray] | Mapping[str, NDArray],
+    args_grad: Sequence[NDArray | None] | Mapping[str, NDArray] | None = None,
+    grad_req: str | Sequence[str] | Mapping[str, str] = "write",
+    aux_states: Sequence[NDArray] | Mapping[str, NDArray] | None = None,
+    group2ctx: Mapping[str, Context] | None = None,
+    shared_exec: Executor | None = None,
+) -> Executor:
+    """An executor over the caller's arrays, given as lists in argument order or by name.
+
+    args_grad : arrays for the gradients of the arguments that want one.
+    grad_req  : ``"write"``, ``"add"`` or ``"null"``, for all or by argument.
+
+    >>> y = mx.sym.var("a") * mx.sym.var("b")
+    >>> exe = y.bind(mx.cpu(), {"a": mx.nd.array([2.0]), "b": mx.nd.array([3.0])})
+    >>> exe.forward()[0].asnumpy()
+    array([6.], dtype=float32)
+    """
+    from ..executor import Executor
+
+    _check_placement(ctx, group2ctx)
+    names, aux_names = self.list_arguments(), self.list_auxiliary_states()
+    args = _by_name("args", names, args)
+    aux = _by_name("aux_states", aux_names, aux_states or {})
+    grads = _by_name("args_grad", names, args_grad or {}, partial=True)
+    for name, g in grads.items():
+        if g.shape != args[name].shape:
+            raise MXNetError(
+                f"bind: gradient of {name!r} has shape {g.shape}, expected {args[name].shape}"
+            )
+    return Executor(self, ctx, args, grads, requests(names, grad_req), aux, shared_exec)
+
+
+def simple_bind(
+    self: Symbol,
+    ctx: Context,
+    grad_req: str | Sequence[str] | Mapping[str, str] = "write",
+    type_dict: Mapping[str, Any] | None = None,
+    stype_dict: Mapping[str, str] | None = None,
+    group2ctx: Mapping[str, Context] | None = None,
+    shared_arg_names: Sequence[str] | None = None,
+    shared_exec: Executor | None = None,
+    shared_buffer: dict[str, NDArray] | None = None,
+    **kwargs: Any,
+) -> Executor:
+    """An executor over new zero-filled arrays, their shapes inferred from the inputs' in `kwargs`.
+
+    type_dict        : element types of arguments by name (float32 otherwise).
+    shared_exec      : executor whose arrays, and arena where it is large enough, are used again.
+    shared_arg_names : arguments to share with `shared_exec` (default: all that fit).
+    shared_buffer    : arrays by name to use again, and to which the new ones are added.
+    """
+    from ..executor import Executor
+
+    _check_placement(ctx, group2ctx)
+    self.infer_storage_type(**(stype_dict or {}))
+    names, aux_names = self.list_arguments(), self.list_auxiliary_states()
+    for name in kwargs:
+        if name not in names and name not in aux_names:
+            raise MXNetError(f"simple_bind: {name!r} is not an argument; there are {names}")
+    shapes, _, aux_shapes = self.infer_shape(**kwargs)
+    if shapes is None:
+        partial, _, _ = self.infer_shape_partial(**kwargs)
+        unknown = [f"{n}: {s}" for n, s in zip(names, partial, strict=True) if 0 in s or s == ()]
+        raise MXNetError(
+            "simple_bind cannot decide the shapes of " + ", ".join(unknown) + "; provide more inputs"
+        )
+    types, _, aux_types = self.infer_type_partial(**(type_dict or {}))
+    reqs = requests(names, grad_req)
+    pool = _Pool(ctx, shared_exec, shared_arg_names, shared_buffer)
+    args = {
+        n: pool.array("arg", n, s, t or np.float32)
+        for n, s, t in zip(names, shapes, types, strict=True)
+    }
+    grads = {
+        n: pool.array("grad", n, x.shape, x.dtype) for n, x in args.items() if reqs[n] != "null"
+    }
+    aux = {
+        n: pool.array("aux", n, s, t or np.float32)
+        for n, s, t in zip(aux_names, aux_shapes, aux_types, strict=True)
+    }
+    return Executor(self, ctx, args, grads, reqs, aux, shared_exec)
+
+
+class _Pool:
+    """Where `simple_bind` takes arrays from: a shared executor, a shared buffer, or fresh memory."""
+
+    def __init__(
+        self,
+        ctx: Context,
+        executor: Executor | None,
+        names: Sequence[str] | None,
+        buffer: dict[str, NDArray] | None,
+    ) -> None:
+        self.ctx, self.names, self.buffer = ctx, names, buffer
+        self.shared = {}
+        if executor is not None:
+            self.shared = {
+                "arg": executor.arg_dict, "grad": executor.grad_dict, "aux": executor.aux_dict
+            }  # fmt: skip
+
+    def array(self, kind: str, name: str, shape: tuple, dtype: Any) -> NDArray:
+        """An array of that shape and dtype for argument, gradient or auxiliary state `name`."""
+        from ..ndarray import zeros
+
+        candidates = []
+        if kind == "aux" or self.names is None or name in self.names:
+            candidates.append(self.shared.get(kind, {}).get(name))
+        if kind == "arg" and self.buffer is not None:
+            candidates.append(self.buffer.get(name))
+        for found in candidates:
+            if found is not None and found.shape == shape and as_dtype(found.dtype) == dtype:
+                return found
+        made = zeros(shape, self.ctx, dtype=dtype)
+        if kind == "arg" and self.buffer is not None:
+            self.buffer[name] = made
+        return made
+
+
+def evaluate(self: Symbol, ctx: Context | None = None, **kwargs: NDArray) -> list[NDArray]:
+    """The outputs for these arguments.
+
+    >>> (mx.sym.var("a") + 1).eval(a=mx.nd.array([1.0]))[0].asnumpy()
+    array([2.], dtype=float32)
+    """
+    return self.bind(ctx or current_context(), kwargs, grad_req="null").forward()
+
+
+def requests(names: Sequence[str], grad_req: Any) -> dict[str, str]:
+    """Gradient requests by argument name, from one for all, a list or a dict."""
+    if isinstance(grad_req, str):
+        found = dict.fromkeys(names, grad_req)
+    elif isinstance(grad_req, Mapping):
+        found = {n: grad_req.get(n, "null") for n in names}
+    else:
+        if len(grad_req) != len(names):
+            raise ValueError(f"{len(grad_req)} grad_reqs for {len(names)} arguments")
+        found = dict(zip(names, grad_req, strict=True))
+    for name, req in found.items():
+        if req not in _REQS:
+            raise ValueError(f"grad_req of {name!r} must be one of {_REQS}, got {req!r}")
+    return found
+
+
+def _check_placement(ctx: Context, group2ctx: Mapping[str, Context] | None) -> None:
+    if not isinstance(ctx, Context):
+        raise TypeError(f"ctx must be a Context, got {type(ctx).__name__}")
+    elsewhere = [c for c in (group2ctx or {}).values() if c != ctx]
+    if elsewhere:
+        raise MXNetError(f"group2ctx: placing parts of a graph on {elsewhere[0]} is not supported")
+
+
+def _by_name(
+    what: str, names: Sequence[str], given: Any, partial: bool = False
+) -> dict[str, NDArray]:
+    """Arrays by name, in the order of `names`; None entries are dropped when `partial`."""
+    if not isinstance(given, Mapping):
+        if len(given) != len(names):
+            raise ValueError(f"bind: {len(given)} {what} given for {len(names)} names: {names}")
+        given = dict(zip(names, given, strict=True))
+    missing = [n for n in names if given.get(n) is None]
+    if missing and not partial:
+        raise ValueError(f"key `{missing[0]}` is missing in `{what}`")
+    for name in names:
+        x = given.get(name)
+        if x is not None and not hasattr(x, "_data"):
+            raise TypeError(f"bind: {what}[{name!r}] must be an NDArray, got {type(x).__name__}")
+    return {n: given[n] for n in names if given.get(n) is not None}
