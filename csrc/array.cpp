@@ -1,7 +1,8 @@
 #define BARYON_IMPORTS_NUMPY
 #include "array.h"
 
-#include <cstring>
+#include <algorithm>
+#include <iterator>
 
 #include "allocator.h"
 #include "error.h"
@@ -12,27 +13,11 @@ namespace py = pybind11;
 namespace baryon {
 namespace {
 
-struct Type {
-  DType code;
-  int number;  // NumPy's
-  int bytes;
-  const char* name;
-};
-
-Type types[] = {
-    {DType::f32, NPY_FLOAT, 4, "float32"}, {DType::f64, NPY_DOUBLE, 8, "float64"},
-    {DType::f16, NPY_HALF, 2, "float16"},  {DType::u8, NPY_UBYTE, 1, "uint8"},
-    {DType::i32, NPY_INT32, 4, "int32"},   {DType::i8, NPY_BYTE, 1, "int8"},
-    {DType::i64, NPY_INT64, 8, "int64"},   {DType::b8, NPY_BOOL, 1, "bool"},
-    {DType::bf16, -1, 2, "bfloat16"},
-};
-PyArray_Descr* descrs[std::size(types)];
-
-const Type& type_of(DType dtype) {
-  for (const Type& type : types)
-    if (type.code == dtype) return type;
-  throw Error("unknown dtype code " + std::to_string(static_cast<int>(dtype)));
-}
+// NumPy's type number and descriptor of every entry of kTypes.
+int numbers[] = {NPY_FLOAT, NPY_DOUBLE, NPY_HALF, NPY_UBYTE, NPY_INT32,
+                 NPY_BYTE,  NPY_INT64,  NPY_BOOL, -1 /* bfloat16: known at import */};
+PyArray_Descr* descrs[std::size(kTypes)];
+static_assert(std::size(numbers) == std::size(kTypes));
 
 void* handler_malloc(void*, std::size_t bytes) { return try_allocate(bytes); }
 void* handler_calloc(void*, std::size_t count, std::size_t bytes) {
@@ -60,15 +45,14 @@ PyObject* load_numpy() {
 void import_numpy() {
   if (load_numpy() == nullptr) throw py::error_already_set();
   const py::object bfloat16 = py::module_::import("ml_dtypes").attr("bfloat16");
-  for (std::size_t i = 0; i < std::size(types); ++i) {
-    PyArray_Descr* descr = nullptr;
-    if (types[i].code == DType::bf16) {
-      if (PyArray_DescrConverter(bfloat16.ptr(), &descr) == 0) throw py::error_already_set();
-      types[i].number = descr->type_num;
+  for (std::size_t i = 0; i < std::size(kTypes); ++i) {
+    if (numbers[i] >= 0) {
+      descrs[i] = PyArray_DescrFromType(numbers[i]);
+    } else if (PyArray_DescrConverter(bfloat16.ptr(), &descrs[i]) != 0) {
+      numbers[i] = descrs[i]->type_num;
     } else {
-      descr = PyArray_DescrFromType(types[i].number);
+      throw py::error_already_set();
     }
-    descrs[i] = descr;
   }
 }
 
@@ -81,8 +65,8 @@ void use_allocator() {
 
 std::optional<DType> code_of(const PyArray_Descr* descr) {
   if (!PyDataType_ISNOTSWAPPED(descr)) return std::nullopt;
-  for (const Type& type : types)
-    if (type.number == descr->type_num) return type.code;
+  for (std::size_t i = 0; i < std::size(kTypes); ++i)
+    if (numbers[i] == descr->type_num) return kTypes[i].code;
   // A second C type of the same width, such as long long beside long.
   if (PyTypeNum_ISSIGNED(descr->type_num)) {
     if (PyDataType_ELSIZE(descr) == 8) return DType::i64;
@@ -91,11 +75,7 @@ std::optional<DType> code_of(const PyArray_Descr* descr) {
   return std::nullopt;
 }
 
-PyArray_Descr* descr_of(DType dtype) { return descrs[&type_of(dtype) - types]; }
-
-DType dtype_from_code(int code) { return type_of(static_cast<DType>(code)).code; }
-
-std::int64_t item_bytes(DType dtype) { return type_of(dtype).bytes; }
+PyArray_Descr* descr_of(DType dtype) { return descrs[&type_of(dtype) - kTypes]; }
 
 std::optional<Tensor> tensor_of(PyObject* object) {
   if (!PyArray_Check(object)) return std::nullopt;
@@ -142,14 +122,31 @@ Tensor spec_tensor(const py::handle& shape, int code) {
   return tensor;
 }
 
-std::string describe(const Tensor& tensor) {
-  std::string text = std::string(type_of(tensor.dtype).name) + " (";
-  for (int i = 0; i < tensor.ndim; ++i) {
-    text += (i > 0 ? "," : "") + std::to_string(tensor.shape[i]);
+bool matches(PyObject* object, const Tensor& tensor) {
+  if (!PyArray_Check(object)) return false;
+  auto* array = reinterpret_cast<PyArrayObject*>(object);
+  const int ndim = PyArray_NDIM(array);
+  if (ndim != tensor.ndim || !PyArray_IS_C_CONTIGUOUS(array) || !PyArray_ISALIGNED(array)) {
+    return false;
   }
-  return text + ")";
+  if (!std::equal(tensor.shape, tensor.shape + ndim, PyArray_DIMS(array))) return false;
+  const PyArray_Descr* descr = PyArray_DESCR(array);
+  return descr == descr_of(tensor.dtype) || code_of(descr) == tensor.dtype;
 }
 
-std::int64_t bytes_of(const Tensor& tensor) { return tensor.size() * item_bytes(tensor.dtype); }
+py::object view_of(const Tensor& tensor, PyObject* owner) {
+  PyArray_Descr* descr = descr_of(tensor.dtype);
+  Py_INCREF(descr);
+  npy_intp dims[kMaxDim];
+  std::copy_n(tensor.shape, tensor.ndim, dims);
+  auto array = py::reinterpret_steal<py::object>(PyArray_NewFromDescr(
+      &PyArray_Type, descr, tensor.ndim, dims, nullptr, tensor.data, NPY_ARRAY_CARRAY, nullptr));
+  if (!array) throw py::error_already_set();
+  Py_INCREF(owner);
+  if (PyArray_SetBaseObject(reinterpret_cast<PyArrayObject*>(array.ptr()), owner) < 0) {
+    throw py::error_already_set();
+  }
+  return array;
+}
 
 }  // namespace baryon

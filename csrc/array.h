@@ -14,7 +14,7 @@
 #include <optional>
 #include <string>
 
-#include "tensor.h"
+#include "types.h"
 
 namespace baryon {
 
@@ -27,8 +27,6 @@ void use_allocator();
 std::optional<DType> code_of(const PyArray_Descr* descr);
 // A borrowed descriptor.
 PyArray_Descr* descr_of(DType dtype);
-DType dtype_from_code(int code);  // throws Error
-std::int64_t item_bytes(DType dtype);
 
 // The tensor of a C-contiguous, aligned array of a known type and rank, or nothing.
 std::optional<Tensor> tensor_of(PyObject* object);
@@ -36,11 +34,12 @@ std::optional<Tensor> tensor_of(PyObject* object);
 Tensor need_tensor(PyObject* object, const std::string& what);
 // A tensor without data from (shape, dtype code).
 Tensor spec_tensor(const pybind11::handle& shape, int code);
-// "float32 (2,3)"
-std::string describe(const Tensor& tensor);
+// Whether `object` is an array of exactly this shape and dtype that kernels can read.
+bool matches(PyObject* object, const Tensor& tensor);
+// An array over a tensor's memory, which `owner` keeps alive.
+pybind11::object view_of(const Tensor& tensor, PyObject* owner);
 
-// Bytes that a call touches: what decides whether the GIL is worth releasing.
-std::int64_t bytes_of(const Tensor& tensor);
+// Calls that touch fewer bytes keep the GIL.
 constexpr std::int64_t kReleaseBytes = 64 << 10;
 
 }  // namespace baryon

@@ -1,4 +1,179 @@
+// Programs for Python.
+#include <pybind11/stl.h>
+
+#include "array.h"
 #include "bindings.h"
+#include "error.h"
+#include "program.h"
+
+namespace py = pybind11;
+
 namespace baryon {
-void bind_program(pybind11::module_&) {}
+namespace {
+
+Ref parse_ref(const py::handle& given) {
+  const auto [space, offset, shape, code] =
+      given.cast<std::tuple<int, std::int64_t, py::object, int>>();
+  if (space < 0 || space > 2) throw Error("program: there is no space " + std::to_string(space));
+  return {static_cast<Space>(space), offset, spec_tensor(shape, code)};
+}
+
+std::vector<Ref> parse_refs(const py::handle& given) {
+  std::vector<Ref> refs;
+  for (const py::handle ref : given) refs.push_back(parse_ref(ref));
+  return refs;
+}
+
+// Python's side of a program: what it calls and what it must keep alive.
+class PythonProgram {
+ public:
+  PythonProgram(const py::sequence& instructions, const py::sequence& externals,
+                std::int64_t arena_bytes, const py::sequence& constants)
+      : constants_(constants),
+        program_(parse(instructions), parse_externals(externals), parse_constants(constants),
+                 arena_bytes) {}
+
+  void run(std::size_t begin, std::size_t end, const py::object& arena, const py::sequence& arrays,
+           std::uint64_t seed, std::uint64_t stream) const {
+    if (begin > end || end > program_.size()) {
+      throw Error("program: no instructions " + std::to_string(begin) + " to " +
+                  std::to_string(end) + " among " + std::to_string(program_.size()));
+    }
+    char* memory = arena_memory(arena.ptr());
+    const py::tuple externals(arrays);  // keeps them alive, whatever happens to the sequence
+    const std::vector<External> given = check_externals(externals);
+    PythonHost host(*this, arena, externals);
+    if (program_.kernel_bytes(begin, end) < kReleaseBytes) {
+      program_.run(begin, end, memory, given, {seed, stream}, host);
+    } else {
+      const py::gil_scoped_release unlocked;
+      program_.run(begin, end, memory, given, {seed, stream}, host);
+    }
+  }
+
+  std::size_t size() const { return program_.size(); }
+  std::int64_t arena_bytes() const { return program_.arena_bytes(); }
+
+ private:
+  // Runs callbacks on views of a run's memory.
+  class PythonHost : public Host {
+   public:
+    PythonHost(const PythonProgram& program, const py::object& arena, const py::tuple& externals)
+        : program_(program), arena_(arena), externals_(externals) {}
+
+    void call(const Instruction& instruction, const Call& call, Streams streams) override {
+      const py::gil_scoped_acquire locked;
+      const py::list ins = views(instruction.ins, call.in),
+                     outs = views(instruction.outs, call.out);
+      program_.callbacks_[instruction.callback](ins, outs, streams.seed, streams.stream);
+    }
+
+   private:
+    py::list views(const std::vector<Ref>& refs, const Tensor* tensors) const {
+      py::list list(refs.size());
+      for (std::size_t i = 0; i < refs.size(); ++i) {
+        list[i] = view_of(tensors[i], owner(refs[i]).ptr());
+      }
+      return list;
+    }
+    py::object owner(const Ref& ref) const {
+      if (ref.space == Space::arena) return arena_;
+      return ref.space == Space::external ? py::object(externals_[ref.offset])
+                                          : py::object(program_.constants_[ref.offset]);
+    }
+
+    const PythonProgram& program_;
+    const py::object& arena_;
+    const py::tuple& externals_;
+  };
+
+  std::vector<Instruction> parse(const py::sequence& given) {
+    std::vector<Instruction> instructions;
+    for (const py::handle item : given) {
+      auto [work, ins, outs, params, random] =
+          item.cast<std::tuple<py::object, py::object, py::object, std::vector<double>, bool>>();
+      Instruction instruction{"", -1, parse_refs(ins), parse_refs(outs), std::move(params), random};
+      if (py::isinstance<py::str>(work)) {
+        instruction.name = work.cast<std::string>();
+      } else {
+        instruction.name = py::str(py::getattr(work, "__name__", py::str("callback")));
+        instruction.callback = static_cast<int>(callbacks_.size());
+        callbacks_.push_back(std::move(work));
+      }
+      instructions.push_back(std::move(instruction));
+    }
+    return instructions;
+  }
+
+  static std::vector<Tensor> parse_externals(const py::sequence& given) {
+    std::vector<Tensor> externals;
+    for (const py::handle item : given) {
+      const auto [shape, code] = item.cast<std::pair<py::object, int>>();
+      externals.push_back(spec_tensor(shape, code));
+    }
+    return externals;
+  }
+
+  static std::vector<Tensor> parse_constants(const py::tuple& given) {
+    std::vector<Tensor> constants;
+    for (const py::handle array : given) {
+      const std::string what = "program: constant " + std::to_string(constants.size());
+      constants.push_back(need_tensor(array.ptr(), what));
+    }
+    return constants;
+  }
+
+  char* arena_memory(PyObject* arena) const {
+    const std::optional<Tensor> tensor = tensor_of(arena);
+    const std::int64_t need = program_.arena_bytes();
+    if (!tensor || tensor->dtype != DType::u8 || tensor->size() < need ||
+        !PyArray_ISWRITEABLE(reinterpret_cast<PyArrayObject*>(arena)) ||
+        reinterpret_cast<std::uintptr_t>(tensor->data) % 16 != 0) {
+      throw Error("program: the arena must be a contiguous, writeable, aligned uint8 array of " +
+                  std::to_string(need) + " bytes");
+    }
+    return tensor->as<char>();
+  }
+
+  std::vector<External> check_externals(const py::tuple& given) const {
+    const std::vector<Tensor>& wanted = program_.externals();
+    if (given.size() != wanted.size()) {
+      throw Error("program: expected " + std::to_string(wanted.size()) + " externals, got " +
+                  std::to_string(given.size()));
+    }
+    std::vector<External> externals(wanted.size());
+    for (std::size_t i = 0; i < wanted.size(); ++i) {
+      PyObject* object = PyTuple_GET_ITEM(given.ptr(), static_cast<Py_ssize_t>(i));
+      if (object == Py_None) continue;
+      if (!matches(object, wanted[i])) {
+        const std::string what = "program: external " + std::to_string(i);
+        throw Error(what + " is " + describe(need_tensor(object, what)) + ", expected " +
+                    describe(wanted[i]));
+      }
+      auto* array = reinterpret_cast<PyArrayObject*>(object);
+      externals[i] = {PyArray_DATA(array), true, PyArray_ISWRITEABLE(array) != 0};
+    }
+    return externals;
+  }
+
+  py::tuple constants_;
+  std::vector<py::object> callbacks_;
+  Program program_;  // after what it refers to
+};
+
+}  // namespace
+
+void bind_program(py::module_& m) {
+  py::class_<PythonProgram>(m, "Program",
+                            "A flat list of instructions over an arena, externals and constants.")
+      .def(py::init<const py::sequence&, const py::sequence&, std::int64_t, const py::sequence&>(),
+           py::arg("instructions"), py::arg("externals"), py::arg("arena_bytes"),
+           py::arg("constants") = py::tuple())
+      .def("run", &PythonProgram::run, py::arg("begin"), py::arg("end"), py::arg("arena"),
+           py::arg("externals"), py::arg("seed") = 0, py::arg("stream") = 0,
+           "Run instructions [begin, end) on an arena and external arrays.")
+      .def("__len__", &PythonProgram::size)
+      .def_property_readonly("arena_bytes", &PythonProgram::arena_bytes);
+}
+
 }  // namespace baryon

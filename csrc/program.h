@@ -1,0 +1,102 @@
+// A Program: a flat list of kernel calls over one arena, external arrays and constants.
+//
+// Everything that could go wrong is checked when a program is made or bound; the loop only calls.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "kernel.h"
+
+namespace baryon {
+
+enum class Space { arena, external, constant };
+
+// Where a tensor of an instruction lies: a byte offset into the arena, or an index.
+struct Ref {
+  Space space;
+  std::int64_t offset;
+  Tensor tensor;  // its data is only set for constants
+};
+
+struct Instruction {
+  std::string name;  // the kernel's, or what the callback is called in messages
+  int callback;      // the host's number of it; -1: a kernel
+  std::vector<Ref> ins, outs;
+  std::vector<double> params;
+  bool random;
+};
+
+// An external array as one run gives it; none where the run does not touch it.
+struct External {
+  void* data = nullptr;
+  bool given = false;
+  bool writeable = false;
+};
+
+struct Streams {
+  std::uint64_t seed;
+  std::uint64_t stream;  // of the program's first random instruction
+};
+
+// Whoever runs instructions that are no kernels.
+class Host {
+ public:
+  virtual ~Host() = default;
+  virtual void call(const Instruction& instruction, const Call& call, Streams streams) = 0;
+};
+
+class Program {
+ public:
+  // Throws Error that names the instruction if a reference leaves its space, differs from the
+  // external or constant it names, or a kernel does not accept its call.
+  Program(std::vector<Instruction> instructions, std::vector<Tensor> externals,
+          std::vector<Tensor> constants, std::int64_t arena_bytes);
+
+  // Runs instructions [begin, end). May be called by several threads at once.
+  void run(std::size_t begin, std::size_t end, char* arena, const std::vector<External>& externals,
+           Streams streams, Host& host) const;
+
+  std::size_t size() const { return steps_.size(); }
+  std::int64_t arena_bytes() const { return arena_bytes_; }
+  const std::vector<Tensor>& externals() const { return externals_; }
+  // Bytes that the kernels of a range touch.
+  std::int64_t kernel_bytes(std::size_t begin, std::size_t end) const;
+
+ private:
+  struct Step {
+    KernelFn kernel;  // null: the host's
+    std::size_t first_tensor, first_param;
+    int n_in, n_out, n_params;
+    std::uint64_t ordinal;      // among the random instructions
+    std::int64_t bytes_before;  // touched by the kernels of earlier steps
+  };
+  struct Frame {  // tensors and parameters as one run sets them
+    std::vector<Tensor> tensors;
+    std::vector<double> params;
+  };
+  class Borrowed;
+
+  void check(const Instruction& instruction, const Ref& ref, bool output) const;
+  void add(Instruction& instruction);
+  static Call call_of(const Frame& frame, const Step& step);
+  void bind(Frame& frame, std::size_t begin, std::size_t end, char* arena,
+            const std::vector<External>& externals, Streams streams) const;
+  void bind_step(Frame& frame, std::size_t index, char* arena,
+                 const std::vector<External>& externals) const;
+
+  std::vector<Instruction> instructions_;
+  std::vector<Step> steps_;
+  std::vector<Tensor> externals_, constants_;
+  std::int64_t arena_bytes_;
+  std::uint64_t random_count_ = 0;
+  std::int64_t bytes_ = 0;
+  Frame blank_;
+  mutable std::mutex mutex_;  // guards idle_
+  mutable std::vector<std::unique_ptr<Frame>> idle_;
+};
+
+}  // namespace baryon
