@@ -17,6 +17,6 @@ from . import (
     slicing,
 )
 from . import activation, dropout, heads, layer_norm, losses, norm, random, softmax, update
-from . import update_adaptive, update_multi, update_other
+from . import random_other, random_sample, rnn, update_adaptive, update_multi, update_other
 from . import adaptive_pooling, convolution, deconvolution, dot, fully_connected, linalg_gemm
 from . import pooling, pooling_v1

@@ -7,12 +7,12 @@ from typing import Any, Literal
 import numpy as np
 
 from .attrs import Attrs
+from .numeric import widen
 from .op import get, op
 from .rules import same
 from .samples import constant, normal
 from .samples import uniform as spread
 from .special import special
-from .numeric import widen
 
 ACTIVATIONS = ("relu", "sigmoid", "softrelu", "softsign", "tanh")
 RECTIFIERS = ("elu", "gelu", "leaky", "prelu", "rrelu", "selu")
@@ -109,9 +109,7 @@ def _(d_output, dy, out, act_type):
 
 for _kind in ACTIVATIONS:
     activation.sample(data=normal(3, 5, scale=2.0), act_type=_kind)
-    backward_activation.sample(
-        dy=normal(3, 5), out=spread(3, 5, low=0.1, high=0.9), act_type=_kind
-    )
+    backward_activation.sample(dy=normal(3, 5), out=spread(3, 5, low=0.1, high=0.9), act_type=_kind)
 
 
 # ---- LeakyReLU -----------------------------------------------------------------------------------
@@ -137,7 +135,7 @@ def _outputs(attrs: Attrs) -> tuple[str, ...]:
 
 
 def _channelwise(gamma: Any, ndim: int) -> Any:
-    """gamma laid along axis 1 of a tensor of `ndim` axes (scalars and full shapes unchanged)."""
+    """Gamma laid along axis 1 of a tensor of `ndim` axes (scalars and full shapes unchanged)."""
     if len(gamma.shape) != 1 or ndim < 2:
         return gamma
     return gamma.reshape((1, -1) + (1,) * (ndim - 2))

@@ -10,12 +10,12 @@ import numpy as np
 from ..base import MXNetError
 from .activation import sigmoid
 from .attrs import Attrs
+from .numeric import widen
 from .op import Spec, get, op
-from .rules import known, same, show, unify, unify_dtypes
+from .rules import known, show, unify, unify_dtypes
 from .samples import constant, integers, normal
 from .samples import uniform as spread
 from .softmax import normalised
-from .numeric import widen
 
 Normalization = Literal["batch", "null", "valid"]
 NORMALIZATIONS = ("null", "batch", "valid")
@@ -178,7 +178,7 @@ def _(dy, out, label, attrs):
 
 
 def _regression_shapes(attrs: Attrs, ins: list, outs: list) -> tuple[list, list]:
-    """label like data, or without data's unit axis 1."""
+    """Label like data, or without data's unit axis 1."""
     data, label = ins
     data = unify(data, outs[0])
     if data is not None:
@@ -210,7 +210,7 @@ def _regression(name: str) -> Any:
 
 @_regression("LinearRegressionOutput")
 def linear_regression_output(xp, data, label, *, grad_scale: float = 1.0):
-    """data itself; the gradient is ``(data - label) * grad_scale / labels per sample``.
+    """Data itself; the gradient is ``(data - label) * grad_scale / labels per sample``.
 
     `label` has data's shape, or (N,) for data (N, 1) (MXNet's ``LinearRegressionOutput``).
 
@@ -236,7 +236,7 @@ def logistic_regression_output(xp, data, label, *, grad_scale: float = 1.0):
 
 @_regression("MAERegressionOutput")
 def mae_regression_output(xp, data, label, *, grad_scale: float = 1.0):
-    """data itself; the gradient is ``sign(data - label) * grad_scale / labels per sample``.
+    """Data itself; the gradient is ``sign(data - label) * grad_scale / labels per sample``.
 
     `label` has data's shape, or (N,) for data (N, 1) (MXNet's ``MAERegressionOutput``).
 

@@ -11,7 +11,7 @@ from ..base import MXNetError
 from .attrs import Attrs
 from .norm import along, mixed, others
 from .numeric import widen
-from .op import Spec, get, op
+from .op import get, op
 from .rules import unify
 from .samples import normal
 from .samples import uniform as spread
@@ -19,7 +19,7 @@ from .softmax import axis_of, split_at
 
 
 def _standardise(xp: Any, x: Any, axes: Any, eps: float) -> tuple[Any, Any, Any]:
-    """x with mean 0 and variance 1 over axes, the mean, and ``sqrt(var + eps)`` (axes kept)."""
+    """X with mean 0 and variance 1 over axes, the mean, and ``sqrt(var + eps)`` (axes kept)."""
     mean = x.mean(axis=axes, keepdims=True)
     centred = x - mean
     std = xp.sqrt(xp.square(centred).mean(axis=axes, keepdims=True) + eps)
@@ -36,7 +36,7 @@ def _unstandardise(xp: Any, d_unit: Any, unit: Any, std: Any, axes: Any) -> Any:
 
 
 def _layer_shapes(attrs: Attrs, ins: list, outs: list) -> tuple[list, list]:
-    """gamma and beta along the axis; the statistics have size 1 there."""
+    """Gamma and beta along the axis; the statistics have size 1 there."""
     data = unify(ins[0], outs[0])
     if data is None:
         return ins, outs

@@ -15,7 +15,7 @@ from .samples import integers, normal
 
 @op("make_loss", aliases=("_sparse_make_loss",), outputs=("loss",), inplace={0: "data"})
 def make_loss(xp, data):
-    """data itself, as a loss: its gradient is 1 whatever the head gradient (``make_loss``).
+    """Data itself, as a loss: its gradient is 1 whatever the head gradient (``make_loss``).
 
     >>> mx.nd.make_loss(mx.nd.array([2.0])).asnumpy()
     array([2.], dtype=float32)
@@ -37,7 +37,7 @@ def make_loss_scaled(
     valid_thresh: float = 0.0,
     normalization: Normalization = "null",
 ):
-    """data itself, as a loss: its gradient is ``grad_scale`` whatever the head gradient.
+    """Data itself, as a loss: its gradient is ``grad_scale`` whatever the head gradient.
 
     ``normalization``: divide that by the batch size, or (``valid``) by the number of entries
     above ``valid_thresh`` (MXNet's operator ``MakeLoss``).
@@ -66,7 +66,7 @@ def _(data, attrs):
 
 
 def _svm_shapes(attrs: Attrs, ins: list, outs: list) -> tuple[list, list]:
-    """label is data's shape without the classes."""
+    """Label is data's shape without the classes."""
     data, label = ins
     data = unify(data, outs[0])
     if known(data):
@@ -84,7 +84,7 @@ def svm_output(
     regularization_coefficient: float = 1.0,
     use_linear: bool = False,
 ):
-    """data itself, scores (N, classes), with the gradient of a one-against-all hinge loss.
+    """Data itself, scores (N, classes), with the gradient of a one-against-all hinge loss.
 
     The loss of a score s, negated for the class `label` (N,), is ``max(0, margin + s)``, squared
     unless ``use_linear``, times ``regularization_coefficient`` (MXNet's operator ``SVMOutput``).

@@ -39,7 +39,7 @@ def _batch_shapes(attrs: Attrs, ins: list, outs: list) -> tuple[list, list]:
 
 
 def mixed(count: int) -> Any:
-    """dtype rule: the first `count` inputs and output 0 alike; the rest float32 beside halves."""
+    """Dtype rule: the first `count` inputs and output 0 alike; the rest float32 beside halves."""
 
     def rule(attrs: Attrs, ins: list, outs: list) -> tuple[list, list]:
         found = next((d for d in (*ins[:count], outs[0]) if d is not None), None)

@@ -146,7 +146,7 @@ def random_randint(
 
 @op("_shuffle", aliases=("shuffle", "_npi_shuffle"))
 def shuffle(xp, data, *, rng):
-    """data with its entries along axis 0 in random order, every order equally likely.
+    """Data with its entries along axis 0 in random order, every order equally likely.
 
     MXNet's operator ``_shuffle``.
 

@@ -9,10 +9,10 @@ import numpy as np
 
 from ..base import MXNetError
 from .attrs import Attrs, DType
+from .numeric import widen
 from .op import Spec, get, op
 from .rules import attr_dtype, forward, unify
 from .samples import integers, normal
-from .numeric import widen
 
 
 def axis_of(axis: int, ndim: int) -> int:

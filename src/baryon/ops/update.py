@@ -19,7 +19,7 @@ from .samples import normal
 
 
 def clip(xp: Any, grad: Any, limit: float) -> Any:
-    """grad within [-limit, limit]; unchanged for a negative limit."""
+    """Grad within [-limit, limit]; unchanged for a negative limit."""
     return xp.clip(grad, -limit, limit) if limit >= 0 else grad
 
 
@@ -29,7 +29,7 @@ def single(xp: Any, array: Any) -> Any:
 
 
 def mixed_precision(attrs: Attrs, ins: list, outs: list) -> tuple[list, list]:
-    """dtype rule: weight, gradient and output alike, states and float32 weight float32."""
+    """Dtype rule: weight, gradient and output alike, states and float32 weight float32."""
     half = unify_dtypes([*ins[:2], *outs])
     return [half, half] + [np.dtype(np.float32)] * (len(ins) - 2), [half]
 

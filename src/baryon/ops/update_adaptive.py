@@ -67,14 +67,15 @@ def adam_update(
 
 
 def _adamw(xp, weight, grad, mean, var, rescale_grad, attrs) -> tuple:
-    """New weight and moments; all unchanged where the scale of the gradient is 0 or not finite."""
+    """New weight, moments and clipped gradient; unchanged where the scale of the gradient is 0 or not finite."""
     scale = rescale_grad.reshape(()).astype(np.float32)
     go = xp.isfinite(scale) & (scale != 0)
     grad = clip(xp, single(xp, grad) * scale, attrs["clip_gradient"])
     new_mean, new_var = _adam_moments(xp, grad, mean, var, attrs["beta1"], attrs["beta2"])
     step = attrs["lr"] * new_mean / (xp.sqrt(new_var) + attrs["epsilon"]) + attrs["wd"] * weight
     new = weight - attrs["eta"] * step
-    return tuple(xp.where(go, a, b) for a, b in ((new, weight), (new_mean, mean), (new_var, var)))
+    new = tuple(xp.where(go, a, b) for a, b in ((new, weight), (new_mean, mean), (new_var, var)))
+    return (*new, xp.where(go, grad, 0))
 
 
 def _adamw_shapes(attrs: Attrs, ins: list, outs: list) -> tuple[list, list]:
@@ -102,7 +103,7 @@ _ADAMW = numbers("lr", "wd", "eta", "clip_gradient", "beta1", "beta2", "epsilon"
     "_adamw_update",
     shape=_adamw_shapes,
     dtype=_adamw_dtypes,
-    mutates=("mean", "var"),
+    mutates=lambda a: (2, 3, 1) if a.clip_gradient >= 0 else (2, 3),
     kernel=True,
     params=_ADAMW,
 )
@@ -126,11 +127,13 @@ def adamw_update(
 
     The result is ``weight - eta * (lr * mean / (sqrt(var) + epsilon) + wd * weight)``. The scale
     of the gradient is an array of one element; nothing changes where it is 0, infinite or NaN.
+    With ``clip_gradient`` the gradient is overwritten by the clipped one, as in MXNet.
     Source: Loshchilov and Hutter, ICLR 2019.
     """
     attrs = dict(lr=lr, beta1=beta1, beta2=beta2, epsilon=epsilon, wd=wd, eta=eta)
     attrs["clip_gradient"] = clip_gradient
-    return _adamw(xp, weight, grad, mean, var, rescale_grad, attrs)
+    found = _adamw(xp, weight, grad, mean, var, rescale_grad, attrs)
+    return found if clip_gradient >= 0 else found[:3]
 
 
 @op(
@@ -161,7 +164,7 @@ def mp_adamw_update(
     """`adamw_update` of a half-width weight through its float32 copy ``weight32``."""
     attrs = dict(lr=lr, beta1=beta1, beta2=beta2, epsilon=epsilon, wd=wd, eta=eta)
     attrs["clip_gradient"] = clip_gradient
-    new, mean, var = _adamw(xp, weight32, grad, mean, var, rescale_grad, attrs)
+    new, mean, var, _ = _adamw(xp, weight32, grad, mean, var, rescale_grad, attrs)
     return new, mean, var, new
 
 

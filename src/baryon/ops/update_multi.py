@@ -71,7 +71,9 @@ def _declare(name: str, stride: int, mixed: bool) -> Callable[[Callable], Op]:
         dtype=_dtypes(stride, mixed),
         outputs=lambda a: tuple(f"output{k}" for k in range(a.num_weights)),
         mutates=lambda a: [
-            first + k for first in range(0, stride * a.num_weights, stride) for k in range(2, stride)
+            first + k
+            for first in range(0, stride * a.num_weights, stride)
+            for k in range(2, stride)
         ],
         kernel=True,
         params=_params,

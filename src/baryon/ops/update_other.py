@@ -159,7 +159,7 @@ def mp_lamb_update_phase1(
 
 
 def _scaled_step(xp, weight, g, r1, r2, lr, lower_bound, upper_bound):
-    """weight less `g` scaled by the trust ratio of the two norms."""
+    """Weight less `g` scaled by the trust ratio of the two norms."""
     norm = r1 if lower_bound < 0 else xp.maximum(r1, lower_bound)
     norm = norm if upper_bound < 0 else xp.minimum(norm, upper_bound)
     usual = (norm != 0) & (r2 != 0)
