@@ -52,12 +52,11 @@ _LAZY = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    module = _LAZY.get(name)
-    path = f"{__name__}.{module}"
-    if module is None or importlib.util.find_spec(path) is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = globals()[name] = importlib.import_module(path)
+def __getattr__(wanted: str) -> Any:
+    module = _LAZY.get(wanted)
+    if module is None or importlib.util.find_spec(f"{__name__}.{module}") is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {wanted!r}")
+    found = globals()[wanted] = importlib.import_module(f"{__name__}.{module}")
     return found
 
 

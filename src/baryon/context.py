@@ -53,7 +53,8 @@ class Context:
             self.device_typeid, self.device_id = self.devstr2type[device_type], int(device_id)
         else:
             raise MXNetError(
-                f"unknown device type {device_type!r}; expected one of {', '.join(self.devstr2type)}"
+                f"unknown device type {device_type!r}; "
+                f"expected one of {', '.join(self.devstr2type)}"
             )
         self._outer: list[Context | None] = []
 

@@ -3,36 +3,104 @@
 A front end (arrays or symbols) states how it calls an operator, as a `Front`; `install` then
 gives its package one function for each operator name and the sub-namespaces ``linalg``,
 ``contrib``, ``image``, ``random``, ``sparse``, ``op`` and ``_internal``. Functions are made when
-first asked for, each with the operator's documentation and signature.
-
-``python -m baryon.namespaces [folder]`` writes the stubs that editors and type checkers read.
+first asked for, each with the operator's documentation and signature; `stubs` writes what editors
+read.
 """
 
 from __future__ import annotations
 
 import inspect
-import math
-import operator
-import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
 from .ops.op import REGISTRY, Op, get
-from .ops.operators import TABLE, Names, is_number
 
 _PREFIXES = ("contrib", "linalg", "sparse", "image")
 SUBS = ("op", "_internal", "random", *_PREFIXES)
 
 # Operators that arrays and symbols also have as methods of the same name.
-METHODS = """abs arccos arccosh arcsin arcsinh arctan arctanh argmax argmax_channel argmin argsort
-broadcast_axes cbrt ceil clip cos cosh degrees depth_to_space diag exp expm1 fix flip floor log
-log10 log1p log2 log_softmax max mean min nanprod nansum norm one_hot ones_like pad pick prod
-radians rcbrt reciprocal relu repeat reshape_like rint round rsqrt shape_array sigmoid sign sin
-sinh size_array slice slice_axis slice_like softmax softmin sort space_to_depth split split_v2
-sqrt square sum swapaxes take tan tanh tile topk transpose trunc zeros_like""".split()
+METHODS = [  # fmt: skip
+    "abs",
+    "arccos",
+    "arccosh",
+    "arcsin",
+    "arcsinh",
+    "arctan",
+    "arctanh",
+    "argmax",
+    "argmax_channel",
+    "argmin",
+    "argsort",
+    "broadcast_axes",
+    "cbrt",
+    "ceil",
+    "clip",
+    "cos",
+    "cosh",
+    "degrees",
+    "depth_to_space",
+    "diag",
+    "exp",
+    "expm1",
+    "fix",
+    "flip",
+    "floor",
+    "log",
+    "log10",
+    "log1p",
+    "log2",
+    "log_softmax",
+    "max",
+    "mean",
+    "min",
+    "nanprod",
+    "nansum",
+    "norm",
+    "one_hot",
+    "ones_like",
+    "pad",
+    "pick",
+    "prod",
+    "radians",
+    "rcbrt",
+    "reciprocal",
+    "relu",
+    "repeat",
+    "reshape_like",
+    "rint",
+    "round",
+    "rsqrt",
+    "shape_array",
+    "sigmoid",
+    "sign",
+    "sin",
+    "sinh",
+    "size_array",
+    "slice",
+    "slice_axis",
+    "slice_like",
+    "softmax",
+    "softmin",
+    "sort",
+    "space_to_depth",
+    "split",
+    "split_v2",
+    "sqrt",
+    "square",
+    "sum",
+    "swapaxes",
+    "take",
+    "tan",
+    "tanh",
+    "tile",
+    "topk",
+    "transpose",
+    "trunc",
+    "zeros_like",
+]
 
 
 class _NullType:
@@ -132,11 +200,11 @@ def split(op: Op, args: tuple, kwargs: dict[str, Any]) -> tuple[list, dict[str, 
     """Inputs (None where absent) and attributes of a call, spelt as the catalogue reads them."""
     inputs, raw = op.bind(args, kwargs)
     if raw:
-        raw = {k: _plain(k, v) for k, v in raw.items() if v is not _Null}
+        raw = {k: plain(k, v) for k, v in raw.items() if v is not _Null}
     return [None if x is _Null else x for x in inputs], raw
 
 
-def _plain(name: str, value: Any) -> Any:
+def plain(name: str, value: Any) -> Any:
     """An attribute without the front end's own types: devices and dtypes by name."""
     if name == "ctx":
         return "" if value is None else str(value)
@@ -195,211 +263,3 @@ def _method(plain: Callable[..., Any]) -> Callable[..., Any]:
     method.__doc__ = plain.__doc__
     method.__signature__ = plain.__signature__  # type: ignore[attr-defined]
     return method
-
-
-# ---- two operands, either of which may be a number -----------------------------------------------
-
-
-def _named(stem: str, plain: Callable) -> tuple[Names, Callable]:
-    scalar = f"_{stem}_scalar"
-    return Names(f"_{stem}", f"broadcast_{stem}", scalar, scalar), plain
-
-
-_TWO_OPERANDS: dict[str, tuple[Names, Callable]] = {
-    "add": (TABLE["add"], operator.add),
-    "subtract": (TABLE["sub"], operator.sub),
-    "multiply": (TABLE["mul"], operator.mul),
-    "divide": (TABLE["truediv"], operator.truediv),
-    "modulo": (TABLE["mod"], operator.mod),
-    "power": (TABLE["pow"], operator.pow),
-    "maximum": _named("maximum", max),
-    "minimum": _named("minimum", min),
-    "equal": (TABLE["eq"], lambda a, b: float(a == b)),
-    "not_equal": (TABLE["ne"], lambda a, b: float(a != b)),
-    "greater": (TABLE["gt"], lambda a, b: float(a > b)),
-    "greater_equal": (TABLE["ge"], lambda a, b: float(a >= b)),
-    "lesser": (TABLE["lt"], lambda a, b: float(a < b)),
-    "lesser_equal": (TABLE["le"], lambda a, b: float(a <= b)),
-    "logical_and": _named("logical_and", lambda a, b: float(bool(a) and bool(b))),
-    "logical_or": _named("logical_or", lambda a, b: float(bool(a) or bool(b))),
-    "logical_xor": _named("logical_xor", lambda a, b: float(bool(a) != bool(b))),
-    "hypot": _named("hypot", math.hypot),
-}
-
-
-def binary_functions(apply: Callable[..., Any], tensor: type) -> dict[str, Callable]:
-    """`add`, `maximum`, `equal` and so on for tensors and numbers in any combination.
-
-    apply : ``(op, inputs, attrs)`` -> result.
-    """
-    return {name: _binary(name, *row, apply, tensor) for name, row in _TWO_OPERANDS.items()}
-
-
-def _binary(name: str, ops: Names, plain: Callable, apply: Callable, tensor: type) -> Callable:
-    def function(lhs: Any, rhs: Any) -> Any:
-        for value in (lhs, rhs):
-            if not isinstance(value, tensor) and not is_number(value):
-                raise TypeError(f"{name}: type {type(value)} not supported")
-        if isinstance(lhs, tensor):
-            if isinstance(rhs, tensor):
-                return apply(get(ops.broadcast), (lhs, rhs), {})
-            return apply(get(ops.scalar), (lhs,), {"scalar": rhs})
-        if isinstance(rhs, tensor):
-            return apply(get(ops.reverse), (rhs,), {"scalar": lhs})
-        return plain(lhs, rhs)
-
-    function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"Element-wise {name} with broadcasting; either operand may be a number."
-    return function
-
-
-# ---- samplers ------------------------------------------------------------------------------------
-
-# Parameters of each distribution: (the function's name, the operators' name, default).
-_Parameters = tuple[tuple[str, str, Any], ...]
-SAMPLERS: dict[str, _Parameters] = {
-    "uniform": (("low", "low", 0), ("high", "high", 1)),
-    "normal": (("loc", "loc", 0), ("scale", "scale", 1)),
-    "poisson": (("lam", "lam", 1),),
-    "exponential": (("scale", "lam", 1),),
-    "gamma": (("alpha", "alpha", 1), ("beta", "beta", 1)),
-    "negative_binomial": (("k", "k", 1), ("p", "p", 1)),
-    "generalized_negative_binomial": (("mu", "mu", 1), ("alpha", "alpha", 1)),
-    "randint": (("low", "low", inspect.Parameter.empty), ("high", "high", inspect.Parameter.empty)),
-}
-
-
-def sampler(name: str, draw: Callable[..., Any], tensor: type) -> Callable[..., Any]:
-    """The function of a distribution for numbers or tensors.
-
-    draw : ``(operator name, inputs, attributes, out)`` -> result.
-    """
-    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    parameters = [inspect.Parameter(p, kind, default=d) for p, _, d in SAMPLERS[name]]
-    parameters += [
-        inspect.Parameter(p, kind, default=d)
-        for p, d in (("shape", _Null), ("dtype", _Null), ("ctx", None), ("out", None))
-    ]
-    parameters.append(inspect.Parameter("kwargs", inspect.Parameter.VAR_KEYWORD))
-    wanted = inspect.Signature(parameters)
-
-    def function(*args: Any, **kwargs: Any) -> Any:
-        bound = wanted.bind(*args, **kwargs)
-        bound.apply_defaults()
-        return _sample(name, draw, tensor, bound.arguments)
-
-    function.__name__ = function.__qualname__ = name
-    function.__signature__ = wanted  # type: ignore[attr-defined]
-    function.__doc__ = (
-        f"Random values of the distribution {name}.\n\n"
-        f"{', '.join(p for p, _, _ in SAMPLERS[name])} : numbers, or tensors of one shape with a "
-        "distribution an element.\n"
-        "shape : of the result (numbers), or of the draws for each distribution (tensors).\n"
-        "dtype : element type, float32 by default (randint: int32).    ctx : device."
-    )
-    return function
-
-
-def _sample(name: str, draw: Callable[..., Any], tensor: type, given: dict[str, Any]) -> Any:
-    values = {new: given[old] for old, new, _ in SAMPLERS[name]}
-    if name == "exponential" and not isinstance(values["lam"], tensor):
-        values["lam"] = 1.0 / values["lam"]  # the operators take the rate, users the scale
-    raw = {k: v for k, v in given["kwargs"].items() if k != "name"}
-    if given["shape"] is not _Null and given["shape"] is not None:
-        raw["shape"] = given["shape"]
-    if given["dtype"] is not _Null and given["dtype"] is not None:
-        raw["dtype"] = _plain("dtype", given["dtype"])
-    tensors = [isinstance(v, tensor) for v in values.values()]
-    if all(tensors) and name != "randint":
-        inputs = list(values.values())
-        if name == "exponential":
-            inputs = [1.0 / inputs[0]]
-        return draw(f"_sample_{name}", inputs, raw, given["out"])
-    if any(tensors) or not all(map(is_number, values.values())):
-        raise ValueError(
-            f"random.{name}: the parameters {', '.join(values)} must all be numbers or all be "
-            f"tensors, got {', '.join(type(v).__name__ for v in values.values())}"
-        )
-    if given["ctx"] is not None:
-        raw["ctx"] = str(given["ctx"])
-    return draw(f"_random_{name}", [], {**values, **raw}, given["out"])
-
-
-# ---- stubs ---------------------------------------------------------------------------------------
-
-_STUB_TYPES = {
-    "int": "int",
-    "float": "float",
-    "boolean": "bool",
-    "string": "str",
-    "Shape(tuple)": "int | Sequence[int | None]",
-    "tuple of <float>": "float | Sequence[float]",
-}
-_STUB_HEAD = "# Made by `python -m baryon.namespaces`; do not edit.\n"
-
-
-def _stub_type(name: str) -> str:
-    plain = re.sub(r" or None$", "", name)
-    if plain.startswith("{"):
-        found = f"Literal[{plain[1:-1]}]"
-    else:
-        found = _STUB_TYPES.get(plain, "Any")
-    return found if plain == name else f"{found} | None"
-
-
-def _stub_default(value: Any) -> str:
-    return repr(value) if isinstance(value, (int, float, str, bool, tuple, type(None))) else "..."
-
-
-def stub(op: Op, name: str, front: Front, method: bool = False) -> str:
-    """One line of a ``.pyi`` file."""
-    parts, star = [], op.many
-    for i, p in enumerate(signature(op, front).parameters.values()):
-        attr = op.attrs.get(p.name)
-        kind = _stub_type(attr.type.name) if attr else front.tensor if p.name in op.inputs else "Any"
-        if p.kind is p.VAR_POSITIONAL:
-            parts.append("self" if method else f"*{p.name}: {front.tensor}")
-            parts += [f"*{p.name}: {front.tensor}"] if method else []
-            continue
-        if p.kind is p.KEYWORD_ONLY and not star:
-            parts, star = [*parts, "*"], True
-        if method and i == 0:
-            parts.append("self")
-        elif p.default is p.empty:
-            parts.append(f"{p.name}: {kind}")
-        else:
-            optional = f"{kind} | None" if p.default is None and "None" not in kind else kind
-            parts.append(f"{p.name}: {optional} = {_stub_default(p.default)}")
-    return f"def {name}({', '.join(parts)}) -> Any: ..."
-
-
-def stubs(front: Front, sub: str) -> Iterator[str]:
-    """The lines of a sub-namespace's generated stub."""
-    yield _STUB_HEAD + "from collections.abc import Sequence"
-    yield "from typing import Any, Literal\n"
-    root = front.package.rpartition(".")[2]
-    yield f"from baryon.{root} import {front.tensor}\n"
-    for public, name in names(sub).items():
-        if public.isidentifier():
-            yield stub(get(name), public, front)
-
-
-def main(folder: str | None = None) -> list[str]:
-    """Write the stubs of all front ends into the package (or a folder); the files written."""
-    import importlib
-    import pathlib
-
-    root = pathlib.Path(folder or pathlib.Path(__file__).parent)
-    written = []
-    for package in ("ndarray", "symbol"):
-        front = getattr(importlib.import_module(f"baryon.{package}"), "FRONT", None)
-        for sub in SUBS if front else ():
-            path = root / package / ("gen_" + sub.strip("_") + ".pyi")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text("\n".join(stubs(front, sub)) + "\n")
-            written.append(str(path))
-    return written
-
-
-if __name__ == "__main__":
-    print("\n".join(main(*sys.argv[1:2])))

@@ -21,7 +21,7 @@ def of_context(ctx: Context) -> ModuleType:
 
 
 def array_module(ctx: Context) -> Any:
-    """numpy or cupy, whichever makes the arrays of a device."""
+    """The module, numpy or cupy, that makes the arrays of a device."""
     return of_context(ctx).xp
 
 

@@ -29,3 +29,4 @@ def _make(op: Op) -> Callable[..., Any]:
 FRONT = namespaces.Front("baryon.ndarray", _make, "NDArray", ("out", "name"))
 __getattr__, __dir__ = namespaces.install(FRONT)
 namespaces.add_methods(NDArray, FRONT)
+NDArray.split_v2 = operations.split_v2  # type: ignore[attr-defined]

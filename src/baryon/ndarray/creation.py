@@ -22,7 +22,7 @@ def _shape(shape: Any, name: str) -> tuple[int, ...]:
         dims = (shape,) if np.ndim(shape) == 0 else tuple(shape)
         dims = tuple(d.__index__() for d in dims)
     except (TypeError, AttributeError, ValueError):
-        raise MXNetError(f"{name}: shape must be an int or a tuple of ints, got {shape!r}") from None
+        raise MXNetError(f"{name}: shape must be integers, got {shape!r}") from None
     least = 0 if is_np_shape() else 1
     if any(d < least for d in dims) or not (dims or is_np_shape()):
         raise MXNetError(f"{name}: shape {shape!r} is not allowed; sizes must be positive")

@@ -44,8 +44,11 @@ def assign(x: Any, key: Any, value: Any) -> None:
             invoke(get("_copy"), (value,), {}, out=x)
             return
         check_writable(x, value)
+    raw = _raw(value, x)
+    if len(key) == x.ndim and getattr(raw, "ndim", 0) and raw.size == 1:
+        raw = raw.reshape(())  # one element has shape (1,) here, () in numpy
     try:
-        x._data[key] = _raw(value, x)
+        x._data[key] = raw
     except TypeError as error:
         raise TypeError(f"cannot assign {type(value).__name__} to an NDArray: {error}") from None
 

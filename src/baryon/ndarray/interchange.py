@@ -12,7 +12,7 @@ from ..dtypes import as_dtype, bfloat16
 
 
 def to_array(self: Any, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-    """numpy's view of the values; shares CPU memory unless `dtype` or `copy` asks for more."""
+    """The values as a numpy array; shares CPU memory unless `dtype` or `copy` asks for more."""
     data = self._data
     if not isinstance(data, np.ndarray):
         if copy is False:

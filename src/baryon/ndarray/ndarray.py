@@ -32,7 +32,8 @@ class NDArray(Arithmetic):
     # _data : numpy or cupy array, C-contiguous.     _ctx : its Context.
     # _node, _index : where it stands on the tape (None, 0: nowhere).   _grad : its gradient array.
     __slots__ = ("_data", "_node", "_index", "_grad", "_ctx", "__weakref__")
-    __array_priority__ = 1000.0  # numpy leaves binary operators to this class
+    __array_priority__ = 1000.0
+    __array_ufunc__ = None  # numpy leaves binary operators to this class: no silent mixing
 
     def __init__(self, data: Any, ctx: Context | None = None) -> None:
         """Wrap an array of numpy or cupy without a copy (see `array` for the ordinary way)."""

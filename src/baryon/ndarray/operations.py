@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import backend
 from ..base import MXNetError
-from ..namespaces import binary_functions
+from ..operands import binary_functions
 from ..ops.op import get
 from .creation import array
 from .invoke import invoke
@@ -146,5 +146,15 @@ def to_dlpack_for_write(data: NDArray) -> Any:
     return data.to_dlpack_for_write()
 
 
-__all__ = [*(_BINARY.keys() - {"hypot"}), "concatenate", "histogram", "moveaxis", "onehot_encode", "split_v2",
-           "to_dlpack_for_read", "to_dlpack_for_write", "true_divide", "waitall"]  # fmt: skip
+__all__ = [
+    *(_BINARY.keys() - {"hypot"}),
+    "concatenate",
+    "histogram",
+    "moveaxis",
+    "onehot_encode",
+    "split_v2",
+    "to_dlpack_for_read",
+    "to_dlpack_for_write",
+    "true_divide",
+    "waitall",
+]

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from ..base import MXNetError
-from ..namespaces import SAMPLERS, _Null, sampler
+from ..namespaces import _Null
 from ..ops.op import get
+from ..samplers import SAMPLERS, sampler
 from .invoke import invoke
 from .ndarray import NDArray
 

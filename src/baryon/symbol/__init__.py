@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .. import namespaces
+from ..operands import binary_functions
 from ..ops.op import Op
 from . import creation, random
 from .creation import (
@@ -46,6 +47,6 @@ def _apply(op: Op, inputs: Sequence[Symbol], raw: Mapping[str, Any]) -> Symbol:
 FRONT = namespaces.Front("baryon.symbol", _make, "Symbol", ("name", "attr"))
 __getattr__, __dir__ = namespaces.install(FRONT)
 namespaces.add_methods(Symbol, FRONT)
-_two = namespaces.binary_functions(_apply, Symbol, broadcasting=False)
+_two = binary_functions(_apply, Symbol, broadcasting=False)
 maximum, minimum, power, hypot = (_two[n] for n in ("maximum", "minimum", "power", "hypot"))
 pow = power

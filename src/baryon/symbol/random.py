@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..namespaces import SAMPLERS, _Null, sampler
+from ..namespaces import _Null
 from ..ops.op import get
+from ..samplers import SAMPLERS, sampler
 from .symbol import Symbol, compose
 
 __all__ = [*SAMPLERS, "multinomial", "randn", "shuffle"]

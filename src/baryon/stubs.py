@@ -1,0 +1,146 @@
+"""Type stubs of what the catalogue makes at run time, for editors and type checkers.
+
+``python -m baryon.stubs [folder]`` writes them beside the packages (or into a folder): the
+functions of `nd` and `sym`, their sub-namespaces, and the methods of their tensor classes.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import pathlib
+import re
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from .namespaces import METHODS, SUBS, Front, names, signature
+from .ops.op import REGISTRY, Op, get
+
+_HEAD = """# Made by `python -m baryon.stubs`; do not edit.
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Literal
+
+"""
+_TYPES = {
+    "int": "int",
+    "float": "float",
+    "boolean": "bool",
+    "string": "str",
+    "Shape(tuple)": "int | Sequence[int | None]",
+    "tuple of <float>": "float | Sequence[float]",
+}
+
+
+def _annotation(kind: str) -> str:
+    """The Python type of an attribute type's name."""
+    plain = kind.removesuffix(" or None")
+    choices = f"Literal[{plain[1:-1]}]" if plain.startswith("{") else None
+    found = choices or _TYPES.get(plain, "Any")
+    return found if plain == kind else f"{found} | None"
+
+
+def _parameter(p: inspect.Parameter, op: Op, front: Front) -> str:
+    attr = op.attrs.get(p.name)
+    kind = front.tensor if p.name in op.inputs else "Any"
+    kind = _annotation(attr.type.name) if attr else kind
+    if p.kind is p.VAR_POSITIONAL:
+        return f"*{p.name}: {kind}"
+    if p.default is p.empty:
+        return f"{p.name}: {kind}"
+    if p.default is None and kind != "Any" and not kind.endswith("None"):
+        kind += " | None"
+    plain = isinstance(p.default, (int, float, str, tuple, type(None)))
+    return f"{p.name}: {kind} = {repr(p.default) if plain else '...'}"
+
+
+def function_stub(op: Op, name: str, front: Front, method: bool = False) -> str:
+    """The line of a ``.pyi`` file that declares an operator's function or method."""
+    parameters = list(signature(op, front).parameters.values())
+    parts = ["self"] if method else []
+    if method and not op.many:
+        parameters = parameters[1:]
+    star = op.many
+    for p in parameters:
+        if p.kind is p.KEYWORD_ONLY and not star:
+            parts.append("*")
+            star = True
+        parts.append(_parameter(p, op, front))
+    return f"def {name}({', '.join(parts)}) -> Any: ..."
+
+
+def namespace_stub(front: Front, sub: str) -> Iterator[str]:
+    """The lines that declare all functions of a sub-namespace."""
+    for public, name in names(sub).items():
+        if public.isidentifier():
+            yield function_stub(get(name), public, front)
+
+
+def _source_imports(module: Any) -> list[str]:
+    """The import statements of a package, names re-exported as stubs ask for it."""
+    lines = []
+    for node in ast.parse(inspect.getsource(module)).body:
+        if isinstance(node, ast.ImportFrom) and node.module != "__future__":
+            dots = "." * node.level
+            for alias in node.names:
+                end = "" if alias.name == "*" else f" as {alias.asname or alias.name}"
+                lines.append(f"from {dots}{node.module or ''} import {alias.name}{end}")
+    return lines
+
+
+def class_stub(cls: type, front: Front) -> Iterator[str]:
+    """The lines that declare a tensor class: what it defines itself, and the generated methods."""
+    yield f"class {cls.__name__}({', '.join(b.__name__ for b in cls.__bases__)}):"
+    for name, member in vars(cls).items():
+        if name in METHODS and name in REGISTRY:
+            yield "    " + function_stub(get(name), name, front, method=True)
+        elif isinstance(member, property):
+            yield f"    @property\n    def {name}(self) -> {_returns(member.fget)}: ..."
+        elif isinstance(member, (staticmethod, classmethod)):
+            kind = type(member).__name__
+            yield f"    @{kind}\n    def {name}{_text(member.__func__)}: ..."
+        elif inspect.isfunction(member):
+            yield f"    def {name}{_text(member)}: ..."
+
+
+def _returns(function: Any) -> str:
+    return str(function.__annotations__.get("return", "Any"))
+
+
+def _text(function: Any) -> str:
+    """A signature with annotations as they stand in the source."""
+    found = re.sub(r"'([^']*)'", r"\1", str(inspect.signature(function)))
+    return re.sub(r"<[^>]*>", "...", found)
+
+
+def write(folder: pathlib.Path) -> list[pathlib.Path]:
+    """Write all stubs under a folder that stands for the package; the files written."""
+    written = []
+    for package in ("ndarray", "symbol"):
+        module = importlib.import_module(f"baryon.{package}")
+        front, cls = module.FRONT, getattr(module, module.FRONT.tensor)
+        target = folder / package
+        target.mkdir(parents=True, exist_ok=True)
+        home = sys.modules[cls.__module__]
+        stem = home.__name__.rpartition(".")[2]
+        texts = {"__init__": [*_source_imports(module), *namespace_stub(front, "")]}
+        tensor = f"from .{stem} import {front.tensor} as {front.tensor}\n"
+        for sub in SUBS:
+            made = sys.modules[f"baryon.{package}.{sub}"]
+            own = _source_imports(made) if getattr(made, "__file__", None) else []
+            hand = [f"def {n}{_text(f)}: ..." for n, f in vars(made).items()
+                    if own and inspect.isfunction(f) and not n.startswith("_")]  # fmt: skip
+            texts[sub] = [tensor, *hand, *namespace_stub(front, sub)]
+        texts[stem] = [*_source_imports(home), "", *class_stub(cls, front)]
+        for name, lines in texts.items():
+            path = target / f"{name}.pyi"
+            path.write_text(_HEAD + "\n".join(lines) + "\n")
+            written.append(path)
+    return written
+
+
+if __name__ == "__main__":
+    here = pathlib.Path(__file__).parent
+    for path in write(pathlib.Path(sys.argv[1]) if sys.argv[1:] else here):
+        print(path)
