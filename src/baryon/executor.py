@@ -44,7 +44,7 @@ class Executor:
         self._compiled: dict[bool, Compiled] = {}
         self._arenas: dict[bool, np.ndarray] = {}
         self._shared = shared
-        self._trained = False
+        self._trained: bool | None = None  # mode of the last forward
         self._streams = (0, 0)
         compiled = self._compile(True)
         self.outputs = [_empty(s, ctx) for s in compiled.output_specs]
@@ -114,8 +114,10 @@ class Executor:
         """
         if not is_train:
             raise MXNetError("backward(is_train=False) has no gradient to compute")
-        if not self._trained:
+        if self._trained is None:
             raise MXNetError("backward: call forward(is_train=True) first")
+        if not self._trained:  # MXNet's executor runs backward in training mode whatever came before
+            self.forward(is_train=True)
         dys = self._head_grads(out_grads)
         grads = [g._data for g in self._wanted_grads()]
         outs = [x._data for x in self.outputs]

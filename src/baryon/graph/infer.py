@@ -56,16 +56,21 @@ def _visit(node: Node, facts: Facts, ask: Callable, unify_two: Callable) -> bool
         changed = False
         for entry, old, new in zip(node.inputs, ins, new_ins, strict=True):
             merged = unify_two(old, new)
-            if merged != old:
+            if _differ(merged, old):
                 facts[entry.node][entry.index] = merged
                 changed = True
         merged = [unify_two(a, b) for a, b in zip(outs, new_outs, strict=True)]
     except MXNetError as error:
         raise MXNetError(f"node {node.name!r}: {error}") from None
-    if merged != outs:
+    if any(map(_differ, merged, outs)):
         facts[node] = merged
         changed = True
     return changed
+
+
+def _differ(a: Any, b: Any) -> bool:
+    """Whether two facts differ (numpy holds ``dtype("float64") == None`` for true)."""
+    return (a is None) != (b is None) or a != b
 
 
 def declared_shapes(nodes: Sequence[Node]) -> dict[Node, Any]:
