@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parent
 CSRC = ROOT / "csrc"
 KERNELS = CSRC / "kernels"
 OBJECTS = ROOT / "build" / "objects"
-PYTHON_FILES = {"array.cpp", "eager.cpp", "module.cpp", "program_binding.cpp"}
+PYTHON_FILES = {f"{name}.cpp" for name in "array eager method module plan program_binding".split()}
 
 # (-Wno-restrict: GCC 12 warns wrongly about std::string.)
 # The baseline comes first on the link line, so that inline functions which several objects hold

@@ -1,4 +1,325 @@
+// Running one eager call: allocate, compute, wrap, record.
+#include "eager.h"
+
+#include <new>
+
 #include "bindings.h"
+
+namespace py = pybind11;
+
 namespace baryon {
-void bind_eager(pybind11::module_&) {}
+
+thread_local ThreadState thread_state;
+Classes classes;
+
+namespace {
+
+constexpr int kMaxOutputs = 64;
+
+bool allocate_here() {
+  try {
+    use_allocator();
+    thread_state.allocating = true;
+    return true;
+  } catch (py::error_already_set& error) {
+    error.restore();
+    return false;
+  }
+}
+
+// Owned references that go when the scope ends, unless taken.
+template <int n>
+struct Owned {
+  PyObject* items[n];
+  int count = 0;
+
+  Owned() {}
+  ~Owned() {
+    for (int i = 0; i < count; ++i) Py_XDECREF(items[i]);
+  }
+  Owned(const Owned&) = delete;
+  Owned& operator=(const Owned&) = delete;
+};
+
+// ---- computing --------------------------------------------------------------------------------
+
+PyObject* empty_like(const Tensor& tensor, PyArray_Descr* descr) {
+  static_assert(sizeof(npy_intp) == sizeof(std::int64_t));
+  Py_INCREF(descr);
+  auto* dims = reinterpret_cast<npy_intp*>(const_cast<std::int64_t*>(tensor.shape));
+  return PyArray_NewFromDescr(&PyArray_Type, descr, tensor.ndim, dims, nullptr, nullptr, 0,
+                              nullptr);
+}
+
+void set_data(Tensor* tensors, int n_in, PyObject* const* arrays, int n_out,
+              PyObject* const* outs) {
+  for (int i = 0; i < n_in; ++i)
+    tensors[i].data = PyArray_DATA(reinterpret_cast<PyArrayObject*>(arrays[i]));
+  for (int i = 0; i < n_out; ++i)
+    tensors[n_in + i].data = PyArray_DATA(reinterpret_cast<PyArrayObject*>(outs[i]));
+}
+
+void run_kernel(const Plan& plan, const Tensor* tensors) {
+  plan.kernel({tensors, plan.n_in, tensors + plan.n_in, plan.n_out, plan.params.data(),
+               static_cast<int>(plan.params.size())});
+}
+
+// Small calls keep the GIL and use the plan's own tensors; large ones share neither.
+bool compute(Plan& plan, PyObject* const* arrays, PyObject* const* outs) {
+  try {
+    if (!plan.release_gil) {
+      set_data(plan.tensors.data(), plan.n_in, arrays, plan.n_out, outs);
+      run_kernel(plan, plan.tensors.data());
+    } else {
+      std::vector<Tensor> tensors = plan.tensors;
+      set_data(tensors.data(), plan.n_in, arrays, plan.n_out, outs);
+      const py::gil_scoped_release unlocked;
+      run_kernel(plan, tensors.data());
+    }
+    return true;
+  } catch (const std::bad_alloc&) {
+    PyErr_NoMemory();
+    return false;
+  }
+}
+
+// ---- wrapping and recording -------------------------------------------------------------------
+
+// A new NDArray; takes `data` over.
+PyObject* wrap(PyObject* data, PyObject* node, int index) {
+  PyObject* made = classes.array->tp_alloc(classes.array, 0);
+  if (made == nullptr) {
+    Py_DECREF(data);
+    return nullptr;
+  }
+  classes.data.of(made) = data;
+  classes.node.of(made) = Py_NewRef(node);
+  classes.index.of(made) = PyLong_FromLong(index);
+  return made;
+}
+
+PyObject* node_of(PyObject* array) {
+  PyObject* node = classes.node.of(array);
+  return node == nullptr ? Py_None : node;
+}
+
+bool on_tape(PyObject* const* inputs, int count) {
+  for (int i = 0; i < count; ++i)
+    if (node_of(inputs[i]) != Py_None) return true;
+  return false;
+}
+
+PyObject* indices_of(const Plan& plan, PyObject* const* inputs) {
+  bool zeros = true;
+  for (int i = 0; i < plan.n_in; ++i)
+    zeros = zeros && classes.index.of(inputs[i]) == PyTuple_GET_ITEM(plan.zeros, i);
+  if (zeros) return Py_NewRef(plan.zeros);
+  PyObject* indices = PyTuple_New(plan.n_in);
+  for (int i = 0; indices != nullptr && i < plan.n_in; ++i) {
+    PyObject* index = classes.index.of(inputs[i]);
+    PyTuple_SET_ITEM(indices, i,
+                     Py_NewRef(index != nullptr ? index : PyTuple_GET_ITEM(plan.zeros, i)));
+  }
+  return indices;
+}
+
+PyObject* make_node(const Plan& plan, PyObject* const* inputs, PyObject* const* arrays,
+                    PyObject* const* outs) {
+  PyObject* node = classes.tape_node->tp_alloc(classes.tape_node, 0);
+  PyObject* parents = PyTuple_New(plan.n_in);
+  PyObject* saved = PyTuple_New(plan.n_in + plan.n_out);
+  PyObject* indices = indices_of(plan, inputs);
+  if (node == nullptr || parents == nullptr || saved == nullptr || indices == nullptr) {
+    Py_XDECREF(node);
+    Py_XDECREF(parents);
+    Py_XDECREF(saved);
+    Py_XDECREF(indices);
+    return nullptr;
+  }
+  for (int i = 0; i < plan.n_in; ++i) {
+    PyTuple_SET_ITEM(parents, i, Py_NewRef(node_of(inputs[i])));
+    PyTuple_SET_ITEM(saved, i, Py_NewRef(plan.saves[i] ? arrays[i] : Py_None));
+  }
+  for (int i = 0; i < plan.n_out; ++i) {
+    const bool keep = plan.saves[plan.n_in + i];
+    PyTuple_SET_ITEM(saved, plan.n_in + i, Py_NewRef(keep ? outs[i] : Py_None));
+  }
+  classes.plan.of(node) = Py_NewRef(plan.object);
+  classes.parents.of(node) = parents;
+  classes.indices.of(node) = indices;
+  classes.saved.of(node) = saved;
+  return node;
+}
+
+PyObject* wrap_all(const Plan& plan, PyObject** outs, PyObject* node) {
+  if (plan.visible == 1) return wrap(std::exchange(outs[0], nullptr), node, 0);
+  PyObject* list = PyList_New(plan.visible);
+  for (int i = 0; list != nullptr && i < plan.visible; ++i) {
+    PyObject* made = wrap(std::exchange(outs[i], nullptr), node, i);
+    if (made == nullptr) {
+      Py_DECREF(list);
+      return nullptr;
+    }
+    PyList_SET_ITEM(list, i, made);
+  }
+  return list;
+}
+
+// The arrays under the inputs, borrowed; false if one is not for kernels.
+bool read_data(PyObject* const* inputs, int count, PyObject** arrays) {
+  constexpr int kReadable = NPY_ARRAY_C_CONTIGUOUS | NPY_ARRAY_ALIGNED;
+  for (int i = 0; i < count; ++i) {
+    PyObject* data = classes.data.of(inputs[i]);
+    if (data == nullptr || !PyArray_CheckExact(data)) return false;
+    auto* array = reinterpret_cast<PyArrayObject*>(data);
+    if ((PyArray_FLAGS(array) & kReadable) != kReadable || PyArray_NDIM(array) > kMaxDim) {
+      return false;
+    }
+    arrays[i] = data;
+  }
+  return true;
+}
+
+}  // namespace
+
+PyObject* run_fast(OpFacts& facts, PyObject* attrs, PyObject* const* inputs, int count) {
+  Owned<kMaxInputs> held;  // Python code that runs below might rebind an input's data
+  PyObject** const arrays = held.items;
+  if (!read_data(inputs, count, arrays)) return nullptr;
+  for (; held.count < count; ++held.count) Py_INCREF(arrays[held.count]);
+  if (!thread_state.allocating && !allocate_here()) return nullptr;
+  Plan* const found = find_plan(facts, attrs, arrays, count);
+  if (found == nullptr || found->kernel == nullptr || found->n_out > kMaxOutputs) return nullptr;
+  const PlanUse plan(found);
+  Owned<kMaxOutputs> outs;
+  for (; outs.count < plan->n_out; ++outs.count) {
+    PyObject* made = empty_like(plan->tensors[count + outs.count], plan->out_descrs[outs.count]);
+    if (made == nullptr) return nullptr;
+    outs.items[outs.count] = made;
+  }
+  if (!compute(*found, arrays, outs.items)) return nullptr;
+  PyObject* node = nullptr;
+  if (thread_state.recording && plan->differentiable && on_tape(inputs, count)) {
+    node = make_node(*found, inputs, arrays, outs.items);
+    if (node == nullptr) return nullptr;
+  }
+  PyObject* result = wrap_all(*found, outs.items, node != nullptr ? node : Py_None);
+  Py_XDECREF(node);
+  return result;
+}
+
+// ---- the module's functions -------------------------------------------------------------------
+
+namespace {
+
+PyObject* flag(bool value) { return Py_NewRef(value ? Py_True : Py_False); }
+
+PyObject* set_flag(bool& place, PyObject* value) {
+  const int wanted = PyObject_IsTrue(value);
+  if (wanted < 0) return nullptr;
+  return flag(std::exchange(place, wanted != 0));
+}
+
+PyObject* is_recording(PyObject*, PyObject*) { return flag(thread_state.recording); }
+PyObject* is_training(PyObject*, PyObject*) { return flag(thread_state.training); }
+PyObject* set_recording(PyObject*, PyObject* value) {
+  return set_flag(thread_state.recording, value);
+}
+PyObject* set_training(PyObject*, PyObject* value) {
+  return set_flag(thread_state.training, value);
+}
+
+// Keywords of a dict as names and values; both borrowed from the dict but for the tuple.
+struct Keywords {
+  PyObject* names = nullptr;
+  PyObject* values[kMaxInputs];
+
+  bool read(PyObject* dict) {
+    if (dict == Py_None || PyDict_GET_SIZE(dict) == 0) return true;
+    if (PyDict_GET_SIZE(dict) > kMaxInputs) return false;
+    names = PyTuple_New(PyDict_GET_SIZE(dict));
+    PyObject *name, *value;
+    Py_ssize_t at = 0, i = 0;
+    while (names != nullptr && PyDict_Next(dict, &at, &name, &value)) {
+      PyTuple_SET_ITEM(names, i, Py_NewRef(name));
+      values[i++] = value;
+    }
+    return names != nullptr;
+  }
+  ~Keywords() { Py_XDECREF(names); }
+};
+
+PyObject* invoke_fast(PyObject* op, PyObject* args, PyObject* kwargs) {
+  const Py_ssize_t count = PyTuple_GET_SIZE(args);
+  if (count == 0 || count > kMaxInputs || classes.array == nullptr) return nullptr;
+  PyObject* const* inputs = &PyTuple_GET_ITEM(args, 0);
+  for (Py_ssize_t i = 0; i < count; ++i)
+    if (!is_array(inputs[i])) return nullptr;
+  OpFacts* facts = facts_of(op);
+  Keywords keywords;
+  if (facts == nullptr || !keywords.read(kwargs)) return nullptr;
+  PyObject* attrs = find_attrs(*facts, keywords.names, keywords.values, count);
+  return attrs == nullptr ? nullptr : run_fast(*facts, attrs, inputs, static_cast<int>(count));
+}
+
+PyObject* invoke(PyObject*, PyObject* const* args, Py_ssize_t count) {
+  if (count < 2 || count > 3 || !PyTuple_Check(args[1]) ||
+      (count == 3 && args[2] != Py_None && !PyDict_Check(args[2]))) {
+    PyErr_SetString(PyExc_TypeError, "invoke(op, args: tuple, kwargs: dict | None)");
+    return nullptr;
+  }
+  PyObject* kwargs = count == 3 ? args[2] : Py_None;
+  PyObject* result = invoke_fast(args[0], args[1], kwargs);
+  if (result != nullptr || PyErr_Occurred()) return result;
+  if (classes.slow == nullptr) {
+    PyErr_SetString(PyExc_RuntimeError, "invoke before setup()");
+    return nullptr;
+  }
+  return PyObject_CallFunctionObjArgs(classes.slow, args[0], args[1], kwargs, nullptr);
+}
+
+PyMethodDef functions[] = {
+    {"invoke", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(invoke)), METH_FASTCALL,
+     "invoke(op, args, kwargs=None)\n\nApply an operator to NDArrays: natively where that is "
+     "possible, else through `slow`."},
+    {"is_recording", is_recording, METH_NOARGS, "Whether this thread records calls."},
+    {"is_training", is_training, METH_NOARGS, "Whether this thread is in training mode."},
+    {"set_recording", set_recording, METH_O, "Set the flag; the value before."},
+    {"set_training", set_training, METH_O, "Set the flag; the value before."},
+    {nullptr, nullptr, 0, nullptr},
+};
+
+Slot slot_of(const py::handle& type, const char* name) {
+  const py::object member = type.attr(name);
+  if (Py_TYPE(member.ptr()) != &PyMemberDescr_Type) {
+    throw py::type_error(std::string("setup: ") + name + " is not a slot of its class");
+  }
+  return {reinterpret_cast<PyMemberDescrObject*>(member.ptr())->d_member->offset};
+}
+
+void setup(const py::type& array, const py::type& tape_node, py::object make_plan,
+           py::object slow) {
+  classes.data = slot_of(array, "_data");
+  classes.node = slot_of(array, "_node");
+  classes.index = slot_of(array, "_index");
+  classes.plan = slot_of(tape_node, "plan");
+  classes.parents = slot_of(tape_node, "parents");
+  classes.indices = slot_of(tape_node, "indices");
+  classes.saved = slot_of(tape_node, "saved");
+  classes.make_plan = make_plan.release().ptr();
+  classes.slow = slow.release().ptr();
+  classes.tape_node = reinterpret_cast<PyTypeObject*>(Py_NewRef(tape_node.ptr()));
+  classes.array = reinterpret_cast<PyTypeObject*>(Py_NewRef(array.ptr()));
+}
+
+}  // namespace
+
+void bind_eager(py::module_& m) {
+  m.def("setup", &setup, py::arg("NDArray"), py::arg("TapeNode"), py::arg("make_plan"),
+        py::arg("slow"), "Introduce the Python classes and functions of the fast path, once.");
+  if (PyModule_AddFunctions(m.ptr(), functions) < 0 || !add_call_types(m.ptr())) {
+    throw py::error_already_set();
+  }
+}
+
 }  // namespace baryon

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import threading
 
+from .native import native
+
+__all__ = ["is_recording", "is_training", "set_recording", "set_training"]
+
 
 class _Modes(threading.local):
     recording = False
@@ -33,3 +37,8 @@ def set_training(active: bool) -> bool:
     """Switch between training and predicting; what it was before."""
     before, _modes.training = _modes.training, bool(active)
     return before
+
+
+if hasattr(native, "setup"):  # the native fast path keeps the modes where it reads them
+    is_recording, set_recording = native.is_recording, native.set_recording
+    is_training, set_training = native.is_training, native.set_training
