@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Iterable
 
 
@@ -14,7 +13,7 @@ def write_atomically(path: str | os.PathLike, chunks: Iterable[bytes | memoryvie
     """
     target = os.path.realpath(os.fspath(path))
     folder, name = os.path.split(target)
-    temporary = os.path.join(folder, f".{name}.{secrets.token_hex(4)}.tmp")
+    temporary = os.path.join(folder, f".{name}.{os.urandom(4).hex()}.tmp")
     try:
         with open(temporary, "xb") as file:
             for chunk in chunks:

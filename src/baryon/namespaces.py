@@ -122,12 +122,14 @@ class Front:
 
     package : the package that holds the functions.    make : Op -> callable.
     tensor  : name of its tensor class.                options : its own keyword arguments.
+    finish  : what becomes of a function once it has its name and documentation.
     """
 
     package: str
     make: Callable[[Op], Callable[..., Any]]
     tensor: str
     options: tuple[str, ...]
+    finish: Callable[[Op, Callable[..., Any]], Callable[..., Any]] = lambda op, made: made
 
 
 def locate(name: str) -> tuple[str, str] | None:
@@ -193,7 +195,7 @@ def function(front: Front, op: Op, name: str, module: str) -> Callable[..., Any]
     made.__module__ = module
     made.__doc__ = op.__doc__
     made.__signature__ = signature(op, front)  # type: ignore[attr-defined]
-    return made
+    return front.finish(op, made)
 
 
 def split(op: Op, args: tuple, kwargs: dict[str, Any]) -> tuple[list, dict[str, Any]]:
@@ -252,14 +254,4 @@ def add_methods(cls: type, front: Front) -> None:
     """Give a tensor class the method form of every operator in `METHODS` that exists."""
     for name in METHODS:
         if name in REGISTRY and name not in vars(cls):
-            setattr(cls, name, _method(function(front, get(name), name, cls.__module__)))
-
-
-def _method(plain: Callable[..., Any]) -> Callable[..., Any]:
-    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return plain(self, *args, **kwargs)
-
-    method.__name__ = method.__qualname__ = plain.__name__
-    method.__doc__ = plain.__doc__
-    method.__signature__ = plain.__signature__  # type: ignore[attr-defined]
-    return method
+            setattr(cls, name, function(front, get(name), name, cls.__module__))

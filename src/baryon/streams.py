@@ -7,12 +7,12 @@ seed and on how many draws came before.
 
 from __future__ import annotations
 
-import secrets
+import os
 import threading
 
 _SEEDS = 2**64
 _lock = threading.Lock()
-_seed = secrets.randbits(64)
+_seed = int.from_bytes(os.urandom(8), "little")
 _next = 0
 
 

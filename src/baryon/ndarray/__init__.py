@@ -7,7 +7,7 @@ from typing import Any
 
 from .. import namespaces
 from ..ops.op import Op
-from . import creation, operations, random
+from . import accelerate, creation, operations, random
 from .creation import arange, array, empty, eye, full, linspace, ones, zeros
 from .interchange import from_dlpack, from_numpy
 from .invoke import invoke
@@ -26,7 +26,10 @@ def _make(op: Op) -> Callable[..., Any]:
     return function
 
 
-FRONT = namespaces.Front("baryon.ndarray", _make, "NDArray", ("out", "name"))
+FRONT = namespaces.Front(
+    "baryon.ndarray", _make, "NDArray", ("out", "name"), accelerate.function
+)
 __getattr__, __dir__ = namespaces.install(FRONT)
 namespaces.add_methods(NDArray, FRONT)
+accelerate.install()
 NDArray.split_v2 = operations.split_v2  # type: ignore[attr-defined]
