@@ -1,0 +1,254 @@
+// Arithmetic, comparison and logic on two tensors (broadcasting) or on a tensor and a number.
+#include <cmath>
+#include <type_traits>
+
+#include "loops.h"
+#include "vmath.h"
+
+namespace baryon::BARYON_ISA {
+namespace {
+
+// Integers are added, subtracted and multiplied as unsigned numbers, which wrap.
+template <class T>
+using Wrapping = std::conditional_t<std::is_integral_v<T>, std::uint64_t, T>;
+
+struct Add {
+  template <class T>
+  static T apply(T a, T b) {
+    return static_cast<T>(static_cast<Wrapping<T>>(a) + static_cast<Wrapping<T>>(b));
+  }
+};
+struct Sub {
+  template <class T>
+  static T apply(T a, T b) {
+    return static_cast<T>(static_cast<Wrapping<T>>(a) - static_cast<Wrapping<T>>(b));
+  }
+};
+struct Mul {
+  template <class T>
+  static T apply(T a, T b) {
+    return static_cast<T>(static_cast<Wrapping<T>>(a) * static_cast<Wrapping<T>>(b));
+  }
+};
+struct Div {
+  template <class T>
+  static T apply(T a, T b) {
+    if constexpr (std::is_integral_v<T>) {
+      if (b == T(0)) return T(0);
+      if (std::is_signed_v<T> && b == static_cast<T>(-1)) return Sub::apply(T(0), a);
+      return static_cast<T>(a / b);
+    } else {
+      return a / b;
+    }
+  }
+};
+struct Mod {  // the sign of the divisor; 0 for divisor 0
+  template <class T>
+  static T apply(T a, T b) {
+    if constexpr (std::is_integral_v<T>) {
+      if (b == T(0) || (std::is_signed_v<T> && b == static_cast<T>(-1))) return T(0);
+      const T rest = static_cast<T>(a % b);
+      return rest != T(0) && (rest < T(0)) != (b < T(0)) ? static_cast<T>(rest + b) : rest;
+    } else {
+      if (b == T(0)) return T(0);
+      const T rest = std::fmod(a, b);
+      if (rest == T(0)) return std::copysign(T(0), b);
+      return (rest < T(0)) != (b < T(0)) ? rest + b : rest;
+    }
+  }
+};
+struct Power {
+  template <class T>
+  static T apply(T a, T b) {
+    if constexpr (std::is_same_v<T, float>) {
+      return single(a, b);
+    } else {
+      return static_cast<T>(std::pow(static_cast<double>(a), static_cast<double>(b)));
+    }
+  }
+
+ private:
+  static float single(float a, float b) {
+    const double x = a, y = b;
+    const double size = vm::exp(y * vm::log(vm::absolute(x)));
+    const double half = 0.5 * y;
+    const bool integer = std::trunc(y) == y, odd = integer && std::trunc(half) != half;
+    double value =
+        x < 0 && !integer && vm::absolute(x) < vm::kInf<double> ? vm::kNan<double> : size;
+    value = odd ? vm::with_sign_of(value, x) : value;
+    value = x == -1 && vm::absolute(y) == vm::kInf<double> ? 1 : value;
+    return static_cast<float>(x == 1 || y == 0 ? 1 : value);
+  }
+};
+struct SquareOf {
+  template <class T>
+  static T apply(T a, T) {
+    return a * a;
+  }
+};
+struct RootOf {  // pow takes -0 to 0 and -inf to inf
+  template <class T>
+  static T apply(T a, T) {
+    return a == -vm::kInf<T> ? vm::kInf<T> : std::sqrt(a) + T(0);
+  }
+};
+struct Hypot {
+  template <class T>
+  static T apply(T a, T b) {
+    if constexpr (std::is_same_v<T, float>) {
+      const double x = a, y = b;
+      const double length = std::sqrt(x * x + y * y);
+      const bool infinite =
+          vm::absolute(x) == vm::kInf<double> || vm::absolute(y) == vm::kInf<double>;
+      return static_cast<float>(infinite ? vm::kInf<double> : length);
+    } else {
+      return static_cast<T>(std::hypot(static_cast<double>(a), static_cast<double>(b)));
+    }
+  }
+};
+struct Maximum {
+  template <class T>
+  static T apply(T a, T b) {
+    return a > b || a != a ? a : b;
+  }
+};
+struct Minimum {
+  template <class T>
+  static T apply(T a, T b) {
+    return a < b || a != a ? a : b;
+  }
+};
+
+#define TEST(Name, condition)         \
+  struct Name {                       \
+    template <class T>                \
+    static T apply(T a, T b) {        \
+      return condition ? T(1) : T(0); \
+    }                                 \
+  };
+TEST(Equal, a == b)
+TEST(NotEqual, a != b)
+TEST(Greater, a > b)
+TEST(GreaterEqual, a >= b)
+TEST(Lesser, a < b)
+TEST(LesserEqual, a <= b)
+TEST(And, (a != T(0)) & (b != T(0)))
+TEST(Or, (a != T(0)) | (b != T(0)))
+TEST(Xor, (a != T(0)) ^ (b != T(0)))
+#undef TEST
+
+template <class Op>
+constexpr BinaryLoops kNumbers =
+    binary_loops<Op, float, double, std::int32_t, std::int64_t, std::int8_t, std::uint8_t>();
+template <class Op>
+constexpr BinaryLoops kFloats = binary_loops<Op, float, double>();
+
+bool one_dtype(const BinaryLoops& loops, const Call& call) {
+  const DType dtype = call.in[0].dtype;
+  for (int i = 0; i < call.n_in; ++i)
+    if (call.in[i].dtype != dtype) return false;
+  return call.out[0].dtype == dtype && loops.of(dtype).vv != nullptr;
+}
+
+template <const BinaryLoops& loops>
+bool accepts(const Call& call) {
+  return one_dtype(loops, call);
+}
+template <const BinaryLoops& loops>
+void two(const Call& call) {
+  run_binary(loops, call);
+}
+template <const BinaryLoops& loops, bool reversed>
+void number(const Call& call) {
+  run_scalar(loops, call, reversed);
+}
+
+// data ** scalar, with products and roots for the exponents that networks use.
+void power_scalar(const Call& call) {
+  const double exponent = call.params[0];
+  const bool real = call.in[0].dtype != DType::i32 && call.in[0].dtype != DType::i64 &&
+                    item_size(call.in[0].dtype) > 1;
+  if (real && exponent == 2) return run_scalar(kFloats<SquareOf>, call, false);
+  if (real && exponent == 0.5) return run_scalar(kFloats<RootOf>, call, false);
+  if (real && exponent == 1) return run_scalar(kFloats<Mul>, call, false);
+  run_scalar(kFloats<Power>, call, false);
+}
+
+// ---- the sum of any number of tensors -----------------------------------------------------------
+
+void add_n(const Call& call) {
+  const DType dtype = call.in[0].dtype;
+  const BinaryLoop add = kNumbers<Add>.of(dtype).vv;
+  const Index item = item_size(dtype);
+  parallel_for(call.out[0].size(), kGrain, [&](Index begin, Index end) {
+    for (Index i = begin; i < end; i += kBlock) {
+      const Index n = std::min(kBlock, end - i);
+      alignas(64) char sum[kBlock * 8], term[kBlock * 8];
+      if (is_half(dtype)) {
+        widen(dtype, at(call.in[0].data, i * item), reinterpret_cast<float*>(sum), n);
+      } else {
+        std::memcpy(sum, at(call.in[0].data, i * item), static_cast<std::size_t>(n * item));
+      }
+      for (int k = 1; k < call.n_in; ++k) {
+        const void* next = at(call.in[k].data, i * item);
+        if (is_half(dtype)) {
+          widen(dtype, next, reinterpret_cast<float*>(term), n);
+          next = term;
+        }
+        add(sum, next, sum, n);
+      }
+      if (is_half(dtype)) {
+        narrow(dtype, reinterpret_cast<float*>(sum), at(call.out[0].data, i * item), n);
+      } else {
+        std::memcpy(at(call.out[0].data, i * item), sum, static_cast<std::size_t>(n * item));
+      }
+    }
+  });
+}
+
+}  // namespace
+}  // namespace baryon::BARYON_ISA
+
+BARYON_REGISTER(binary) {
+  using namespace baryon::BARYON_ISA;
+#define BOTH(name, Kind, Op) add("broadcast_" name, two<Kind<Op>>, accepts<Kind<Op>>)
+#define SCALAR(name, Kind, Op, reversed) add(name, number<Kind<Op>, reversed>, accepts<Kind<Op>>)
+  BOTH("add", kNumbers, Add);
+  BOTH("sub", kNumbers, Sub);
+  BOTH("mul", kNumbers, Mul);
+  BOTH("div", kNumbers, Div);
+  BOTH("mod", kNumbers, Mod);
+  BOTH("power", kFloats, Power);
+  BOTH("hypot", kFloats, Hypot);
+  BOTH("maximum", kNumbers, Maximum);
+  BOTH("minimum", kNumbers, Minimum);
+  SCALAR("_plus_scalar", kNumbers, Add, false);
+  SCALAR("_minus_scalar", kNumbers, Sub, false);
+  SCALAR("_rminus_scalar", kNumbers, Sub, true);
+  SCALAR("_mul_scalar", kNumbers, Mul, false);
+  SCALAR("_div_scalar", kNumbers, Div, false);
+  SCALAR("_rdiv_scalar", kNumbers, Div, true);
+  SCALAR("_mod_scalar", kNumbers, Mod, false);
+  SCALAR("_rmod_scalar", kNumbers, Mod, true);
+  SCALAR("_rpower_scalar", kFloats, Power, true);
+  SCALAR("_hypot_scalar", kFloats, Hypot, false);
+  SCALAR("_maximum_scalar", kNumbers, Maximum, false);
+  SCALAR("_minimum_scalar", kNumbers, Minimum, false);
+#define LOGIC(name, Op)     \
+  BOTH(name, kNumbers, Op); \
+  SCALAR("_" name "_scalar", kNumbers, Op, false)
+  LOGIC("equal", Equal);
+  LOGIC("not_equal", NotEqual);
+  LOGIC("greater", Greater);
+  LOGIC("greater_equal", GreaterEqual);
+  LOGIC("lesser", Lesser);
+  LOGIC("lesser_equal", LesserEqual);
+  LOGIC("logical_and", And);
+  LOGIC("logical_or", Or);
+  LOGIC("logical_xor", Xor);
+#undef LOGIC
+#undef SCALAR
+#undef BOTH
+  add("_power_scalar", power_scalar, accepts<kFloats<Power>>);
+  add("add_n", add_n, accepts<kNumbers<Add>>);
+}

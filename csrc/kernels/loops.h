@@ -1,0 +1,194 @@
+// Drivers of element-wise kernels: threads, 16-bit floats, broadcasting and streaming stores. The
+// operators give them plain loops over contiguous runs.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+#include "../kernel.h"
+#include "../parallel.h"
+#include "half.h"
+
+namespace baryon::BARYON_ISA {
+
+using Index = std::int64_t;
+
+constexpr Index kGrain = 32768;          // elements below which another thread does not pay
+constexpr Index kBlock = 1024;           // elements that pass through a buffer at a time
+constexpr Index kStreamBytes = 8 << 20;  // results above this are written past the caches
+
+inline Index item_size(DType dtype) {
+  switch (dtype) {
+    case DType::f64:
+    case DType::i64:
+      return 8;
+    case DType::f32:
+    case DType::i32:
+      return 4;
+    case DType::f16:
+    case DType::bf16:
+      return 2;
+    default:
+      return 1;
+  }
+}
+
+// The position of a dtype in a table of loops.
+inline int slot(DType dtype) { return dtype == DType::bf16 ? 8 : static_cast<int>(dtype); }
+constexpr int kSlots = 9;
+
+template <class T>
+constexpr DType dtype_of();
+template <>
+constexpr DType dtype_of<float>() {
+  return DType::f32;
+}
+template <>
+constexpr DType dtype_of<double>() {
+  return DType::f64;
+}
+template <>
+constexpr DType dtype_of<std::int32_t>() {
+  return DType::i32;
+}
+template <>
+constexpr DType dtype_of<std::int64_t>() {
+  return DType::i64;
+}
+template <>
+constexpr DType dtype_of<std::int8_t>() {
+  return DType::i8;
+}
+template <>
+constexpr DType dtype_of<std::uint8_t>() {
+  return DType::u8;
+}
+template <>
+constexpr DType dtype_of<bool>() {
+  return DType::b8;
+}
+
+// Copies past the caches; the first bytes up to an aligned address are copied plainly.
+inline void stream_copy(void* to, const void* from, Index bytes) {
+#if defined(__SSE2__)
+  char* y = static_cast<char*>(to);
+  const char* x = static_cast<const char*>(from);
+  const Index lead = std::min<Index>(bytes, -reinterpret_cast<std::intptr_t>(y) & 63);
+  std::memcpy(y, x, static_cast<std::size_t>(lead));
+  Index i = lead;
+  for (; i + 64 <= bytes; i += 64)
+    for (int k = 0; k < 64; k += 16)
+      _mm_stream_si128(reinterpret_cast<__m128i*>(y + i + k),
+                       _mm_loadu_si128(reinterpret_cast<const __m128i*>(x + i + k)));
+  std::memcpy(y + i, x + i, static_cast<std::size_t>(bytes - i));
+#else
+  std::memcpy(to, from, static_cast<std::size_t>(bytes));
+#endif
+}
+
+// Orders streamed stores before whatever tells other threads that they are done.
+inline void stream_end() {
+#if defined(__SSE2__)
+  _mm_sfence();
+#endif
+}
+
+inline char* at(void* base, Index bytes) { return static_cast<char*>(base) + bytes; }
+inline const char* at(const void* base, Index bytes) {
+  return static_cast<const char*>(base) + bytes;
+}
+
+// ---- one input ----------------------------------------------------------------------------------
+
+using UnaryLoop = void (*)(const void* in, void* out, Index n, const double* params);
+
+// Loops by dtype; null where the reference body serves. 16-bit floats use the float loop.
+struct UnaryLoops {
+  UnaryLoop loop[kSlots] = {};
+
+  UnaryLoop of(DType dtype) const { return loop[slot(is_half(dtype) ? DType::f32 : dtype)]; }
+};
+
+void run_unary(const UnaryLoops& loops, const Call& call);
+
+inline bool accepts_unary(const UnaryLoops& loops, const Call& call) {
+  return loops.of(call.in[0].dtype) != nullptr && call.out[0].dtype == call.in[0].dtype;
+}
+
+// `Op::apply(x)`, or `Op(params).apply(x)` for one with parameters.
+template <class Op, class T>
+void unary_loop(const void* in, void* out, Index n, [[maybe_unused]] const double* params) {
+  const T* x = static_cast<const T*>(in);
+  T* y = static_cast<T*>(out);
+  if constexpr (requires { Op(params); }) {
+    const Op op(params);
+#pragma GCC ivdep
+    for (Index i = 0; i < n; ++i) y[i] = static_cast<T>(op.apply(x[i]));
+  } else {
+#pragma GCC ivdep
+    for (Index i = 0; i < n; ++i) y[i] = static_cast<T>(Op::apply(x[i]));
+  }
+}
+
+template <class Op, class... T>
+constexpr UnaryLoops unary_loops() {
+  UnaryLoops loops;
+  ((loops.loop[static_cast<int>(dtype_of<T>())] = unary_loop<Op, T>), ...);
+  return loops;
+}
+
+// ---- two inputs ---------------------------------------------------------------------------------
+
+using BinaryLoop = void (*)(const void* a, const void* b, void* out, Index n);
+
+// Loops for two vectors, a vector and one number, one number and a vector.
+struct BinaryRuns {
+  BinaryLoop vv = nullptr, vs = nullptr, sv = nullptr;
+};
+struct BinaryLoops {
+  BinaryRuns runs[kSlots] = {};
+
+  const BinaryRuns& of(DType dtype) const {
+    return runs[slot(is_half(dtype) ? DType::f32 : dtype)];
+  }
+};
+
+void run_binary(const BinaryLoops& loops, const Call& call);
+// One tensor and the number params[0], on the right or (`reversed`) on the left.
+void run_scalar(const BinaryLoops& loops, const Call& call, bool reversed);
+
+template <class Op, class T, bool a_varies, bool b_varies>
+void binary_loop(const void* a, const void* b, void* out, Index n) {
+  const T* x = static_cast<const T*>(a);
+  const T* w = static_cast<const T*>(b);
+  T* y = static_cast<T*>(out);
+  if constexpr (a_varies && b_varies) {
+#pragma GCC ivdep
+    for (Index i = 0; i < n; ++i) y[i] = static_cast<T>(Op::apply(x[i], w[i]));
+  } else if constexpr (a_varies) {
+    const T right = *w;
+#pragma GCC ivdep
+    for (Index i = 0; i < n; ++i) y[i] = static_cast<T>(Op::apply(x[i], right));
+  } else {
+    const T left = *x;
+#pragma GCC ivdep
+    for (Index i = 0; i < n; ++i) y[i] = static_cast<T>(Op::apply(left, w[i]));
+  }
+}
+
+template <class Op, class... T>
+constexpr BinaryLoops binary_loops() {
+  BinaryLoops loops;
+  ((loops.runs[static_cast<int>(dtype_of<T>())] = {binary_loop<Op, T, true, true>,
+                                                   binary_loop<Op, T, true, false>,
+                                                   binary_loop<Op, T, false, true>}),
+   ...);
+  return loops;
+}
+
+}  // namespace baryon::BARYON_ISA
