@@ -1,6 +1,8 @@
 // Operators and plans as the fast path keeps them.
 #include <pybind11/stl.h>
 
+#include <pybind11/stl.h>
+
 #include <cstring>
 #include <memory>
 #include <unordered_map>
