@@ -160,7 +160,7 @@ def _embedding_dtype(attrs: Attrs, ins: list, outs: list) -> tuple[list, list]:
     aliases=("_npx_embedding", "_sparse_Embedding"),
     shape=_embedded,
     dtype=_embedding_dtype,
-    kernel="take",
+    kernel=True,
     params=lambda a, ins, outs: rows(0, "clip", ins[1].shape),
     onnx="Gather",
 )

@@ -107,7 +107,7 @@ def _(dy, data, gamma, mean, std, axis):
 
 
 def _groups(attrs: Attrs, shape: Sequence[int]) -> tuple[int, int]:
-    """Groups a sample and elements a group; an operator without ``num_groups`` has a channel each."""
+    """Groups a sample and elements a group; without ``num_groups`` a channel is a group."""
     count = attrs.get("num_groups") or shape[1]
     if count < 1 or shape[1] % count:
         raise MXNetError(f"num_groups {count} does not divide {shape[1]} channels")

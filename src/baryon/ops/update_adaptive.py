@@ -67,7 +67,7 @@ def adam_update(
 
 
 def _adamw(xp, weight, grad, mean, var, rescale_grad, attrs) -> tuple:
-    """New weight, moments and clipped gradient; unchanged where the scale of the gradient is 0 or not finite."""
+    """New weight, moments and clipped gradient; nothing moves if `rescale_grad` is 0 or not finite."""
     scale = rescale_grad.reshape(()).astype(np.float32)
     go = xp.isfinite(scale) & (scale != 0)
     grad = clip(xp, single(xp, grad) * scale, attrs["clip_gradient"])

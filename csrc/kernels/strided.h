@@ -1,0 +1,237 @@
+// Copies between a contiguous array and a strided view of another, in either direction.
+//
+// Three loops serve all cases: whole rows where the view's last axis is contiguous, blocks that are
+// transposed where another axis of it is, and single elements elsewhere.
+#pragma once
+
+#include "move.h"
+
+namespace baryon::BARYON_ISA {
+
+// A view of an array's elements; the contiguous side has the same shape in row-major order.
+struct View {
+  int ndim = 0;
+  std::int64_t offset = 0;
+  std::int64_t shape[kMaxDim] = {};
+  std::int64_t step[kMaxDim] = {};   // of the strided side
+  std::int64_t dense[kMaxDim] = {};  // of the contiguous side
+
+  std::int64_t count() const {
+    std::int64_t n = 1;
+    for (int i = 0; i < ndim; ++i) n *= shape[i];
+    return n;
+  }
+};
+
+// Reads (ndim, offset, shape..., steps...); false if these are not all the parameters.
+inline bool read_view(const double* params, int n_params, View* view) {
+  if (n_params < 2 || !is_integer(params[0], 0, kMaxDim)) return false;
+  view->ndim = static_cast<int>(params[0]);
+  if (n_params != 2 + 2 * view->ndim) return false;
+  view->offset = integer(params[1]);
+  std::int64_t dense = 1;
+  for (int i = view->ndim - 1; i >= 0; --i) {
+    if (!is_integer(params[2 + i], 0, 0x1p53)) return false;
+    view->shape[i] = integer(params[2 + i]);
+    view->step[i] = integer(params[2 + view->ndim + i]);
+    view->dense[i] = dense;
+    dense *= view->shape[i];
+  }
+  return true;
+}
+
+// Whether every element of the view lies within `size` elements.
+inline bool within(const View& view, std::int64_t size) {
+  if (view.count() == 0) return true;
+  std::int64_t low = view.offset, high = view.offset;
+  for (int i = 0; i < view.ndim; ++i)
+    (view.step[i] < 0 ? low : high) += view.step[i] * (view.shape[i] - 1);
+  return low >= 0 && high < size;
+}
+
+// The same elements with as few axes as will do.
+inline View collapsed(const View& view) {
+  View out;
+  out.offset = view.offset;
+  for (int i = 0; i < view.ndim; ++i) {
+    if (view.shape[i] == 1) continue;
+    const int last = out.ndim - 1;
+    if (last >= 0 && out.step[last] == view.step[i] * view.shape[i]) {
+      out.shape[last] *= view.shape[i];
+      out.step[last] = view.step[i];
+      out.dense[last] = view.dense[i];
+    } else {
+      out.shape[out.ndim] = view.shape[i];
+      out.step[out.ndim] = view.step[i];
+      out.dense[out.ndim++] = view.dense[i];
+    }
+  }
+  if (out.ndim == 0) {
+    out.ndim = 1;
+    out.shape[0] = out.step[0] = out.dense[0] = 1;
+  }
+  return out;
+}
+
+// Walks the outer axes of a view in row-major order, keeping both sides' positions.
+class Walk {
+ public:
+  Walk(const View& view, int ndim, std::int64_t at) : view_(view), ndim_(ndim) {
+    strided = view.offset;
+    for (int i = ndim - 1; i >= 0; --i) {
+      index_[i] = at % view.shape[i];
+      at /= view.shape[i];
+      strided += index_[i] * view.step[i];
+      dense += index_[i] * view.dense[i];
+    }
+  }
+  void next() {
+    for (int i = ndim_ - 1; i >= 0; --i) {
+      strided += view_.step[i];
+      dense += view_.dense[i];
+      if (++index_[i] < view_.shape[i]) return;
+      strided -= view_.step[i] * view_.shape[i];
+      dense -= view_.dense[i] * view_.shape[i];
+      index_[i] = 0;
+    }
+  }
+  std::int64_t strided = 0;
+  std::int64_t dense = 0;
+
+ private:
+  const View& view_;
+  int ndim_;
+  std::int64_t index_[kMaxDim] = {};
+};
+
+// One row between the sides: kRead takes the strided one to the dense one.
+template <bool kRead, class T>
+inline void move_row(T* dense, T* strided, std::int64_t step, std::int64_t n) {
+  if (step == 1) {
+    kRead ? copy_run(dense, strided, n) : copy_run(strided, dense, n);
+  } else if (kRead && step == 0) {
+    std::fill(dense, dense + n, *strided);
+  } else {
+    for (std::int64_t i = 0; i < n; ++i) {
+      if constexpr (kRead) {
+        dense[i] = strided[i * step];
+      } else {
+        strided[i * step] = dense[i];
+      }
+    }
+  }
+}
+
+template <bool kRead, class T>
+void move_rows(const View& view, T* dense, T* strided) {
+  const int outer = view.ndim - 1;
+  const std::int64_t n = view.shape[outer], step = view.step[outer];
+  if (outer == 0) {  // one row: cut it
+    parallel_for(n, kChunkBytes / static_cast<std::int64_t>(sizeof(T)),
+                 [&](std::int64_t begin, std::int64_t end) {
+                   move_row<kRead>(dense + begin, strided + view.offset + begin * step, step,
+                                   end - begin);
+                 });
+    return;
+  }
+  const std::int64_t bytes = n * static_cast<std::int64_t>(sizeof(T));
+  parallel_for(view.count() / n, kChunkBytes / bytes + 1,
+               [&](std::int64_t begin, std::int64_t end) {
+                 Walk walk(view, outer, begin);
+                 for (std::int64_t i = begin; i < end; ++i, walk.next())
+                   move_row<kRead>(dense + walk.dense, strided + walk.strided, step, n);
+               });
+}
+
+// to[i * to_step + j] = from[j * from_step + i] for i < m, j < n.
+template <class T>
+inline void transpose_loop(T* to, std::int64_t to_step, const T* from, std::int64_t from_step,
+                           std::int64_t m, std::int64_t n) {
+  if (n >= m) {
+    for (std::int64_t i = 0; i < m; ++i)
+      for (std::int64_t j = 0; j < n; ++j) to[i * to_step + j] = from[j * from_step + i];
+  } else {
+    for (std::int64_t j = 0; j < n; ++j)
+      for (std::int64_t i = 0; i < m; ++i) to[i * to_step + j] = from[j * from_step + i];
+  }
+}
+
+// An 8 x 8 block in registers: three rounds of interleaving rows that lie half the block apart.
+template <class T>
+inline void transpose_8x8(T* to, std::int64_t to_step, const T* from, std::int64_t from_step) {
+  typedef T Row __attribute__((vector_size(8 * sizeof(T))));
+  Row row[8], next[8];
+  for (int j = 0; j < 8; ++j) std::memcpy(&row[j], from + j * from_step, sizeof(Row));
+  for (int round = 0; round < 3; ++round) {
+    for (int j = 0; j < 4; ++j) {
+      next[2 * j] = __builtin_shufflevector(row[j], row[j + 4], 0, 8, 1, 9, 2, 10, 3, 11);
+      next[2 * j + 1] = __builtin_shufflevector(row[j], row[j + 4], 4, 12, 5, 13, 6, 14, 7, 15);
+    }
+    for (int j = 0; j < 8; ++j) row[j] = next[j];
+  }
+  for (int i = 0; i < 8; ++i) std::memcpy(to + i * to_step, &row[i], sizeof(Row));
+}
+
+template <class T>
+inline void transpose_block(T* to, std::int64_t to_step, const T* from, std::int64_t from_step,
+                            std::int64_t m, std::int64_t n) {
+  const std::int64_t m8 = m & ~std::int64_t{7}, n8 = n & ~std::int64_t{7};
+  for (std::int64_t i = 0; i < m8; i += 8)
+    for (std::int64_t j = 0; j < n8; j += 8)
+      transpose_8x8(to + i * to_step + j, to_step, from + j * from_step + i, from_step);
+  if (n8 < n) transpose_loop(to + n8, to_step, from + n8 * from_step, from_step, m8, n - n8);
+  if (m8 < m) transpose_loop(to + m8 * to_step, to_step, from + m8, from_step, m - m8, n);
+}
+
+// Blocks over the view's last axis (n) and its contiguous axis `inner` (m).
+template <bool kRead, class T>
+void move_blocks(View view, int inner, T* dense, T* strided) {
+  const int last = view.ndim - 1;
+  const std::int64_t m = view.shape[inner], n = view.shape[last];
+  const std::int64_t dense_step = view.dense[inner], strided_step = view.step[last];
+  for (int i = inner; i < last - 1; ++i) {  // the other axes, in order, go in front
+    view.shape[i] = view.shape[i + 1];
+    view.step[i] = view.step[i + 1];
+    view.dense[i] = view.dense[i + 1];
+  }
+  std::int64_t outer = 1;
+  for (int i = 0; i < last - 1; ++i) outer *= view.shape[i];
+  const std::int64_t high = std::min<std::int64_t>(m, std::max<std::int64_t>(64, 4096 / n));
+  const std::int64_t wide = std::min<std::int64_t>(n, std::max<std::int64_t>(64, 4096 / m));
+  const std::int64_t down = (m + high - 1) / high, across = (n + wide - 1) / wide;
+  const std::int64_t bytes = high * wide * static_cast<std::int64_t>(sizeof(T));
+  parallel_for(outer * down * across, kChunkBytes / bytes + 1,
+               [&](std::int64_t begin, std::int64_t end) {
+                 Walk walk(view, last - 1, begin / (down * across));
+                 std::int64_t block = begin % (down * across);
+                 for (std::int64_t k = begin; k < end; ++k) {
+                   const std::int64_t i = block / across * high, j = block % across * wide;
+                   const std::int64_t rows = std::min(high, m - i), columns = std::min(wide, n - j);
+                   T* a = dense + walk.dense + i * dense_step + j;
+                   T* b = strided + walk.strided + j * strided_step + i;
+                   if constexpr (kRead) {
+                     transpose_block(a, dense_step, b, strided_step, rows, columns);
+                   } else {
+                     transpose_block(b, strided_step, a, dense_step, columns, rows);
+                   }
+                   if (++block == down * across) {
+                     block = 0;
+                     walk.next();
+                   }
+                 }
+               });
+}
+
+// Moves all elements of the view between the two sides. The view has to lie within `strided`.
+template <bool kRead, class T>
+void move_view(const View& given, T* dense, T* strided) {
+  if (given.count() == 0) return;
+  const View view = collapsed(given);
+  const int last = view.ndim - 1;
+  const bool row = view.step[last] == 1 || (view.step[last] == 0 && view.shape[last] >= 16);
+  for (int i = last - 1; i >= 0 && !row; --i)
+    if (view.step[i] == 1) return move_blocks<kRead>(view, i, dense, strided);
+  move_rows<kRead>(view, dense, strided);
+}
+
+}  // namespace baryon::BARYON_ISA
