@@ -1,0 +1,22 @@
+"""Data iterators: batches for modules and hand-written loops (``mxnet.io``)."""
+
+from .arrays import NDArrayIter
+from .base import DataBatch, DataDesc, DataIter
+from .combine import PrefetchingIter, ResizeIter
+from .files import CSVIter, MNISTIter, MXDataIter
+from .idx import EMBEDDED_MNIST, embedded_mnist, read_idx
+
+__all__ = [
+    "EMBEDDED_MNIST",
+    "CSVIter",
+    "DataBatch",
+    "DataDesc",
+    "DataIter",
+    "MNISTIter",
+    "MXDataIter",
+    "NDArrayIter",
+    "PrefetchingIter",
+    "ResizeIter",
+    "embedded_mnist",
+    "read_idx",
+]

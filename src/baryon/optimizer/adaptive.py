@@ -1,0 +1,115 @@
+"""Rates adapted to each element by the history of its gradient."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import ndarray as nd
+from ..ndarray import NDArray
+from .base import Optimizer, register, zeros_like
+
+
+@register
+class AdaGrad(Optimizer):
+    """AdaGrad (Duchi, Hazan and Singer 2011).
+
+    ``history += g**2; weight -= lr * (g / sqrt(history + eps) + wd * weight)``
+    """
+
+    def __init__(self, eps: float = 1e-7, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.float_stable_eps = eps
+
+    def create_state(self, index: Any, weight: NDArray) -> NDArray:
+        return zeros_like(weight)
+
+    def update(self, index: Any, weight: NDArray, grad: NDArray, state: NDArray) -> None:
+        lr, wd, _ = self._step(index)
+        grad = self._rescaled(grad)
+        state[:] = state + grad * grad
+        step = grad / nd.sqrt(state + self.float_stable_eps) + weight * wd
+        weight[:] = weight - step * lr
+
+
+@register
+class AdaDelta(Optimizer):
+    """AdaDelta (Zeiler 2012): steps in the units of the weights; the learning rate is not used."""
+
+    def __init__(self, rho: float = 0.90, epsilon: float = 1e-5, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.rho = rho
+        self.epsilon = epsilon
+
+    def create_state(self, index: Any, weight: NDArray) -> tuple[NDArray, NDArray]:
+        return (zeros_like(weight), zeros_like(weight))
+
+    def update(self, index: Any, weight: NDArray, grad: NDArray, state: tuple) -> None:
+        _, wd, _ = self._step(index)
+        grad = self._rescaled(grad)
+        sizes, steps = state
+        sizes[:] = sizes * self.rho + grad * grad * (1.0 - self.rho)
+        step = nd.sqrt(steps + self.epsilon) / nd.sqrt(sizes + self.epsilon) * grad
+        steps[:] = steps * self.rho + step * step * (1.0 - self.rho)
+        weight[:] = weight - (step + weight * wd)
+
+
+@register
+class RMSProp(Optimizer):
+    """RMSProp (Tieleman and Hinton 2012), or with ``centered`` the form of Graves (2013).
+
+    Operators ``rmsprop_update`` and ``rmspropalex_update``. ``gamma1`` is the decay of the squared
+    gradient; ``gamma2`` the momentum of the centered form; ``clip_weights`` bounds the weights.
+    """
+
+    def __init__(
+        self,
+        learning_rate: float = 0.001,
+        gamma1: float = 0.9,
+        gamma2: float = 0.9,
+        epsilon: float = 1e-8,
+        centered: bool = False,
+        clip_weights: float | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(learning_rate=learning_rate, **kwargs)
+        self.gamma1 = gamma1
+        self.gamma2 = gamma2
+        self.epsilon = epsilon
+        self.centered = centered
+        self.clip_weights = clip_weights
+
+    def create_state(self, index: Any, weight: NDArray) -> tuple[NDArray, ...]:
+        return tuple(zeros_like(weight) for _ in range(3 if self.centered else 1))
+
+    def update(self, index: Any, weight: NDArray, grad: NDArray, state: tuple) -> None:
+        lr, wd, _ = self._step(index)
+        settings = {"gamma1": self.gamma1, "epsilon": self.epsilon, "lr": lr, "wd": wd}
+        settings |= self._common()
+        if self.clip_weights:
+            settings["clip_weights"] = self.clip_weights
+        if self.centered:
+            update = nd.rmspropalex_update
+            settings["gamma2"] = self.gamma2
+        else:
+            update = nd.rmsprop_update
+        update(weight, grad, *state, out=weight, **settings)
+
+
+@register
+class Ftrl(Optimizer):
+    """Follow the regularized leader, proximal (McMahan et al. 2013; operator ``ftrl_update``)."""
+
+    def __init__(
+        self, lamda1: float = 0.01, learning_rate: float = 0.1, beta: float = 1, **kwargs: Any
+    ) -> None:
+        super().__init__(learning_rate=learning_rate, **kwargs)
+        self.lamda1 = lamda1
+        self.beta = beta
+
+    def create_state(self, index: Any, weight: NDArray) -> tuple[NDArray, NDArray]:
+        return (zeros_like(weight), zeros_like(weight))
+
+    def update(self, index: Any, weight: NDArray, grad: NDArray, state: tuple) -> None:
+        lr, wd, _ = self._step(index)
+        settings = {"lamda1": self.lamda1, "beta": self.beta, "lr": lr, "wd": wd}
+        nd.ftrl_update(weight, grad, *state, out=weight, **settings, **self._common())

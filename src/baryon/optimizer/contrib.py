@@ -1,0 +1,36 @@
+"""Optimizers of ``mxnet.optimizer.contrib``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import ndarray as nd
+from ..ndarray import NDArray
+from .base import Optimizer, register
+
+__all__ = ["GroupAdaGrad"]
+
+
+@register
+class GroupAdaGrad(Optimizer):
+    """AdaGrad with one rate a row (Duchi et al. 2011), for embeddings; it takes no weight decay.
+
+    ``history += mean(g**2, axis=1); weight -= lr * g / sqrt(history + eps)``
+    """
+
+    def __init__(self, eps: float = 1e-5, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.float_stable_eps = eps
+
+    def create_state(self, index: Any, weight: NDArray) -> NDArray:
+        if len(weight.shape) != 2:
+            raise AssertionError(f"GroupAdaGrad needs 2-d weights, got shape {weight.shape}")
+        return nd.zeros((weight.shape[0], 1), ctx=weight.context, dtype=weight.dtype)
+
+    def update(self, index: Any, weight: NDArray, grad: NDArray, state: NDArray) -> None:
+        lr, wd, _ = self._step(index)
+        if wd != 0:
+            raise AssertionError("Weight decay is not supported for GroupAdaGrad")
+        grad = self._rescaled(grad)
+        state[:] = state + nd.mean(grad * grad, axis=1, keepdims=True)
+        weight[:] = weight - nd.broadcast_div(grad, nd.sqrt(state + self.float_stable_eps)) * lr

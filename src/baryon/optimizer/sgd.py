@@ -1,0 +1,218 @@
+"""Gradient descent and its close kin: momentum, Nesterov, sign, Langevin, delay-compensated."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import ndarray as nd
+from ..ndarray import NDArray
+from .base import AGGREGATE, Optimizer, as_lists, is_low_precision, register, zeros_like
+
+
+def sgd_update_all(
+    weights: list[NDArray],
+    grads: list[NDArray],
+    states: list[Any],
+    lrs: list[float],
+    wds: list[float],
+    *,
+    mixed: bool,
+    momentum: float,
+    lazy: bool = True,
+    **common: float,
+) -> None:
+    """One step of SGD on several parameters of one dtype: one operator call for all of them.
+
+    ``states`` holds momentum arrays (or None), or with ``mixed`` pairs (momentum, float32 weight).
+    """
+    has_momentum = momentum != 0.0
+    if has_momentum:
+        common["momentum"] = momentum
+    name = ("mp_" if mixed else "") + ("sgd_mom_update" if has_momentum else "sgd_update")
+    groups = []
+    for weight, grad, state in zip(weights, grads, states, strict=True):
+        extra = state if mixed else (state,)
+        groups.append([weight, grad, *(s for s in extra if s is not None)])
+    if len(groups) == 1:
+        update = getattr(nd, name)
+        update(*groups[0], out=weights[0], lr=lrs[0], wd=wds[0], lazy_update=lazy, **common)
+        return
+    update = getattr(nd, "multi_" + name)
+    data = [array for group in groups for array in group]
+    update(*data, out=weights, lrs=lrs, wds=wds, num_weights=len(weights), **common)
+
+
+class Momentum(Optimizer):
+    """An optimizer whose state is a momentum array, or None without momentum."""
+
+    momentum: float
+
+    def create_state(self, index: Any, weight: NDArray) -> NDArray | None:
+        return zeros_like(weight) if self.momentum != 0.0 else None
+
+
+class MixedMomentum(Momentum):
+    """As `Momentum`; low-precision weights have the state (momentum, float32 weight)."""
+
+    def create_state_multi_precision(self, index: Any, weight: NDArray) -> Any:
+        if self.multi_precision and is_low_precision(weight):
+            master = weight.astype("float32")
+            return (self.create_state(index, master), master)
+        return super().create_state_multi_precision(index, weight)
+
+
+@register
+class SGD(MixedMomentum):
+    """Stochastic gradient descent, with momentum (Polyak 1964).
+
+    ``m = momentum * m - lr * (rescale_grad * grad + wd * weight); weight += m``
+
+    Source: the operators ``sgd_update``, ``sgd_mom_update``, their ``mp_`` and ``multi_`` forms.
+
+    >>> weight, grad = mx.nd.array([1.0, 2.0]), mx.nd.array([1.0, -1.0])
+    >>> sgd = mx.optimizer.SGD(learning_rate=0.5)
+    >>> sgd.update(0, weight, grad, sgd.create_state(0, weight))
+    >>> weight.asnumpy()
+    array([0.5, 2.5], dtype=float32)
+    """
+
+    def __init__(self, momentum: float = 0.0, lazy_update: bool = True, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.aggregate_num = AGGREGATE
+        self.momentum = momentum
+        self.lazy_update = lazy_update
+
+    def update(self, index: Any, weight: Any, grad: Any, state: Any) -> None:
+        self._update(*as_lists(index, weight, grad, state), mixed=False)
+
+    def update_multi_precision(self, index: Any, weight: Any, grad: Any, state: Any) -> None:
+        indices, weights, grads, states = as_lists(index, weight, grad, state)
+        mixed = self.multi_precision and is_low_precision(weights[0])
+        self._update(indices, weights, grads, states, mixed=mixed)
+
+    def _update(
+        self,
+        indices: list,
+        weights: list[NDArray],
+        grads: list[NDArray],
+        states: list,
+        *,
+        mixed: bool,
+    ) -> None:
+        self._update_count(indices)
+        sgd_update_all(
+            weights,
+            grads,
+            states,
+            self._get_lrs(indices),
+            self._get_wds(indices),
+            mixed=mixed,
+            momentum=self.momentum,
+            lazy=self.lazy_update,
+            **self._common(),
+        )
+
+
+@register
+class ccSGD(SGD):  # noqa: N801 - MXNet's name
+    """`SGD` under the name it had when it was a C++ optimizer of its own."""
+
+
+@register
+class NAG(MixedMomentum):
+    """Nesterov's accelerated gradient (operators ``nag_mom_update``, ``mp_nag_mom_update``).
+
+    ``m = momentum * m - lr * g; weight += momentum * m - lr * g``, with
+    ``g = rescale_grad * grad + wd * weight``.
+    """
+
+    def __init__(self, momentum: float = 0.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.momentum = momentum
+
+    def update(self, index: Any, weight: NDArray, grad: NDArray, state: Any) -> None:
+        self._update(index, weight, grad, state, mixed=False)
+
+    def update_multi_precision(self, index: Any, weight: Any, grad: Any, state: Any) -> None:
+        for i, w, g, s in zip(*as_lists(index, weight, grad, state), strict=True):
+            self._update(i, w, g, s, mixed=self.multi_precision and is_low_precision(w))
+
+    def _update(self, index: Any, weight: NDArray, grad: NDArray, state: Any, *, mixed: bool):
+        lr, wd, _ = self._step(index)
+        if self.momentum == 0.0:
+            sgd_update_all(
+                [weight], [grad], [state], [lr], [wd], mixed=mixed, momentum=0.0, **self._common()
+            )
+            return
+        update = nd.mp_nag_mom_update if mixed else nd.nag_mom_update
+        extra = state if mixed else (state,)
+        settings = {"lr": lr, "wd": wd, "momentum": self.momentum, **self._common()}
+        update(weight, grad, *extra, out=weight, **settings)
+
+
+@register
+class Signum(Momentum):
+    """Steps of the sign of the gradient, or of its momentum (Bernstein et al. 2018).
+
+    Operators ``signsgd_update`` and ``signum_update``; ``wd_lh`` decays as Loshchilov and Hutter do.
+    """
+
+    def __init__(
+        self, learning_rate: float = 0.01, momentum: float = 0.9, wd_lh: float = 0.0, **kwargs: Any
+    ) -> None:
+        super().__init__(learning_rate=learning_rate, **kwargs)
+        self.momentum = momentum
+        self.wd_lh = wd_lh
+
+    def update(self, index: Any, weight: NDArray, grad: NDArray, state: NDArray | None) -> None:
+        lr, wd, _ = self._step(index)
+        settings = {"lr": lr, "wd": wd, **self._common()}
+        if state is None:
+            nd.signsgd_update(weight, grad, out=weight, **settings)
+            return
+        settings |= {"momentum": self.momentum} | ({"wd_lh": self.wd_lh} if self.wd_lh else {})
+        nd.signum_update(weight, grad, state, out=weight, **settings)
+
+
+@register
+class SGLD(Optimizer):
+    """Stochastic gradient Langevin dynamics (Welling and Teh 2011).
+
+    ``weight -= lr / 2 * (rescale_grad * grad + wd * weight) + Normal(0, sqrt(lr))``
+    """
+
+    def update(self, index: Any, weight: NDArray, grad: NDArray, state: None) -> None:
+        lr, wd, _ = self._step(index)
+        step = (self._rescaled(grad) + weight * wd) * (-lr / 2)
+        noise = nd.random.normal(
+            0, lr**0.5, shape=weight.shape, dtype=weight.dtype, ctx=weight.context
+        )
+        weight[:] = weight + step + noise
+
+
+@register
+class DCASGD(Optimizer):
+    """Delay-compensated asynchronous SGD (Zheng et al. 2017).
+
+    ``m = momentum * m - lr * (g + wd * weight + lamda * g * g * (weight - previous))``
+    """
+
+    def __init__(self, momentum: float = 0.0, lamda: float = 0.04, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.momentum = momentum
+        self.weight_previous: dict[Any, NDArray] = {}
+        self.lamda = lamda
+
+    def create_state(self, index: Any, weight: NDArray) -> tuple[NDArray | None, NDArray]:
+        return (zeros_like(weight) if self.momentum else None, weight.copy())
+
+    def update(self, index: Any, weight: NDArray, grad: NDArray, state: tuple) -> None:
+        lr, wd, _ = self._step(index)
+        momentum, previous = state
+        grad = self._rescaled(grad)
+        step = (grad + weight * wd + grad * grad * (weight - previous) * self.lamda) * -lr
+        if momentum is not None:
+            momentum[:] = momentum * self.momentum + step
+            step = momentum
+        previous[:] = weight
+        weight[:] = weight + step

@@ -1,0 +1,117 @@
+"""Optimizer state files: pickles, of MXNet's or ours, read without running what they name.
+
+A state file is a pickle of ``{index: state}`` or of ``(states, optimizer)``. `loads` admits arrays,
+optimizers, learning rate schedulers and plain Python values; a file that names anything else is
+refused before the named thing is looked up.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import sys
+from typing import Any
+
+import numpy as np
+
+from ..base import MXNetError
+from ..lr_scheduler import LRScheduler
+from ..ndarray import NDArray
+from .base import Optimizer
+
+_PACKAGES = ("baryon", "mxnet")
+_NUMPY_CORE = ("numpy._core.multiarray", "numpy.core.multiarray")
+
+
+def _encode(text: str, encoding: str) -> bytes:
+    """How pickle protocol 2 writes bytes."""
+    if encoding != "latin1":
+        raise pickle.UnpicklingError(f"state file encodes bytes as {encoding!r}")
+    return text.encode("latin1")
+
+
+class _DType:
+    """Stands in for ``numpy.dtype``, whose ``__setstate__`` trusts what it is given."""
+
+    def __init__(self, code: str, *_: Any) -> None:
+        self.dtype = np.dtype(str(code))
+        if self.dtype.kind not in "biuf":
+            raise pickle.UnpicklingError(f"a state file may not hold scalars of dtype {code}")
+
+    def __setstate__(self, state: tuple) -> None:
+        self.dtype = self.dtype.newbyteorder(state[1])
+
+
+def _scalar(dtype: _DType, data: bytes) -> np.generic:
+    """A NumPy scalar, such as a learning rate may be."""
+    return np.frombuffer(data, dtype.dtype, count=1)[0]
+
+
+def _blank(_: None = None) -> NDArray:
+    """An array before its pickled state arrives: MXNet's pickles call ``NDArray(None)``."""
+    return NDArray.__new__(NDArray)
+
+
+_PLAIN: dict[tuple[str, str], Any] = {
+    ("builtins", "bytearray"): bytearray,
+    ("builtins", "set"): set,
+    ("_codecs", "encode"): _encode,
+    ("numpy", "dtype"): _DType,
+    **{(module, "scalar"): _scalar for module in _NUMPY_CORE},
+}
+
+
+class _Unpickler(pickle.Unpickler):
+    """Finds only the classes that a state file needs."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) in _PLAIN:
+            return _PLAIN[module, name]
+        found = self._of_package(module, name) or _registered(module, name)
+        if found is None:
+            raise pickle.UnpicklingError(f"a state file may not name {module}.{name}")
+        return found
+
+    @staticmethod
+    def _of_package(module: str, name: str) -> Any:
+        """Our class for a name of MXNet's or ours."""
+        package, _, rest = module.partition(".")
+        if package not in _PACKAGES:
+            return None
+        if rest.startswith(("ndarray", "numpy")) and name in ("NDArray", "ndarray"):
+            return NDArray if package == "baryon" else _blank
+        if rest.startswith("optimizer"):
+            return Optimizer.opt_registry.get(name.lower())
+        if rest == "lr_scheduler":
+            return next((c for c in _subclasses(LRScheduler) if c.__name__ == name), None)
+        return None
+
+
+def _subclasses(base: type) -> list[type]:
+    """A class and all that derive from it, so far."""
+    return [base, *(c for child in base.__subclasses__() for c in _subclasses(child))]
+
+
+def _registered(module: str, name: str) -> type | None:
+    """A user's optimizer or scheduler, where the program has already defined it."""
+    found = getattr(sys.modules.get(module), name, None)
+    if isinstance(found, type) and issubclass(found, Optimizer | LRScheduler):
+        return found
+    return None
+
+
+def loads(data: bytes) -> Any:
+    """What a state file holds; MXNetError for one that is broken or names other classes.
+
+    >>> import pickle
+    >>> mx.optimizer.states.loads(pickle.dumps({0: None}))
+    {0: None}
+    """
+    try:
+        return _Unpickler(io.BytesIO(data)).load()
+    except MXNetError:
+        raise
+    except Exception as error:  # a damaged pickle raises nearly anything
+        raise MXNetError(
+            f"optimizer states cannot be read ({type(error).__name__}: {error})"
+        ) from error
