@@ -28,6 +28,7 @@ _LAZY = {
     "io": "io",
     "kv": "kvstore",
     "kvstore": "kvstore",
+    "loss": "loss",
     "lr_scheduler": "lr_scheduler",
     "metric": "metric",
     "mod": "module",
