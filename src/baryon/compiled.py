@@ -154,7 +154,7 @@ class _Call:
         streams: tuple[int, int],
     ) -> None:
         """Put a run on the tape."""
-        saved = (*arrays, *outs, arena, np.array(streams, np.int64))
+        saved = (*arrays, *outs, arena, np.array(streams, np.uint64).view(np.int64))
         parents, indices = tuple(x._node for x in inputs), tuple(x._index for x in inputs)
         node = TapeNode(self.plan, parents, indices, saved)
         for i, x in enumerate(made):
@@ -193,7 +193,7 @@ class _Call:
         inputs, outs, dys = data[:n], data[n : n + count], data[n + count + 2 :]
         arena, streams = data[n + count], data[n + count + 1]
         grads = [np.empty(s.shape, s.dtype) for s in (self.ins[i] for i in self._wanted)]
-        streams = (int(streams[0]), int(streams[1]))
+        streams = tuple(map(int, streams.view(np.uint64)))
         self.compiled.backward(inputs, outs, dys, grads, arena, streams)
         return tuple(grads)
 
