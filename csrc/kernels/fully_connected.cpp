@@ -1,0 +1,79 @@
+// FullyConnected: data weight^T + bias, and its gradients.
+#include <algorithm>
+
+#include "../gemm.h"
+#include "../kernel.h"
+#include "../parallel.h"
+#include "simd.h"
+
+namespace baryon::BARYON_ISA {
+namespace {
+
+// data, weight[, bias] -> out; params rows, hidden, features.
+template <class T>
+void forward(const Call& call) {
+  const Int rows = static_cast<Int>(call.params[0]), hidden = static_cast<Int>(call.params[1]);
+  const Int features = static_cast<Int>(call.params[2]);
+  T* out = call.out[0].as<T>();
+  const bool biased = call.n_in == 3;
+  if (biased) {
+    const T* bias = call.in[2].as<T>();
+    parallel_for(rows, std::max<Int>(1, 65536 / std::max<Int>(hidden, 1)), [&](Int begin, Int end) {
+      for (Int i = begin; i < end; ++i) std::copy_n(bias, hidden, out + i * hidden);
+    });
+  }
+  gemm(false, true, rows, hidden, features, T(1), call.in[0].as<T>(), features, call.in[1].as<T>(),
+       features, T(biased), out, hidden);
+}
+
+// head, weight -> gradient by data.
+template <class T>
+void backward_data(const Call& call) {
+  const Int hidden = call.in[1].shape[0], features = call.in[1].shape[1];
+  const Int rows = hidden > 0 ? call.in[0].size() / hidden : 0;
+  gemm(false, false, rows, features, hidden, T(1), call.in[0].as<T>(), hidden, call.in[1].as<T>(),
+       features, T(0), call.out[0].as<T>(), features);
+}
+
+// Column sums of a matrix, each column from the first row to the last.
+template <class T>
+void column_sums(const T* data, Int rows, Int columns, T* sums) {
+  constexpr Int kBlock = 256;
+  const Int grain = std::max<Int>(1, 32768 / (kBlock * std::max<Int>(rows, 1)));
+  parallel_for(parts(columns, kBlock), grain, [&](Int begin, Int end) {
+    const Int from = begin * kBlock, to = std::min(columns, end * kBlock);
+    std::fill(sums + from, sums + to, T(0));
+    for (Int i = 0; i < rows; ++i)
+      for (Int j = from; j < to; ++j) sums[j] += data[i * columns + j];
+  });
+}
+
+// head, data -> gradients by weight and bias (where there is one).
+template <class T>
+void backward_weight(const Call& call) {
+  const Int hidden = call.out[0].shape[0], features = call.out[0].shape[1];
+  const Int rows = hidden > 0 ? call.in[0].size() / hidden : 0;
+  const T* head = call.in[0].as<T>();
+  gemm(true, false, hidden, features, rows, T(1), head, hidden, call.in[1].as<T>(), features, T(0),
+       call.out[0].as<T>(), features);
+  if (call.n_out == 2) column_sums(head, rows, hidden, call.out[1].as<T>());
+}
+
+template <KernelFn of_float, KernelFn of_double>
+void by_dtype(const Call& call) {
+  call.in[0].dtype == DType::f32 ? of_float(call) : of_double(call);
+}
+
+}  // namespace
+}  // namespace baryon::BARYON_ISA
+
+BARYON_REGISTER(fully_connected) {
+  using namespace baryon;
+  using namespace baryon::BARYON_ISA;
+  constexpr auto floats = same_dtype<DType::f32, DType::f64>;
+  add("FullyConnected", by_dtype<forward<float>, forward<double>>, floats);
+  add("_backward_FullyConnected_data", by_dtype<backward_data<float>, backward_data<double>>,
+      floats);
+  add("_backward_FullyConnected_weight", by_dtype<backward_weight<float>, backward_weight<double>>,
+      floats);
+}
