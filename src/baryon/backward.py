@@ -35,6 +35,9 @@ def write_gradients(heads: Sequence[Any], head_grads: Sequence[Any], retain: boo
             _PROGRAMS.clear()
         _PROGRAMS[key] = None
         _interpret(heads, head_grads)
+    for node in nodes:
+        if isinstance(node, Leaf):
+            node.fresh = True
     if not retain:
         _free(nodes)
 

@@ -15,15 +15,19 @@ from .lower import accepted_params
 
 
 class Leaf:
-    """A marked array on the tape: where its gradient goes, and how (`write`, `add` or `null`)."""
+    """A marked array on the tape: where its gradient goes, and how (`write`, `add` or `null`).
 
-    __slots__ = ("array", "grad", "req", "spec", "__weakref__")
+    fresh : set by every backward pass that reaches it; Trainer clears it.
+    """
+
+    __slots__ = ("array", "fresh", "grad", "req", "spec", "__weakref__")
 
     def __init__(self, spec: Spec, data: np.ndarray, grad: Any, req: str) -> None:
         self.spec = spec
         self.array = data
         self.grad = grad
         self.req = req
+        self.fresh = False
 
 
 class TapeNode:
