@@ -32,6 +32,7 @@ def _shape(shape: Any, name: str) -> tuple[int, ...]:
 def _filled(name: str, shape: Any, value: Any, ctx: Any, dtype: Any, options: dict) -> NDArray:
     stype, out = options.pop("stype", None), options.pop("out", None)
     options.pop("name", None)
+    options.pop("__layout__", None)  # what recurrent cells tell of their states; symbols keep it
     if options:
         raise TypeError(f"{name} got an unexpected keyword argument {next(iter(options))!r}")
     if stype not in (None, "default"):
