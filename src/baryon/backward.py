@@ -141,7 +141,8 @@ def _evaluate_gradients(
     for dy, g in zip(dys, head_grads, strict=True):
         if dy is not None:
             values[dy.key] = g
-    _evaluate([g for g in grads if g is not None], values, cls)
+    with device:  # where operators without inputs run
+        _evaluate([g for g in grads if g is not None], values, cls)
     return [None if g is None else values[g.key] for g in grads]
 
 

@@ -10,10 +10,10 @@ import numpy as np
 from . import state
 from .base import MXNetError
 from .graph.function import dynamic_op
-from .graph.gradient import gradient
+from .graph.gradient import constant, gradient
 from .graph.graph import Entry, cut, rebuild, variable, walk, with_inputs
 from .graph.infer import typed
-from .graph.lower import Head, lower, zeros
+from .graph.lower import Head, lower
 from .graph.program import Program
 from .graph.simplify import simplify
 from .graph.tape import Plan, TapeNode
@@ -40,7 +40,10 @@ class Compiled:
         wanted = [(e, r) for e, r in zip(self.inputs, reqs, strict=True) if r != "null"]
         self.dys = [variable("head_grad", s) for s in self.output_specs]
         grads = gradient(outputs, self.dys, [e for e, _ in wanted]) if wanted else []
-        drawn = [zeros(e.spec) if g is None else g for g, (e, _) in zip(grads, wanted, strict=True)]
+        drawn = [
+            constant("_zeros", e) if g is None else g
+            for g, (e, _) in zip(grads, wanted, strict=True)
+        ]
         used = set(walk(drawn))
         self.reads_head_grad = [dy.node in used for dy in self.dys]
         both = simplify([*outputs, *drawn])

@@ -24,7 +24,7 @@ def gradient(
     sums: dict[Key, list[Entry]] = defaultdict(list)
     for head, dy in zip(heads, head_grads, strict=True):
         if head.key in wanted or head.node in reach:
-            sums[head.key].append(_ones(head) if dy is None else dy)
+            sums[head.key].append(constant("_ones", head) if dy is None else dy)
     for node in reversed(order):
         if node in reach:
             dys = [_total(sums, (node, i)) for i in range(node.count)]
@@ -42,8 +42,10 @@ def _reaching(order: Sequence[Node], wanted: set[Key]) -> set[Node]:
     return reach
 
 
-def _ones(entry: Entry) -> Entry:
-    return draw(get("ones_like"), [entry], {})[0]
+def constant(op: str, entry: Entry) -> Entry:
+    """``_zeros`` or ``_ones`` of an entry's shape and dtype. It reads nothing: the tape may not
+    have kept the entry's value."""
+    return draw(get(op), [], {"shape": entry.shape, "dtype": entry.dtype})[0]
 
 
 def _total(sums: dict[Key, list[Entry]], key: Key) -> Entry | None:
@@ -99,18 +101,16 @@ def _call(rule: Gradient, node: Node, dys: list) -> Sequence[Entry | None]:
         values["d_" + name] = dy
     values["out"], values["outs"] = outs[0], outs
     if "dy" in rule.reads:
-        values["dy"] = dys[0] if dys[0] is not None else _zeros(outs[0])
+        values["dy"] = constant("_zeros", outs[0]) if dys[0] is None else dys[0]
     if "dys" in rule.reads:
-        values["dys"] = [_zeros(o) if d is None else d for o, d in zip(outs, dys, strict=True)]
+        values["dys"] = [
+            constant("_zeros", o) if d is None else d for o, d in zip(outs, dys, strict=True)
+        ]
     try:
         result = rule.rule(**{name: values[name] for name in rule.reads})
     except KeyError as error:
         raise MXNetError(f"operator {op.name}: its gradient reads unknown {error}") from None
     return result if isinstance(result, (tuple, list)) else (result,)
-
-
-def _zeros(entry: Entry) -> Entry:
-    return draw(get("zeros_like"), [entry], {})[0]
 
 
 def _deliver(

@@ -12,7 +12,7 @@ from ..base import MXNetError
 from ..native import native
 from ..ops.attrs import Attrs
 from ..ops.op import Op, Spec, get
-from .graph import Entry, Key, Node, draw, walk
+from .graph import Entry, Key, Node, walk
 from .plan import Buffer, MemoryPlan, plan_memory
 
 ARENA, EXTERNAL, CONSTANT = 0, 1, 2
@@ -265,8 +265,3 @@ def _described(specs: Sequence[Spec]) -> list[tuple[tuple[int, ...], int]]:
     from ..dtypes import dtype_code
 
     return [(s.shape, dtype_code(s.dtype)) for s in specs]
-
-
-def zeros(spec: Spec) -> Entry:
-    """An entry of zeros, for heads that nothing reaches."""
-    return draw(get("_zeros"), [], {"shape": spec.shape, "dtype": spec.dtype})[0]

@@ -10,6 +10,8 @@ import numpy as np
 from ..base import MXNetError
 from ..context import Context, current_context
 from ..dtypes import as_dtype
+from ..ops.rules import known
+from ..util import is_np_shape
 
 if TYPE_CHECKING:
     from ..executor import Executor
@@ -81,10 +83,9 @@ def simple_bind(
     for name in kwargs:
         if name not in names and name not in aux_names:
             raise MXNetError(f"simple_bind: {name!r} is not an argument; there are {names}")
-    shapes, _, aux_shapes = self.infer_shape(**kwargs)
-    if shapes is None:
-        partial, _, _ = self.infer_shape_partial(**kwargs)
-        unknown = [f"{n}: {s}" for n, s in zip(names, partial, strict=True) if 0 in s or s == ()]
+    shapes, _, aux_shapes = self.infer_shape_partial(**kwargs)
+    unknown = [f"{n}: {s}" for n, s in zip(names, shapes, strict=True) if not _complete(s)]
+    if unknown:
         raise MXNetError(
             "simple_bind cannot decide the shapes of " + ", ".join(unknown) + "; provide more inputs"
         )
@@ -103,6 +104,13 @@ def simple_bind(
         for n, s, t in zip(aux_names, aux_shapes, aux_types, strict=True)
     }
     return Executor(self, ctx, args, grads, reqs, aux, shared_exec)
+
+
+def _complete(shape: tuple | None) -> bool:
+    """Whether a shape from `infer_shape_partial` is fully known."""
+    if is_np_shape():
+        return known(shape)
+    return bool(shape) and 0 not in shape
 
 
 class _Pool:

@@ -1,0 +1,40 @@
+# Two commands set everything up on a fresh machine: `make demo` and `make test`.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+SOURCES := pyproject.toml setup.py $(wildcard csrc/*.* csrc/kernels/*.*)
+
+.PHONY: demo test check bench docs lint clean
+
+demo: $(VENV)/.demo
+	$(BIN)/python examples/mnist_two_ways.py
+
+test: $(VENV)/.test
+	$(BIN)/python -m pytest
+
+# What CI runs: lint, formatting, and all tests.
+check: lint test
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/clang-format --dry-run --Werror csrc/*.h csrc/*.cpp csrc/kernels/*.h csrc/kernels/*.cpp
+
+bench: $(VENV)/.test
+	$(BIN)/python -m benchmarks
+
+$(VENV)/.made:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	touch $@
+
+$(VENV)/.demo: $(VENV)/.made $(SOURCES)
+	$(BIN)/python -m pip install --quiet -e ".[viz]"
+	touch $@
+
+$(VENV)/.test: $(VENV)/.made $(SOURCES)
+	$(BIN)/python -m pip install --quiet -e ".[viz,test,lint]"
+	touch $@ $(VENV)/.demo
+
+clean:
+	rm -rf build $(VENV) src/baryon/_native*.so
