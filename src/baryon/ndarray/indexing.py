@@ -18,7 +18,7 @@ import numpy as np
 from .. import state
 from ..base import MXNetError
 from ..ops.op import get
-from .invoke import invoke
+from .invoke import adopt, invoke
 
 _BASIC = (int, slice, type(None), type(Ellipsis), np.integer)
 
@@ -163,17 +163,14 @@ def _wrapped(index: Any, size: int) -> Any:
 
 
 def _slice_recorded(x: Any, key: tuple) -> Any:
-    view = x._data[key]
-    shape = view.shape or (1,)
-    made = x
-    bounds = _bounds(key, x.shape)
+    found = _contiguous(x._data[key])  # memory is shared as off the tape
+    made, bounds = x, _bounds(key, x.shape)
     if any(bound != (None, None, None) for bound in bounds):
         begin, end, step = zip(*bounds, strict=True)
-        made = invoke(get("slice"), (x,), {"begin": begin, "end": end, "step": step})
-    if made.shape != shape or made is x:
-        made = invoke(get("Reshape"), (made,), {"shape": shape})
-    if view.flags.c_contiguous:  # share memory, as off the tape
-        made._data = view.reshape(shape)
+        made = adopt(get("slice"), x, {"begin": begin, "end": end, "step": step}, found)
+    shape = found.shape or (1,)
+    if made is x or made.shape != shape:
+        made = adopt(get("Reshape"), made, {"shape": shape}, found)
     return made
 
 

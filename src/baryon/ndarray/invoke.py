@@ -76,6 +76,15 @@ def invoke_all(
     return made
 
 
+def adopt(op: Op, x: Any, raw: Mapping[str, Any], data: Any) -> Any:
+    """What `op` makes of `x`, known already: `data`, which may share memory with `x`."""
+    plan = find_plan(op, op.attributes(raw, state.is_training()), [x._data])
+    made = _new(type(x), data.reshape(plan.outs[0].shape), x.context)
+    if state.is_recording() and x._node is not None:
+        _record(plan, [x], [x._data], [made._data], [made])
+    return made
+
+
 def check_inputs(op: Op, inputs: Sequence[Any], attrs: Attrs) -> None:
     """MXNetError that names the operator and argument unless every input is an array."""
     for i, x in enumerate(inputs):
@@ -118,8 +127,7 @@ def execute(
         values = op.run(xp, attrs, arrays, rng)
         count = len(plan.outs)
         results = [_fitted(xp, v, s) for v, s in zip(values[:count], plan.outs, strict=True)]
-        if not op.view:
-            results = [_own(xp, r, arrays) for r in results]
+        results = [_own(xp, r, arrays) for r in results]
         for target, value in zip(mutated, values[count:], strict=True):
             target[...] = value
     for target, value in zip(outs or (), results, strict=False):

@@ -14,7 +14,7 @@ from ..dtypes import as_dtype, dtype_name
 from ..ops.op import Op, get
 from ..ops.operators import Arithmetic, choose
 from . import indexing, interchange
-from .invoke import invoke
+from .invoke import adopt, invoke
 
 
 class NDArray(Arithmetic):
@@ -253,9 +253,7 @@ class NDArray(Arithmetic):
 
     def _viewed(self, name: str, **attrs: Any) -> NDArray:
         """The result of an operator that only changes the shape, over this array's memory."""
-        made = self._method(name, **attrs)
-        made._data = self._data.reshape(made.shape)
-        return made
+        return adopt(get(name), self, attrs, self._data)
 
     def expand_dims(self, axis: int, inplace: bool = False) -> NDArray:
         """A new axis of size 1 at `axis`; `inplace` shares memory."""
