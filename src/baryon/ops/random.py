@@ -48,7 +48,9 @@ def _two(first: str, second: str) -> Any:
     """Kernel parameters: two attributes, for outputs that the kernels write."""
 
     def params(attrs: Attrs, ins: Sequence[Spec], outs: Sequence[Spec]) -> tuple | None:
-        return (attrs[first], attrs[second]) if outs[0].dtype in (np.float32, np.float64) else None
+        if outs[0].dtype not in (np.float32, np.float64) or attrs.get("scale", 0) < 0:
+            return None
+        return attrs[first], attrs[second]
 
     return params
 

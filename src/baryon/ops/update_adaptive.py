@@ -67,7 +67,7 @@ def adam_update(
 
 
 def _adamw(xp, weight, grad, mean, var, rescale_grad, attrs) -> tuple:
-    """New weight, moments and clipped gradient; nothing moves if `rescale_grad` is 0 or not finite."""
+    """New weight, moments and clipped gradient; kept if the scale is 0 or not finite."""
     scale = rescale_grad.reshape(()).astype(np.float32)
     go = xp.isfinite(scale) & (scale != 0)
     grad = clip(xp, single(xp, grad) * scale, attrs["clip_gradient"])
@@ -244,11 +244,14 @@ def rmspropalex_update(
     return _limited(xp, weight + delta, clip_weights), n, g, delta
 
 
+_ADAGRAD = numbers("lr", "wd", "rescale_grad", "clip_gradient", "epsilon")
+
+
 @op(
     "_sparse_adagrad_update",
     mutates=("history",),
     kernel=True,
-    params=numbers("lr", "wd", "rescale_grad", "clip_gradient", "epsilon"),
+    params=lambda a, ins, outs: None if a.wd else _ADAGRAD(a, ins, outs),
     inplace={0: "weight"},
 )
 def adagrad_update(

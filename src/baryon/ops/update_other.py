@@ -132,8 +132,6 @@ def _mp_lamb_dtypes(attrs: Attrs, ins: list, outs: list) -> tuple[list, list]:
     "mp_lamb_update_phase1",
     dtype=_mp_lamb_dtypes,
     mutates=("mean", "var"),
-    kernel=True,
-    params=_LAMB,
 )
 def mp_lamb_update_phase1(
     xp,

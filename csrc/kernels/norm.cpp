@@ -1,0 +1,198 @@
+// Batch normalisation, forward and backward.
+//
+// data is (outer, channels, inner). A task takes a segment of neighbouring channels through all
+// its passes, so that they find it in cache. Statistics are sums of differences from the channel's
+// first element, in double from run to run.
+
+#include <cmath>
+
+#include "loops.h"
+
+namespace baryon::BARYON_ISA {
+namespace {
+
+constexpr Index kRun = 16;       // inner sizes from here on are summed run by run
+constexpr Index kSegment = 256;  // elements of a segment of channels with shorter runs
+constexpr Index kChunk = 4096;   // elements summed in the data's own type
+
+struct Layout {
+  Index outer, channels, inner;
+
+  explicit Layout(const double* p)
+      : outer(static_cast<Index>(p[0])),
+        channels(static_cast<Index>(p[1])),
+        inner(static_cast<Index>(p[2])) {}
+
+  double count() const { return static_cast<double>(std::max<Index>(outer * inner, 1)); }
+  // Channels that one task takes.
+  Index width() const { return inner >= kRun ? 1 : std::max<Index>(1, kSegment / inner); }
+};
+
+// Calls task(first channel, end channel) for segments, in parallel.
+template <class Task>
+void each_segment(const Layout& l, const Task& task) {
+  if (l.outer * l.channels * l.inner == 0) return;
+  const Index width = l.width();
+  const Index work = l.outer * l.inner * width;
+  parallel_for((l.channels + width - 1) / width, std::max<Index>(1, kGrain / 2 / work),
+               [&](Index begin, Index end) {
+                 for (Index s = begin; s < end; ++s)
+                   task(s * width, std::min(l.channels, (s + 1) * width));
+               });
+}
+
+// Two sums a channel over its elements: f(offset, k) gives the two terms of element `offset` of
+// channel k.
+template <class T, class F>
+void two_sums(const Layout& l, Index first, Index last, double* one, double* two, const F& f) {
+  for (Index k = first; k < last; ++k) one[k] = two[k] = 0;
+  if (l.inner >= kRun) {
+    for (Index k = first; k < last; ++k)
+      for (Index o = 0; o < l.outer; ++o) {
+        const Index at = (o * l.channels + k) * l.inner;
+        for (Index from = 0; from < l.inner; from += kChunk) {
+          const Index to = std::min(l.inner, from + kChunk);
+          T a = 0, b = 0;
+#pragma omp simd reduction(+ : a, b)
+          for (Index i = from; i < to; ++i) {
+            T u, v;
+            f(at + i, k, u, v);
+            a += u;
+            b += v;
+          }
+          one[k] += static_cast<double>(a);
+          two[k] += static_cast<double>(b);
+        }
+      }
+    return;
+  }
+  double a[kSegment] = {}, b[kSegment] = {};
+  Index channel[kSegment];
+  const Index length = (last - first) * l.inner;
+  for (Index e = 0; e < length; ++e) channel[e] = first + e / l.inner;
+  for (Index o = 0; o < l.outer; ++o) {
+    const Index at = (o * l.channels + first) * l.inner;
+#pragma GCC ivdep
+    for (Index e = 0; e < length; ++e) {
+      T u, v;
+      f(at + e, channel[e], u, v);
+      a[e] += static_cast<double>(u);
+      b[e] += static_cast<double>(v);
+    }
+  }
+  for (Index e = 0; e < length; ++e) {
+    one[channel[e]] += a[e];
+    two[channel[e]] += b[e];
+  }
+}
+
+// f(offset, k) for every element of the channels.
+template <class F>
+void each_element(const Layout& l, Index first, Index last, const F& f) {
+  if (l.inner >= kRun) {
+    for (Index k = first; k < last; ++k)
+      for (Index o = 0; o < l.outer; ++o) {
+        const Index at = (o * l.channels + k) * l.inner;
+#pragma GCC ivdep
+        for (Index i = 0; i < l.inner; ++i) f(at + i, k);
+      }
+    return;
+  }
+  Index channel[kSegment];
+  const Index length = (last - first) * l.inner;
+  for (Index e = 0; e < length; ++e) channel[e] = first + e / l.inner;
+  for (Index o = 0; o < l.outer; ++o) {
+    const Index at = (o * l.channels + first) * l.inner;
+#pragma GCC ivdep
+    for (Index e = 0; e < length; ++e) f(at + e, channel[e]);
+  }
+}
+
+template <class T>
+void forward(const Call& call) {
+  const Layout l(call.params);
+  const bool batch = call.params[3] != 0, fixed = call.params[4] != 0;
+  const double eps = call.params[5];
+  const T *x = call.in[0].as<T>(), *gamma = call.in[1].as<T>(), *beta = call.in[2].as<T>();
+  const T *moving_mean = call.in[3].as<T>(), *moving_var = call.in[4].as<T>();
+  T *y = call.out[0].as<T>(), *mean = call.out[1].as<T>(), *scale = call.out[2].as<T>();
+  if (fixed)
+    for (Index k = 0; k < l.channels; ++k) call.out[3].as<T>()[k] = 1;
+  Scratch<double> sums(2 * l.channels);
+  Scratch<T> factors(l.channels);
+  double *one = sums.get(), *two = one + l.channels;
+  T* factor = factors.get();
+  each_segment(l, [&](Index first, Index last) {
+    if (batch)
+      two_sums<T>(l, first, last, one, two, [=](Index at, Index k, T& u, T& v) {
+        u = x[at] - x[k * l.inner];
+        v = u * u;
+      });
+    for (Index k = first; k < last; ++k) {
+      double m = static_cast<double>(moving_mean[k]), var = static_cast<double>(moving_var[k]);
+      if (batch) {
+        const double shift = one[k] / l.count();
+        m = static_cast<double>(x[k * l.inner]) + shift;
+        var = std::max(0.0, two[k] / l.count() - shift * shift);
+        if (two[k] != two[k]) var = two[k];
+      }
+      mean[k] = static_cast<T>(m);
+      scale[k] = static_cast<T>(1 / std::sqrt(var + eps));
+      factor[k] = fixed ? scale[k] : scale[k] * gamma[k];
+    }
+    each_element(l, first, last,
+                 [=](Index at, Index k) { y[at] = (x[at] - mean[k]) * factor[k] + beta[k]; });
+  });
+}
+
+template <class T>
+void backward(const Call& call) {
+  const Layout l(call.params);
+  const bool batch = call.params[3] != 0, fixed = call.params[4] != 0;
+  const T eps = static_cast<T>(call.params[5]), momentum = static_cast<T>(call.params[6]);
+  const T *dy = call.in[0].as<T>(), *x = call.in[1].as<T>(), *gamma = call.in[2].as<T>();
+  const T *mean = call.in[3].as<T>(), *scale = call.in[4].as<T>();
+  T *dx = call.out[0].as<T>(), *d_gamma = call.out[1].as<T>(), *d_beta = call.out[2].as<T>();
+  T *moving_mean = call.out[3].as<T>(), *moving_var = call.out[4].as<T>();
+  Scratch<double> sums(2 * l.channels);
+  Scratch<T> factors(3 * l.channels);
+  double *one = sums.get(), *two = one + l.channels;
+  T *factor = factors.get(), *flat = factor + l.channels, *slope = flat + l.channels;
+  each_segment(l, [&](Index first, Index last) {
+    two_sums<T>(l, first, last, one, two, [=](Index at, Index k, T& u, T& v) {
+      u = dy[at];
+      v = u * (x[at] - mean[k]);
+    });
+    for (Index k = first; k < last; ++k) {
+      const double unit = static_cast<double>(scale[k]);
+      d_beta[k] = static_cast<T>(one[k]);
+      d_gamma[k] = fixed ? T(0) : static_cast<T>(two[k] * unit);
+      factor[k] = fixed ? scale[k] : scale[k] * gamma[k];
+      flat[k] = batch ? static_cast<T>(one[k] / l.count()) : T(0);
+      slope[k] = batch ? static_cast<T>(two[k] * unit * unit / l.count()) : T(0);
+      if (!batch) continue;
+      moving_mean[k] = moving_mean[k] * momentum + mean[k] * (1 - momentum);
+      moving_var[k] = moving_var[k] * momentum + (1 / (scale[k] * scale[k]) - eps) * (1 - momentum);
+    }
+    each_element(l, first, last, [=](Index at, Index k) {
+      dx[at] = (dy[at] - flat[k] - (x[at] - mean[k]) * slope[k]) * factor[k];
+    });
+  });
+}
+
+void batch_norm(const Call& call) {
+  call.out[0].dtype == DType::f32 ? forward<float>(call) : forward<double>(call);
+}
+void backward_batch_norm(const Call& call) {
+  call.out[0].dtype == DType::f32 ? backward<float>(call) : backward<double>(call);
+}
+
+}  // namespace
+}  // namespace baryon::BARYON_ISA
+
+BARYON_REGISTER(norm) {
+  using namespace baryon;
+  using namespace baryon::BARYON_ISA;
+  add("BatchNorm", batch_norm, same_dtype<DType::f32, DType::f64>);
+  add("_backward_BatchNorm", backward_batch_norm, same_dtype<DType::f32, DType::f64>);
+}

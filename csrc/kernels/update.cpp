@@ -1,0 +1,475 @@
+// Optimizer updates. Each is a step of one element: from weight, gradient and states to the new
+// weight, the states changed in place. Params are in the order of `numbers(...)` in ops/update*.py.
+//
+// Inputs: weight, gradient, states..., float32 weight with mixed precision. Outputs: weight, then
+// what changes, aliasing the inputs.
+
+#include <cmath>
+
+#include "loops.h"
+
+namespace baryon::BARYON_ISA {
+namespace {
+
+constexpr double kInfinity = __builtin_inf();
+
+// Rescales and clips a gradient; a negative limit does not clip.
+template <class T>
+struct Clip {
+  T rescale, limit;
+
+  Clip(double by, double bound)
+      : rescale(static_cast<T>(by)), limit(static_cast<T>(bound >= 0 ? bound : kInfinity)) {}
+  T clamp(T g) const { return g > limit ? limit : (g < -limit ? -limit : g); }
+  T operator()(T g) const { return clamp(g * rescale); }
+};
+
+template <class T>
+inline T sign(T x) {
+  return x != x ? x : static_cast<T>(x > 0) - static_cast<T>(x < 0);
+}
+
+// The numbers that all updates begin with: lr, wd, rescale_grad, clip_gradient.
+template <class T>
+struct Step {
+  T lr, wd;
+  Clip<T> clip;
+
+  explicit Step(const double* p)
+      : lr(static_cast<T>(p[0])), wd(static_cast<T>(p[1])), clip(p[2], p[3]) {}
+};
+
+template <class T>
+struct Sgd : Step<T> {
+  static constexpr int states = 0;
+  T keep;
+  explicit Sgd(const double* p) : Step<T>(p), keep(static_cast<T>(1 - p[0] * p[1])) {}
+  T operator()(T w, T g) const { return w * keep - this->lr * this->clip(g); }
+};
+
+template <class T>
+struct SignSgd : Sgd<T> {
+  using Sgd<T>::Sgd;
+  T operator()(T w, T g) const { return w * this->keep - this->lr * sign(this->clip(g)); }
+};
+
+template <class T>
+struct Momentum : Step<T> {
+  static constexpr int states = 1;
+  T momentum;
+  explicit Momentum(const double* p) : Step<T>(p), momentum(static_cast<T>(p[4])) {}
+  T operator()(T w, T g, T& m) const {
+    m = momentum * m - this->lr * (this->clip(g) + this->wd * w);
+    return w + m;
+  }
+};
+
+template <class T>
+struct Nesterov : Momentum<T> {
+  using Momentum<T>::Momentum;
+  T operator()(T w, T g, T& m) const {
+    const T step = this->lr * (this->clip(g) + this->wd * w);
+    m = this->momentum * m - step;
+    return w + this->momentum * m - step;
+  }
+};
+
+template <class T>
+struct Signum : Momentum<T> {
+  T keep;
+  explicit Signum(const double* p) : Momentum<T>(p), keep(static_cast<T>(1 - p[0] * p[5])) {}
+  T operator()(T w, T g, T& m) const {
+    m = this->momentum * m - (1 - this->momentum) * (this->clip(g) + this->wd * w);
+    return w * keep + this->lr * sign(m);
+  }
+};
+
+template <class T>
+struct Adam : Step<T> {
+  static constexpr int states = 2;
+  T beta1, beta2, epsilon, rest1, rest2;
+  explicit Adam(const double* p)
+      : Step<T>(p),
+        beta1(static_cast<T>(p[4])),
+        beta2(static_cast<T>(p[5])),
+        epsilon(static_cast<T>(p[6])),
+        rest1(static_cast<T>(1 - p[4])),
+        rest2(static_cast<T>(1 - p[5])) {}
+  T operator()(T w, T g, T& m, T& v) const {
+    g = this->clip.clamp(g * this->clip.rescale + this->wd * w);
+    m = beta1 * m + rest1 * g;
+    v = beta2 * v + rest2 * (g * g);
+    return w - this->lr * m / (std::sqrt(v) + epsilon);
+  }
+};
+
+template <class T>
+struct RmsProp : Step<T> {
+  static constexpr int states = 1;
+  T gamma, epsilon, rest;
+  Clip<T> bound;
+  explicit RmsProp(const double* p)
+      : Step<T>(p),
+        gamma(static_cast<T>(p[4])),
+        epsilon(static_cast<T>(p[5])),
+        rest(static_cast<T>(1 - p[4])),
+        bound(1, p[6]) {}
+  T operator()(T w, T g, T& n) const {
+    g = this->clip.clamp(g * this->clip.rescale + this->wd * w);
+    n = gamma * n + rest * (g * g);
+    return bound.clamp(w - this->lr * g / std::sqrt(n + epsilon));
+  }
+};
+
+template <class T>
+struct RmsPropAlex : Step<T> {
+  static constexpr int states = 3;
+  T gamma1, gamma2, epsilon, rest;
+  Clip<T> bound;
+  explicit RmsPropAlex(const double* p)
+      : Step<T>(p),
+        gamma1(static_cast<T>(p[4])),
+        gamma2(static_cast<T>(p[5])),
+        epsilon(static_cast<T>(p[6])),
+        rest(static_cast<T>(1 - p[4])),
+        bound(1, p[7]) {}
+  T operator()(T w, T g, T& n, T& mean, T& delta) const {
+    g = this->clip.clamp(g * this->clip.rescale + this->wd * w);
+    n = gamma1 * n + rest * (g * g);
+    mean = gamma1 * mean + rest * g;
+    delta = gamma2 * delta - this->lr * g / std::sqrt(n - mean * mean + epsilon);
+    return bound.clamp(w + delta);
+  }
+};
+
+template <class T>
+struct AdaGrad : Step<T> {
+  static constexpr int states = 1;
+  T epsilon;
+  explicit AdaGrad(const double* p) : Step<T>(p), epsilon(static_cast<T>(p[4])) {}
+  T operator()(T w, T g, T& history) const {
+    g = this->clip(g);
+    history += g * g;
+    return w - this->lr * g / std::sqrt(history + epsilon);
+  }
+};
+
+template <class T>
+struct Ftrl : Step<T> {
+  static constexpr int states = 2;
+  T lamda, beta;
+  explicit Ftrl(const double* p)
+      : Step<T>(p), lamda(static_cast<T>(p[4])), beta(static_cast<T>(p[5])) {}
+  T operator()(T w, T g, T& z, T& n) const {
+    g = this->clip(g);
+    const T total = n + g * g;
+    z += g - (std::sqrt(total) - std::sqrt(n)) * w / this->lr;
+    n = total;
+    const T size = z < 0 ? -z : z;
+    const T value = (sign(z) * lamda - z) / ((beta + std::sqrt(n)) / this->lr + this->wd);
+    return size > lamda ? value : T(0);
+  }
+};
+
+template <class T>
+struct Ftml : Step<T> {
+  static constexpr int states = 3;
+  T beta1, beta2, epsilon, rate, correction;
+  explicit Ftml(const double* p)
+      : Step<T>(p),
+        beta1(static_cast<T>(p[4])),
+        beta2(static_cast<T>(p[5])),
+        epsilon(static_cast<T>(p[6])),
+        rate(static_cast<T>((1 - std::pow(p[4], p[7])) / p[0])),
+        correction(static_cast<T>(1 / (1 - std::pow(p[5], p[7])))) {}
+  T operator()(T w, T g, T& d, T& v, T& z) const {
+    g = this->clip.clamp(g * this->clip.rescale + this->wd * w);
+    v = beta2 * v + (1 - beta2) * (g * g);
+    const T next = rate * (std::sqrt(v * correction) + epsilon);
+    z = beta1 * z + (1 - beta1) * g - (next - beta1 * d) * w;
+    d = next;
+    return -z / d;
+  }
+};
+
+template <class T>
+struct Lamb {  // the first phase: a direction
+  static constexpr int states = 2;
+  T wd, beta1, beta2, epsilon, rest1, rest2, unbias1 = 1, unbias2 = 1;
+  Clip<T> clip;
+  explicit Lamb(const double* p)
+      : wd(static_cast<T>(p[0])),
+        beta1(static_cast<T>(p[3])),
+        beta2(static_cast<T>(p[4])),
+        epsilon(static_cast<T>(p[5])),
+        rest1(static_cast<T>(1 - p[3])),
+        rest2(static_cast<T>(1 - p[4])),
+        clip(p[1], p[2]) {
+    if (p[7] == 0) return;
+    unbias1 = static_cast<T>(1 / (1 - std::pow(p[3], p[6])));
+    unbias2 = static_cast<T>(1 / (1 - std::pow(p[4], p[6])));
+  }
+  T operator()(T w, T g, T& m, T& v) const {
+    g = clip(g);
+    m = beta1 * m + rest1 * g;
+    v = beta2 * v + rest2 * (g * g);
+    return m * unbias1 / (std::sqrt(v * unbias2) + epsilon) + wd * w;
+  }
+};
+
+// ---- drivers ------------------------------------------------------------------------------------
+
+// One block: states are read from `from` and written to `to` (the same memory, or another).
+template <class T, class Rule>
+void update_block(const Rule& rule, const T* w, const T* g, T* out, const T* const* from,
+                  T* const* to, Index n) {
+  if constexpr (Rule::states == 0) {
+#pragma GCC ivdep
+    for (Index i = 0; i < n; ++i) out[i] = rule(w[i], g[i]);
+  } else if constexpr (Rule::states == 1) {
+    const T* a = from[0];
+    T* ta = to[0];
+#pragma GCC ivdep
+    for (Index i = 0; i < n; ++i) {
+      T s = a[i];
+      out[i] = rule(w[i], g[i], s);
+      ta[i] = s;
+    }
+  } else if constexpr (Rule::states == 2) {
+    const T *a = from[0], *b = from[1];
+    T *ta = to[0], *tb = to[1];
+#pragma GCC ivdep
+    for (Index i = 0; i < n; ++i) {
+      T s = a[i], t = b[i];
+      out[i] = rule(w[i], g[i], s, t);
+      ta[i] = s;
+      tb[i] = t;
+    }
+  } else {
+    const T *a = from[0], *b = from[1], *c = from[2];
+    T *ta = to[0], *tb = to[1], *tc = to[2];
+#pragma GCC ivdep
+    for (Index i = 0; i < n; ++i) {
+      T s = a[i], t = b[i], u = c[i];
+      out[i] = rule(w[i], g[i], s, t, u);
+      ta[i] = s;
+      tb[i] = t;
+      tc[i] = u;
+    }
+  }
+}
+
+// Elements [begin, end) of an update of weights of type T.
+template <class T, template <class> class Rule>
+void plain_range(const Rule<T>& rule, const Tensor* in, const Tensor* out, const Tensor* changed,
+                 Index begin, Index end) {
+  const T* from[4] = {};
+  T* to[4] = {};
+  for (int k = 0; k < Rule<T>::states; ++k) {
+    from[k] = in[2 + k].as<T>() + begin;
+    to[k] = changed[k].as<T>() + begin;
+  }
+  update_block<T>(rule, in[0].as<T>() + begin, in[1].as<T>() + begin, out->as<T>() + begin, from,
+                  to, end - begin);
+}
+
+// The same for 16-bit weights, through their float32 copy, which follows the states.
+template <template <class> class Rule>
+void mixed_range(const Rule<float>& rule, const Tensor* in, const Tensor* out,
+                 const Tensor* changed, Index begin, Index end) {
+  constexpr int states = Rule<float>::states;
+  alignas(64) float grad[kBlock];
+  const float* from[4] = {};
+  float* to[4] = {};
+  for (Index i = begin; i < end; i += kBlock) {
+    const Index n = std::min(kBlock, end - i);
+    for (int k = 0; k < states; ++k) {
+      from[k] = in[2 + k].as<float>() + i;
+      to[k] = changed[k].as<float>() + i;
+    }
+    float* weight = changed[states].as<float>() + i;
+    widen(in[1].dtype, at(in[1].data, 2 * i), grad, n);
+    update_block<float>(rule, in[2 + states].as<float>() + i, grad, weight, from, to, n);
+    narrow(out->dtype, weight, at(out->data, 2 * i), n);
+  }
+}
+
+template <template <class> class Rule>
+void update(const Call& call) {
+  const Index n = call.out[0].size();
+  parallel_for(n, kGrain, [&](Index begin, Index end) {
+    if (call.out[0].dtype == DType::f32)
+      plain_range<float, Rule>(Rule<float>(call.params), call.in, call.out, call.out + 1, begin,
+                               end);
+    else
+      plain_range<double, Rule>(Rule<double>(call.params), call.in, call.out, call.out + 1, begin,
+                                end);
+  });
+}
+
+template <template <class> class Rule>
+void update_mixed(const Call& call) {
+  const Rule<float> rule(call.params);
+  parallel_for(call.out[0].size(), kGrain, [&](Index begin, Index end) {
+    mixed_range<Rule>(rule, call.in, call.out, call.out + 1, begin, end);
+  });
+}
+
+// Half-width weights and gradients, everything else float32.
+bool accepts_mixed(const Call& call) {
+  for (int i = 0; i < call.n_in; ++i)
+    if (i < 2 ? !is_half(call.in[i].dtype) || call.in[i].dtype != call.in[0].dtype
+              : call.in[i].dtype != DType::f32)
+      return false;
+  return call.out[0].dtype == call.in[0].dtype;
+}
+
+bool accepts_plain(const Call& call) { return same_dtype<DType::f32, DType::f64>(call); }
+
+// ---- many weights -------------------------------------------------------------------------------
+
+// params = {momentum, rescale_grad, clip_gradient, learning rates..., weight decays...}
+template <template <class> class Rule, bool mixed>
+void update_many(const Call& call) {
+  constexpr int states = Rule<float>::states, changed = states + mixed, stride = 2 + changed;
+  const int count = call.n_in / stride;
+  Index total = 0;
+  for (int k = 0; k < count; ++k) total += call.out[k].size();
+  parallel_for(total, kGrain, [&](Index begin, Index end) {
+    Index first = 0;  // of tensor k among all elements
+    for (int k = 0; k < count && first < end; ++k) {
+      const Index size = call.out[k].size();
+      const Index from = std::max(begin - first, Index{0}), to = std::min(end - first, size);
+      first += size;
+      if (from >= to) continue;
+      const double p[] = {call.params[3 + k], call.params[3 + count + k], call.params[1],
+                          call.params[2], call.params[0]};
+      const Tensor *in = call.in + k * stride, *states_out = call.out + count + k * changed;
+      if constexpr (mixed) {
+        mixed_range<Rule>(Rule<float>(p), in, call.out + k, states_out, from, to);
+      } else if (call.out[k].dtype == DType::f32) {
+        plain_range<float, Rule>(Rule<float>(p), in, call.out + k, states_out, from, to);
+      } else {
+        plain_range<double, Rule>(Rule<double>(p), in, call.out + k, states_out, from, to);
+      }
+    }
+  });
+}
+
+template <int stride>
+bool accepts_many_mixed(const Call& call) {
+  for (int i = 0; i < call.n_in; ++i)
+    if (i % stride < 2 ? !is_half(call.in[i].dtype) || call.in[i].dtype != call.in[0].dtype
+                       : call.in[i].dtype != DType::f32)
+      return false;
+  return true;
+}
+
+// ---- AdamW: the gradient's scale is a tensor ----------------------------------------------------
+
+// params = {lr, wd, eta, clip_gradient, beta1, beta2, epsilon}
+template <class T>
+struct AdamW {
+  static constexpr int states = 2;
+  T lr, wd, eta, beta1, beta2, epsilon, rest1, rest2;
+  Clip<T> clip;
+  AdamW(const double* p, double scale)
+      : lr(static_cast<T>(p[0])),
+        wd(static_cast<T>(p[1])),
+        eta(static_cast<T>(p[2])),
+        beta1(static_cast<T>(p[4])),
+        beta2(static_cast<T>(p[5])),
+        epsilon(static_cast<T>(p[6])),
+        rest1(static_cast<T>(1 - p[4])),
+        rest2(static_cast<T>(1 - p[5])),
+        clip(scale, p[3]) {}
+  T operator()(T w, T g, T& m, T& v) const {
+    g = clip(g);
+    m = beta1 * m + rest1 * g;
+    v = beta2 * v + rest2 * (g * g);
+    return w - eta * (lr * m / (std::sqrt(v) + epsilon) + wd * w);
+  }
+};
+
+double scale_of(const Tensor& t) {
+  return t.dtype == DType::f32 ? static_cast<double>(*t.as<float>()) : *t.as<double>();
+}
+
+void copy(const Tensor& from, const Tensor& to) {
+  if (from.data != to.data)
+    std::memcpy(to.data, from.data, static_cast<std::size_t>(from.size() * item_size(from.dtype)));
+}
+
+// Whether to update at all; if not, everything stays.
+bool proceed(const Call& call, double scale, int changed) {
+  if (scale != 0 && scale - scale == 0) return true;
+  copy(call.in[0], call.out[0]);
+  for (int k = 0; k < changed; ++k) copy(call.in[2 + k], call.out[1 + k]);
+  return false;
+}
+
+void adamw(const Call& call) {
+  const double scale = scale_of(call.in[4]);
+  if (!proceed(call, scale, 2)) return;
+  parallel_for(call.out[0].size(), kGrain, [&](Index begin, Index end) {
+    if (call.out[0].dtype == DType::f32)
+      plain_range<float, AdamW>(AdamW<float>(call.params, scale), call.in, call.out, call.out + 1,
+                                begin, end);
+    else
+      plain_range<double, AdamW>(AdamW<double>(call.params, scale), call.in, call.out, call.out + 1,
+                                 begin, end);
+  });
+}
+
+void mp_adamw(const Call& call) {
+  const double scale = scale_of(call.in[5]);
+  if (!proceed(call, scale, 3)) return;
+  const AdamW<float> rule(call.params, scale);
+  parallel_for(call.out[0].size(), kGrain, [&](Index begin, Index end) {
+    mixed_range<AdamW>(rule, call.in, call.out, call.out + 1, begin, end);
+  });
+}
+
+bool real(DType dtype) { return dtype == DType::f32 || dtype == DType::f64; }
+
+bool accepts_adamw(const Call& call) {  // with clipping the body also overwrites the gradient
+  for (int i = 0; i < 4; ++i)
+    if (call.in[i].dtype != call.in[0].dtype) return false;
+  return call.params[3] < 0 && real(call.in[0].dtype) && real(call.in[4].dtype) &&
+         call.in[4].size() == 1;
+}
+
+bool accepts_mp_adamw(const Call& call) {
+  for (int i = 2; i < 5; ++i)
+    if (call.in[i].dtype != DType::f32) return false;
+  return is_half(call.in[0].dtype) && call.in[1].dtype == call.in[0].dtype &&
+         real(call.in[5].dtype) && call.in[5].size() == 1;
+}
+
+}  // namespace
+}  // namespace baryon::BARYON_ISA
+
+BARYON_REGISTER(update) {
+  using namespace baryon::BARYON_ISA;
+  add("sgd_update", update<Sgd>, accepts_plain);
+  add("sgd_mom_update", update<Momentum>, accepts_plain);
+  add("nag_mom_update", update<Nesterov>, accepts_plain);
+  add("signsgd_update", update<SignSgd>, accepts_plain);
+  add("signum_update", update<Signum>, accepts_plain);
+  add("mp_sgd_update", update_mixed<Sgd>, accepts_mixed);
+  add("mp_sgd_mom_update", update_mixed<Momentum>, accepts_mixed);
+  add("mp_nag_mom_update", update_mixed<Nesterov>, accepts_mixed);
+  add("adam_update", update<Adam>, accepts_plain);
+  add("rmsprop_update", update<RmsProp>, accepts_plain);
+  add("rmspropalex_update", update<RmsPropAlex>, accepts_plain);
+  add("_sparse_adagrad_update", update<AdaGrad>, accepts_plain);
+  add("ftrl_update", update<Ftrl>, accepts_plain);
+  add("ftml_update", update<Ftml>, accepts_plain);
+  add("lamb_update_phase1", update<Lamb>, accepts_plain);
+  add("_adamw_update", adamw, accepts_adamw);
+  add("_mp_adamw_update", mp_adamw, accepts_mp_adamw);
+  add("multi_sgd_update", update_many<Sgd, false>, accepts_plain);
+  add("multi_sgd_mom_update", update_many<Momentum, false>, accepts_plain);
+  add("multi_mp_sgd_update", update_many<Sgd, true>, accepts_many_mixed<3>);
+  add("multi_mp_sgd_mom_update", update_many<Momentum, true>, accepts_many_mixed<4>);
+}
