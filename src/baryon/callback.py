@@ -78,6 +78,7 @@ class Speedometer:
         self.last_count = 0
 
     def __call__(self, param: Any) -> None:
+        """Note the batch, and log if its turn has come."""
         count = param.nbatch
         if self.last_count > count:  # a new epoch
             self.tic = None
@@ -122,6 +123,7 @@ class ProgressBar:
         self._epoch: Any = None
 
     def __call__(self, param: Any) -> None:
+        """Draw the bar at a batch."""
         done = min(param.nbatch, self.total)
         try:
             from tqdm import tqdm
@@ -156,6 +158,7 @@ class LogValidationMetricsCallback:
     """Evaluation callback that logs each metric of the validation set."""
 
     def __call__(self, param: Any) -> None:
+        """Log the values of the metric."""
         if param.eval_metric is None:
             return
         for name, value in param.eval_metric.get_name_value():

@@ -57,6 +57,7 @@ class InitDesc(str):
         attrs: Mapping[str, str] | None = None,
         global_init: Initializer | None = None,
     ) -> InitDesc:
+        """A name with attributes (none by default)."""
         desc = super().__new__(cls, name)
         desc.attrs = dict(attrs or {})
         desc.global_init = global_init
@@ -214,6 +215,7 @@ class Load:
         self.verbose = verbose
 
     def __call__(self, name: str, arr: NDArray) -> None:
+        """Fill an array from the saved one of its name."""
         if name in self.param:
             found = self.param[name]
             if tuple(arr.shape) != tuple(found.shape):
@@ -254,6 +256,7 @@ class Mixed:
         self.map = list(zip(compiled, initializers, strict=True))
 
     def __call__(self, name: str, arr: NDArray) -> None:
+        """Fill an array by the first initializer that fits its name."""
         for pattern, init in self.map:
             if pattern.match(name):
                 init(name, arr)
@@ -298,6 +301,7 @@ class Constant(Initializer):
         arr[:] = self.value
 
     def dumps(self) -> str:
+        """The initializer as JSON."""
         value = self.value
         if isinstance(value, NDArray):
             value = value.asnumpy()
@@ -312,7 +316,7 @@ class Constant(Initializer):
 
 
 def _draw(sampler: Callable[..., NDArray], first: float, second: float, arr: NDArray) -> None:
-    """Fill an array with draws; the samplers have no integers and no bfloat16, so these are cast."""
+    """Fill an array with draws, made in float32 for dtypes that the samplers lack."""
     if arr.dtype in (np.float16, np.float32, np.float64):
         sampler(first, second, shape=arr.shape, dtype=arr.dtype, ctx=arr.context, out=arr)
     else:

@@ -99,6 +99,7 @@ class NDArrayIter(DataIter):
                     f"{name} has {array.shape[0]} samples, {self.data[0][0]} has {self.num_data}"
                 )
         self.idx = np.arange(self.num_data)
+        self._order = self.idx.copy()
         self.shuffle = shuffle
         self.last_batch_handle = last_batch_handle
         self.cursor = -batch_size
@@ -131,16 +132,18 @@ class NDArrayIter(DataIter):
         """Begin an epoch, first with what rolled over from the last one."""
         rest = self.num_data - self.cursor
         rolls = self.last_batch_handle == "roll_over" and 0 < rest < self.batch_size
-        self._kept = self.idx[self.cursor :].copy() if rolls else self.idx[:0]
+        self._kept = self._order[self.cursor :].copy() if rolls else self.idx[:0]
         self._start()
 
     def _start(self) -> None:
-        if self.shuffle:
+        if self.shuffle:  # each epoch shuffles the order of the last: MXNet's orders, seed for seed
             np.random.shuffle(self.idx)
+            self._order = self._order[self.idx]
         # Negative by the samples that rolled over: these come before the epoch's own.
         self.cursor = -self.batch_size - len(self._kept)
 
     def iter_next(self) -> bool:
+        """Move to the next batch; False at the end."""
         self.cursor += self.batch_size
         if self.last_batch_handle == "pad":
             return self.cursor < self.num_data
@@ -152,8 +155,8 @@ class NDArrayIter(DataIter):
         if not self.shuffle and start >= 0 and stop <= self.num_data:
             return slice(start, stop)
         before = self._kept[len(self._kept) + start :] if start < 0 else self._kept[:0]
-        within = self.idx[max(start, 0) : min(stop, self.num_data)]
-        beyond = np.resize(self.idx, max(stop - self.num_data, 0))
+        within = self._order[max(start, 0) : min(stop, self.num_data)]
+        beyond = np.resize(self._order, max(stop - self.num_data, 0))
         return np.concatenate([before, within, beyond])
 
     def _take(self, arrays: list[tuple[str, NDArray]]) -> list[NDArray]:
@@ -164,12 +167,15 @@ class NDArrayIter(DataIter):
         return [nd.take(array, index) for _, array in arrays]
 
     def getdata(self) -> list[NDArray]:
+        """The data of the current batch."""
         return self._take(self.data)
 
     def getlabel(self) -> list[NDArray]:
+        """The labels of the current batch."""
         return self._take(self.label)
 
     def getpad(self) -> int:
+        """How many samples of the current batch are padding."""
         end = self.cursor + self.batch_size
         if self.last_batch_handle == "pad" and end > self.num_data:
             return end - self.num_data

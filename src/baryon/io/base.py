@@ -29,6 +29,7 @@ class DataDesc(namedtuple("DataDesc", ["name", "shape"])):
     def __new__(
         cls, name: str, shape: Sequence[int], dtype: Any = np.float32, layout: str = "NCHW"
     ) -> DataDesc:
+        """A description; ``layout`` names the axes."""
         desc = super().__new__(cls, name, shape)
         desc.dtype = dtype
         desc.layout = layout

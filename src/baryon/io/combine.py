@@ -31,11 +31,13 @@ class ResizeIter(DataIter):
             self.default_bucket_key = data_iter.default_bucket_key
 
     def reset(self) -> None:
+        """Begin again."""
         self.cur = 0
         if self.reset_internal:
             self.data_iter.reset()
 
     def iter_next(self) -> bool:
+        """Move to the next batch; False at the end."""
         if self.cur == self.size:
             return False
         try:
@@ -47,15 +49,19 @@ class ResizeIter(DataIter):
         return True
 
     def getdata(self) -> Sequence[NDArray]:
+        """The data of the current batch."""
         return self.current_batch.data
 
     def getlabel(self) -> Sequence[NDArray] | None:
+        """The labels of the current batch."""
         return self.current_batch.label
 
     def getindex(self) -> np.ndarray | None:
+        """The indices of the samples in the current batch."""
         return self.current_batch.index
 
     def getpad(self) -> int | None:
+        """How many samples of the current batch are padding."""
         return self.current_batch.pad
 
 
@@ -148,10 +154,12 @@ class PrefetchingIter(DataIter):
         return self._descs("provide_label", self.rename_label)
 
     def reset(self) -> None:
+        """Begin again."""
         for ahead in self._ahead:
             ahead.reset()
 
     def iter_next(self) -> bool:
+        """Move to the next batch; False at the end."""
         taken = [ahead.take() for ahead in self._ahead]
         errors = [error for _, error in taken if error is not None]
         for error in errors:
@@ -175,18 +183,23 @@ class PrefetchingIter(DataIter):
         return True
 
     def next(self) -> DataBatch:
+        """The next batch; StopIteration at the end."""
         if not self.iter_next():
             raise StopIteration
         return self.current_batch
 
     def getdata(self) -> Sequence[NDArray]:
+        """The data of the current batch."""
         return self.current_batch.data
 
     def getlabel(self) -> Sequence[NDArray]:
+        """The labels of the current batch."""
         return self.current_batch.label
 
     def getindex(self) -> np.ndarray | None:
+        """The indices of the samples in the current batch."""
         return self.current_batch.index
 
     def getpad(self) -> int | None:
+        """How many samples of the current batch are padding."""
         return self.current_batch.pad

@@ -49,21 +49,27 @@ class MXDataIter(DataIter):
         logging.info("debug_skip_load has no effect")
 
     def reset(self) -> None:
+        """Begin again."""
         self._cursor = -self.batch_size
 
     def getdata(self) -> NDArray:
+        """The data of the current batch."""
         return nd.array(self._data[self._rows], dtype=self._data.dtype)
 
     def getlabel(self) -> NDArray:
+        """The labels of the current batch."""
         return nd.array(self._label[self._rows], dtype=self._label.dtype)
 
     def getindex(self) -> np.ndarray:
+        """The indices of the samples in the current batch."""
         return self._rows.astype("uint64")
 
     def getpad(self) -> int:
+        """How many samples of the current batch are padding."""
         return self._pad
 
     def next(self) -> Any:
+        """The next batch; StopIteration at the end."""
         if not self.iter_next():
             raise StopIteration
         return DataBatch([self.getdata()], [self.getlabel()], self.getpad(), self.getindex())
@@ -115,6 +121,7 @@ class MNISTIter(MXDataIter):
             logging.info("MNISTIter: load %d images, shuffle=%d", size, shuffle)
 
     def iter_next(self) -> bool:
+        """Move to the next batch; False at the end."""
         self._cursor += self.batch_size
         if self._cursor + self.batch_size > len(self._order):
             return False
@@ -171,10 +178,12 @@ class CSVIter(MXDataIter):
         self._begin = 0
 
     def reset(self) -> None:
+        """Begin again."""
         self._cursor = self._begin - self.batch_size
         self._begin = 0
 
     def iter_next(self) -> bool:
+        """Move to the next batch; False at the end."""
         self._cursor += self.batch_size
         stop, size = self._cursor + self.batch_size, len(self._data)
         if self._cursor >= size:

@@ -1,7 +1,7 @@
 """IDX files, the format of MNIST, and the digits that travel with baryon.
 
-An IDX file holds two zero bytes, a type code, the number of dimensions, the dimensions as big-endian
-32-bit numbers, and the elements, big-endian too. Files may be gzipped.
+An IDX file holds two zero bytes, a type code, the number of dimensions, the dimensions as 32-bit
+numbers, and the elements, all big-endian. Files may be gzipped.
 """
 
 from __future__ import annotations

@@ -193,24 +193,30 @@ class CompositeEvalMetric(EvalMetric):
             metric.update_dict(labels, preds)
 
     def update(self, labels: Any, preds: Any) -> None:
+        """Take in one batch."""
         for metric in self.metrics:
             metric.update(labels, preds)
 
     def reset(self) -> None:
+        """Begin again."""
         for metric in self.metrics:
             metric.reset()
 
     def reset_local(self) -> None:
+        """Begin the local value again."""
         for metric in self.metrics:
             metric.reset_local()
 
     def get(self) -> tuple[list[str], list[float]]:
+        """``(name, value)`` of the local value."""
         return _flat(metric.get_name_value() for metric in self.metrics)
 
     def get_global(self) -> tuple[list[str], list[float]]:
+        """``(name, value)`` since `reset`."""
         return _flat(metric.get_global_name_value() for metric in self.metrics)
 
     def get_config(self) -> dict[str, Any]:
+        """The metric as a dict from which `create` makes it again."""
         return {**super().get_config(), "metrics": [m.get_config() for m in self.metrics]}
 
 
@@ -243,6 +249,7 @@ class CustomMetric(EvalMetric):
         super().__init__(name, output_names, label_names, has_global_stats=True)
 
     def update(self, labels: Any, preds: Any) -> None:
+        """Take in one batch."""
         if not self._allow_extra_outputs:
             labels, preds = check_label_shapes(labels, preds, wrap=True)
         for label, pred in zip(labels, preds, strict=False):
@@ -251,6 +258,7 @@ class CustomMetric(EvalMetric):
             self._add(total, count)
 
     def get_config(self) -> dict[str, Any]:
+        """The metric as a dict from which `create` makes it again."""
         raise NotImplementedError("CustomMetric cannot be serialized")
 
 
@@ -287,6 +295,7 @@ class Loss(EvalMetric):
         super().__init__(name, output_names, label_names, has_global_stats=True)
 
     def update(self, _: Any, preds: Any) -> None:
+        """Take in one batch."""
         for pred in [preds] if isinstance(preds, NDArray) else preds:
             values = as_numpy(pred)
             self._add(float(values.sum(dtype="float64")), values.size)

@@ -36,6 +36,7 @@ class Accuracy(EvalMetric):
         self.axis = axis
 
     def update(self, labels: Any, preds: Any) -> None:
+        """Take in one batch."""
         labels, preds = check_label_shapes(labels, preds, wrap=True)
         for label, pred in zip(labels, preds, strict=True):
             scores, truth = as_numpy(pred), as_numpy(label)
@@ -67,6 +68,7 @@ class TopKAccuracy(EvalMetric):
         self.top_k = top_k
 
     def update(self, labels: Any, preds: Any) -> None:
+        """Take in one batch."""
         labels, preds = check_label_shapes(labels, preds, wrap=True)
         for label, pred in zip(labels, preds, strict=True):
             scores = as_numpy(pred).astype("float32")
@@ -164,6 +166,7 @@ class Perplexity(EvalMetric):
         self.axis = axis
 
     def update(self, labels: Any, preds: Any) -> None:
+        """Take in one batch."""
         if len(labels) != len(preds):
             raise AssertionError(f"{len(labels)} labels for {len(preds)} predictions")
         loss, count = 0.0, 0
@@ -181,7 +184,9 @@ class Perplexity(EvalMetric):
         self._add(loss, count)
 
     def get(self) -> tuple[str, float]:
+        """``(name, value)`` of the local value."""
         return (self.name, float(numpy.exp(ratio(self.sum_metric, self.num_inst))))
 
     def get_global(self) -> tuple[str, float]:
+        """``(name, value)`` since `reset`."""
         return (self.name, float(numpy.exp(ratio(self.global_sum_metric, self.global_num_inst))))

@@ -133,6 +133,7 @@ class PCC(EvalMetric):
         super().__init__(name, output_names, label_names, has_global_stats=has_global_stats)
 
     def update(self, labels: Any, preds: Any) -> None:
+        """Take in one batch."""
         labels, preds = check_label_shapes(labels, preds, wrap=True)
         for label, pred in zip(labels, preds, strict=True):
             scores, truth = as_numpy(pred), as_numpy(label).astype("int64").ravel()
@@ -158,15 +159,18 @@ class PCC(EvalMetric):
         return _correlation(self._global_table) * self.global_num_inst
 
     def reset(self) -> None:
+        """Begin again."""
         self.global_num_inst = 0
         self._global_table = numpy.zeros((2, 2))
         self.reset_local()
 
     def reset_local(self) -> None:
+        """Begin the local value again."""
         self.num_inst = 0
         self._table = numpy.zeros((2, 2))
 
     def get(self) -> tuple[str, float]:
+        """``(name, value)`` of the local value."""
         return (self.name, ratio(self.sum_metric, self.num_inst))
 
 

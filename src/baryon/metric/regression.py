@@ -45,6 +45,7 @@ class MAE(_BatchMean):
 
     @staticmethod
     def error(difference: numpy.ndarray) -> float:
+        """The error of a batch from ``label - pred``."""
         return numpy.abs(difference).mean()
 
 
@@ -65,6 +66,7 @@ class MSE(_BatchMean):
 
     @staticmethod
     def error(difference: numpy.ndarray) -> float:
+        """The error of a batch from ``label - pred``."""
         return (difference**2).mean()
 
 
@@ -79,6 +81,7 @@ class RMSE(_BatchMean):
 
     @staticmethod
     def error(difference: numpy.ndarray) -> float:
+        """The error of a batch from ``label - pred``."""
         return numpy.sqrt((difference**2).mean())
 
 
@@ -105,10 +108,12 @@ class PearsonCorrelation(EvalMetric):
         self._moments = numpy.zeros((2, 2))  # sums of products of deviations
 
     def reset(self) -> None:
+        """Begin again."""
         super().reset()
         self.reset_micro()
 
     def update(self, labels: Any, preds: Any) -> None:
+        """Take in one batch."""
         labels, preds = check_label_shapes(labels, preds, wrap=True)
         for label, pred in zip(labels, preds, strict=True):
             check_label_shapes(label, pred, shape=True)
@@ -133,6 +138,7 @@ class PearsonCorrelation(EvalMetric):
         self._count = total
 
     def get(self) -> tuple[str, float]:
+        """``(name, value)`` of the local value."""
         if self.average == "macro":
             return (self.name, ratio(self.sum_metric, self.num_inst))
         if self.num_inst == 0:
@@ -141,4 +147,5 @@ class PearsonCorrelation(EvalMetric):
         return (self.name, ratio(self._moments[0, 1], spread))
 
     def get_global(self) -> tuple[str, float]:
+        """``(name, value)`` since `reset`."""
         return super().get_global() if self.average == "macro" else self.get()

@@ -43,6 +43,7 @@ class Adam(_TwoMoments):
         self.lazy_update = lazy_update
 
     def update(self, index: Any, weight: NDArray, grad: NDArray, state: tuple) -> None:
+        """One step of the rule, in place."""
         lr, wd, t = self._step(index)
         nd.adam_update(
             weight,
@@ -90,15 +91,18 @@ class AdamW(_TwoMoments):
         self.correct_bias = correct_bias
 
     def create_state_multi_precision(self, index: Any, weight: NDArray) -> Any:
+        """As `create_state`, with the float32 copy of a low-precision weight."""
         if self.multi_precision and is_low_precision(weight):
             master = weight.astype("float32")
             return (*self.create_state(index, master), master)
         return super().create_state_multi_precision(index, weight)
 
     def update(self, index: Any, weight: NDArray, grad: NDArray, state: tuple) -> None:
+        """One step of the rule, in place."""
         self._update(index, weight, grad, state, nd.contrib.adamw_update)
 
     def update_multi_precision(self, index: Any, weight: Any, grad: Any, state: Any) -> None:
+        """As `update`, through float32 copies of low-precision weights."""
         for i, w, g, s in zip(*as_lists(index, weight, grad, state), strict=True):
             mixed = self.multi_precision and is_low_precision(w)
             operator = nd.contrib.mp_adamw_update if mixed else nd.contrib.adamw_update
@@ -143,6 +147,7 @@ class Adamax(_TwoMoments):
         self.beta2 = beta2
 
     def update(self, index: Any, weight: NDArray, grad: NDArray, state: tuple) -> None:
+        """One step of the rule, in place."""
         lr, wd, t = self._step(index)
         lr /= 1.0 - self.beta1**t
         grad = self._rescaled(grad, weight * wd)
@@ -179,6 +184,7 @@ class Nadam(_TwoMoments):
         return self.beta1 * (1.0 - 0.5 * 0.96 ** (t * self.schedule_decay))
 
     def update(self, index: Any, weight: NDArray, grad: NDArray, state: tuple) -> None:
+        """One step of the rule, in place."""
         lr, wd, t = self._step(index)
         grad = self._rescaled(grad, weight * wd)
         now, following = self._momentum(t), self._momentum(t + 1)
@@ -205,9 +211,11 @@ class FTML(Optimizer):
         self.epsilon = epsilon
 
     def create_state(self, index: Any, weight: NDArray) -> tuple[NDArray, NDArray, NDArray]:
+        """The state of one parameter, zeros at first."""
         return (zeros_like(weight), zeros_like(weight), zeros_like(weight))
 
     def update(self, index: Any, weight: NDArray, grad: NDArray, state: tuple) -> None:
+        """One step of the rule, in place."""
         lr, wd, t = self._step(index)
         settings = {"beta1": self.beta1, "beta2": self.beta2, "epsilon": self.epsilon}
         settings |= {"lr": lr, "wd": wd, "t": t, **self._common(clip="clip_grad")}
@@ -241,10 +249,12 @@ class LAMB(_TwoMoments):
         self.bias_correction = bias_correction
 
     def update(self, index: Any, weight: Any, grad: Any, state: Any) -> None:
+        """One step of the rule, in place."""
         for i, w, g, s in zip(*as_lists(index, weight, grad, state), strict=True):
             self._update(i, w, g, s, None)
 
     def update_multi_precision(self, index: Any, weight: Any, grad: Any, state: Any) -> None:
+        """As `update`, through float32 copies of low-precision weights."""
         for i, w, g, s in zip(*as_lists(index, weight, grad, state), strict=True):
             if self.multi_precision and is_low_precision(w):
                 self._update(i, w, g, s[1], s[0])

@@ -21,9 +21,11 @@ class AdaGrad(Optimizer):
         self.float_stable_eps = eps
 
     def create_state(self, index: Any, weight: NDArray) -> NDArray:
+        """The state of one parameter, zeros at first."""
         return zeros_like(weight)
 
     def update(self, index: Any, weight: NDArray, grad: NDArray, state: NDArray) -> None:
+        """One step of the rule, in place."""
         lr, wd, _ = self._step(index)
         grad = self._rescaled(grad)
         state[:] = state + grad * grad
@@ -41,9 +43,11 @@ class AdaDelta(Optimizer):
         self.epsilon = epsilon
 
     def create_state(self, index: Any, weight: NDArray) -> tuple[NDArray, NDArray]:
+        """The state of one parameter, zeros at first."""
         return (zeros_like(weight), zeros_like(weight))
 
     def update(self, index: Any, weight: NDArray, grad: NDArray, state: tuple) -> None:
+        """One step of the rule, in place."""
         _, wd, _ = self._step(index)
         grad = self._rescaled(grad)
         sizes, steps = state
@@ -79,9 +83,11 @@ class RMSProp(Optimizer):
         self.clip_weights = clip_weights
 
     def create_state(self, index: Any, weight: NDArray) -> tuple[NDArray, ...]:
+        """The state of one parameter, zeros at first."""
         return tuple(zeros_like(weight) for _ in range(3 if self.centered else 1))
 
     def update(self, index: Any, weight: NDArray, grad: NDArray, state: tuple) -> None:
+        """One step of the rule, in place."""
         lr, wd, _ = self._step(index)
         settings = {"gamma1": self.gamma1, "epsilon": self.epsilon, "lr": lr, "wd": wd}
         settings |= self._common()
@@ -107,9 +113,11 @@ class Ftrl(Optimizer):
         self.beta = beta
 
     def create_state(self, index: Any, weight: NDArray) -> tuple[NDArray, NDArray]:
+        """The state of one parameter, zeros at first."""
         return (zeros_like(weight), zeros_like(weight))
 
     def update(self, index: Any, weight: NDArray, grad: NDArray, state: tuple) -> None:
+        """One step of the rule, in place."""
         lr, wd, _ = self._step(index)
         settings = {"lamda1": self.lamda1, "beta": self.beta, "lr": lr, "wd": wd}
         nd.ftrl_update(weight, grad, *state, out=weight, **settings, **self._common())

@@ -295,8 +295,10 @@ class Test(Optimizer):
     """``weight += rescale_grad * grad``, for tests: the state keeps the last weight."""
 
     def create_state(self, index: Any, weight: NDArray) -> NDArray:
+        """The state of one parameter, zeros at first."""
         return zeros_like(weight)
 
     def update(self, index: Any, weight: NDArray, grad: NDArray, state: NDArray) -> None:
+        """One step of the rule, in place."""
         weight[:] = weight + grad * self.rescale_grad
         state[:] = weight

@@ -23,11 +23,13 @@ class GroupAdaGrad(Optimizer):
         self.float_stable_eps = eps
 
     def create_state(self, index: Any, weight: NDArray) -> NDArray:
+        """The state of one parameter, zeros at first."""
         if len(weight.shape) != 2:
             raise AssertionError(f"GroupAdaGrad needs 2-d weights, got shape {weight.shape}")
         return nd.zeros((weight.shape[0], 1), ctx=weight.context, dtype=weight.dtype)
 
     def update(self, index: Any, weight: NDArray, grad: NDArray, state: NDArray) -> None:
+        """One step of the rule, in place."""
         lr, wd, _ = self._step(index)
         if wd != 0:
             raise AssertionError("Weight decay is not supported for GroupAdaGrad")

@@ -140,6 +140,7 @@ class LBSGD(Momentum):
         return total, count
 
     def update(self, index: Any, weight: NDArray, grad: NDArray, state: NDArray | None) -> None:
+        """One step of the rule, in place."""
         lr, wd, _ = self._step(index)
         total, count = self._accumulate(index, grad)
         if count % self.batch_scale:

@@ -48,6 +48,7 @@ class Momentum(Optimizer):
     momentum: float
 
     def create_state(self, index: Any, weight: NDArray) -> NDArray | None:
+        """The state of one parameter, zeros at first."""
         return zeros_like(weight) if self.momentum != 0.0 else None
 
 
@@ -55,6 +56,7 @@ class MixedMomentum(Momentum):
     """As `Momentum`; low-precision weights have the state (momentum, float32 weight)."""
 
     def create_state_multi_precision(self, index: Any, weight: NDArray) -> Any:
+        """As `create_state`, with the float32 copy of a low-precision weight."""
         if self.multi_precision and is_low_precision(weight):
             master = weight.astype("float32")
             return (self.create_state(index, master), master)
@@ -83,9 +85,11 @@ class SGD(MixedMomentum):
         self.lazy_update = lazy_update
 
     def update(self, index: Any, weight: Any, grad: Any, state: Any) -> None:
+        """One step of the rule, in place."""
         self._update(*as_lists(index, weight, grad, state), mixed=False)
 
     def update_multi_precision(self, index: Any, weight: Any, grad: Any, state: Any) -> None:
+        """As `update`, through float32 copies of low-precision weights."""
         indices, weights, grads, states = as_lists(index, weight, grad, state)
         mixed = self.multi_precision and is_low_precision(weights[0])
         self._update(indices, weights, grads, states, mixed=mixed)
@@ -131,9 +135,11 @@ class NAG(MixedMomentum):
         self.momentum = momentum
 
     def update(self, index: Any, weight: NDArray, grad: NDArray, state: Any) -> None:
+        """One step of the rule, in place."""
         self._update(index, weight, grad, state, mixed=False)
 
     def update_multi_precision(self, index: Any, weight: Any, grad: Any, state: Any) -> None:
+        """As `update`, through float32 copies of low-precision weights."""
         for i, w, g, s in zip(*as_lists(index, weight, grad, state), strict=True):
             self._update(i, w, g, s, mixed=self.multi_precision and is_low_precision(w))
 
@@ -154,7 +160,7 @@ class NAG(MixedMomentum):
 class Signum(Momentum):
     """Steps of the sign of the gradient, or of its momentum (Bernstein et al. 2018).
 
-    Operators ``signsgd_update`` and ``signum_update``; ``wd_lh`` decays as Loshchilov and Hutter do.
+    Operators ``signsgd_update`` and ``signum_update``; ``wd_lh`` is a decoupled weight decay.
     """
 
     def __init__(
@@ -165,6 +171,7 @@ class Signum(Momentum):
         self.wd_lh = wd_lh
 
     def update(self, index: Any, weight: NDArray, grad: NDArray, state: NDArray | None) -> None:
+        """One step of the rule, in place."""
         lr, wd, _ = self._step(index)
         settings = {"lr": lr, "wd": wd, **self._common()}
         if state is None:
@@ -182,6 +189,7 @@ class SGLD(Optimizer):
     """
 
     def update(self, index: Any, weight: NDArray, grad: NDArray, state: None) -> None:
+        """One step of the rule, in place."""
         lr, wd, _ = self._step(index)
         step = (self._rescaled(grad) + weight * wd) * (-lr / 2)
         noise = nd.random.normal(
@@ -204,9 +212,11 @@ class DCASGD(Optimizer):
         self.lamda = lamda
 
     def create_state(self, index: Any, weight: NDArray) -> tuple[NDArray | None, NDArray]:
+        """The state of one parameter, zeros at first."""
         return (zeros_like(weight) if self.momentum else None, weight.copy())
 
     def update(self, index: Any, weight: NDArray, grad: NDArray, state: tuple) -> None:
+        """One step of the rule, in place."""
         lr, wd, _ = self._step(index)
         momentum, previous = state
         grad = self._rescaled(grad)

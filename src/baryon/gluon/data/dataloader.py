@@ -85,11 +85,11 @@ class DataLoader:
     Parameters
     ----------
     dataset : anything with a length and items.
-    batch_size, shuffle, sampler, last_batch : how indices are batched (see `BatchSampler`); instead,
-        ``batch_sampler`` gives whole batches of indices.
+    batch_size, shuffle, sampler, last_batch : how indices are batched (see `BatchSampler`);
+        ``batch_sampler`` gives whole batches of indices instead.
     batchify_fn : makes a batch of a list of samples; default `default_batchify_fn`.
-    num_workers : processes that load ahead; 0 loads when asked. Each has random states of its own,
-        derived from NumPy's global one.
+    num_workers : processes that load ahead; 0 loads when asked. Each batch is loaded from
+        random states of its own, derived from NumPy's global one.
     thread_pool : load by threads instead of processes.
     prefetch : batches loaded ahead, default twice ``num_workers``.
     timeout : seconds to wait for a batch of a worker.

@@ -35,6 +35,8 @@ class Dataset:
     def take(self, count: int | None) -> Dataset:
         """The first ``count`` samples; all for None or too many."""
         count = len(self) if count is None else min(count, len(self))
+        if count < 0:
+            raise ValueError(f"count must not be negative, got {count}")
         return _SampledDataset(self, SequentialSampler(count))
 
     def sample(self, sampler: Sampler) -> Dataset:

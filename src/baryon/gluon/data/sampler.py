@@ -35,7 +35,7 @@ class SequentialSampler(Sampler):
 
 
 class RandomSampler(Sampler):
-    """The indices below ``length`` in a new random order each time (NumPy's global random state)."""
+    """The indices below ``length``, shuffled anew each time by NumPy's global random state."""
 
     def __init__(self, length: int) -> None:
         self._length = length

@@ -1,8 +1,8 @@
 """Processes that load batches, and how batches come back from them.
 
-A worker pickles its batch with the arrays' memory out of band (pickle protocol 5) into one anonymous
-shared-memory file and sends the file descriptor; the loader's arrays are views of that memory. The
-file has no name, so nothing is left behind however a process ends.
+A worker pickles its batch with the arrays' memory out of band (pickle protocol 5) into one
+anonymous shared-memory file and sends the file descriptor; the loader's arrays are views of that
+memory. The file has no name, so nothing is left behind however a process ends.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import pickle
 import random
 import time
 import traceback
+import warnings
 from collections import deque
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection, wait
@@ -120,13 +121,10 @@ def _remote_error(pickled: bytes | None, text: str) -> BaseException:
 # ---- the worker ----------------------------------------------------------------------------------
 
 
-def _work(conn: Connection, parent: int, seed: int, dataset: Any, batchify: Callable) -> None:
+def _work(conn: Connection, parent: int, dataset: Any, batchify: Callable) -> None:
     """The worker's loop: load the samples of each task until the pipe closes."""
     if native is not None:
         native.set_num_threads(1)  # workers are many already
-    random.seed(seed)
-    np.random.seed(seed)
-    mx_random.seed(seed)
     while True:
         try:
             while not conn.poll(_ORPHAN_CHECK):
@@ -140,7 +138,13 @@ def _work(conn: Connection, parent: int, seed: int, dataset: Any, batchify: Call
             return
 
 
-def _do(conn: Connection, key: int, samples: Any, dataset: Any, batchify: Callable) -> None:
+def _do(
+    conn: Connection, key: int, seed: int, samples: Any, dataset: Any, batchify: Callable
+) -> None:
+    # One seed a batch: the same numbers, whichever worker gets it.
+    random.seed(seed)
+    np.random.seed(seed)
+    mx_random.seed(seed)
     try:
         batch = batchify([dataset[i] for i in samples])
         _send(conn, key, batch)
@@ -160,18 +164,21 @@ def _do(conn: Connection, key: int, samples: Any, dataset: Any, batchify: Callab
 class _Worker:
     """One process, its pipe, and the tasks it has not answered."""
 
-    def __init__(self, context: Any, seed: int, dataset: Any, batchify: Callable) -> None:
+    def __init__(self, context: Any, dataset: Any, batchify: Callable) -> None:
         self.conn, theirs = context.Pipe(duplex=True)
         self.process = context.Process(
-            target=_work, args=(theirs, os.getpid(), seed, dataset, batchify), daemon=True
+            target=_work, args=(theirs, os.getpid(), dataset, batchify), daemon=True
         )
-        self.process.start()
+        with warnings.catch_warnings():
+            # Python 3.12 warns of forks beside threads; the engine's threads are made for them.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            self.process.start()
         theirs.close()
         self.tasks: dict[int, Any] = {}
 
-    def give(self, key: int, samples: Any) -> None:
+    def give(self, key: int, seed: int, samples: Any) -> None:
         self.tasks[key] = samples
-        self.conn.send((key, samples))
+        self.conn.send((key, seed, samples))
 
     def stop(self) -> None:
         self.conn.close()
@@ -199,8 +206,8 @@ class ProcessPool:
         self._waiting: deque[tuple[int, Any]] = deque()
         self._dropped: set[int] = set()
         self._done: dict[int, tuple[Any, BaseException | None]] = {}
-        seeds = np.random.randint(0, 2**31 - 1, size=workers)
-        self._workers = [_Worker(context, int(s), dataset, batchify) for s in seeds]
+        self._seed = int(np.random.randint(2**31 - 1))
+        self._workers = [_Worker(context, dataset, batchify) for _ in range(workers)]
 
     def submit(self, samples: Sequence[int]) -> int:
         """Queue the loading of some samples."""
@@ -251,7 +258,7 @@ class ProcessPool:
                 return
             key, samples = self._waiting.popleft()
             try:
-                worker.give(key, samples)
+                worker.give(key, (self._seed + key) % 2**31, samples)
             except OSError:  # it died: `_take` tells how
                 return
 
@@ -292,6 +299,7 @@ class ProcessPool:
     @staticmethod
     def _death(worker: _Worker) -> MXNetError:
         task = next(iter(worker.tasks.values()), None)
+        worker.process.join(5)  # its exit code is known only then
         code = worker.process.exitcode
         how = f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
         doing = "idle" if task is None else f"loading samples {task}"

@@ -45,6 +45,7 @@ class Cast(Block):
         self._dtype = dtype
 
     def forward(self, x: NDArray) -> NDArray:
+        """The transformed image."""
         return nd.cast(x, dtype=self._dtype)
 
 
@@ -52,6 +53,7 @@ class ToTensor(Block):
     """Images (h, w, c) or (n, h, w, c) of 0..255 to float32 (c, h, w) or (n, c, h, w) of 0..1."""
 
     def forward(self, x: NDArray) -> NDArray:
+        """The transformed image."""
         if x.ndim not in (3, 4):
             raise MXNetError(f"ToTensor needs (h, w, c) or (n, h, w, c), got shape {x.shape}")
         axes = (2, 0, 1) if x.ndim == 3 else (0, 3, 1, 2)
@@ -69,6 +71,7 @@ class Normalize(Block):
         self._std = _by_channel(std)
 
     def forward(self, x: NDArray) -> NDArray:
+        """The transformed image."""
         return nd.broadcast_div(nd.broadcast_sub(x, self._mean), self._std)
 
 
@@ -104,6 +107,7 @@ class Resize(Block):
         return width * self._size // short, height * self._size // short
 
     def forward(self, x: NDArray) -> NDArray:
+        """The transformed image."""
         try:
             from PIL import Image
         except ImportError as error:
