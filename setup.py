@@ -178,7 +178,7 @@ class BuildNative(build_ext):
         return [str(p.relative_to(ROOT)) for p in CSRC.rglob("*") if p.is_file()]
 
 
-native = os.environ.get("BARYON_NO_NATIVE", "0") in ("", "0")
+native = os.environ.get("BARYON_NO_NATIVE", "").lower() in ("", "0", "false", "no", "off")
 setup(
     ext_modules=[Extension("baryon._native", sources=[])] if native else [],
     cmdclass={"build_ext": BuildNative},

@@ -10,6 +10,8 @@ import os
 import warnings
 from types import ModuleType
 
+from . import settings
+
 __all__ = ["native"]
 
 
@@ -26,7 +28,7 @@ def _blas_path() -> str | None:
 
 
 def _load() -> ModuleType | None:
-    if os.environ.get("BARYON_NO_NATIVE", "0") not in ("", "0"):
+    if settings.get("BARYON_NO_NATIVE"):
         return None
     try:
         from . import _native

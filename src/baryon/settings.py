@@ -1,0 +1,82 @@
+"""Settings from the environment, all in one table.
+
+Those marked "engine" are read by the native code when it is loaded, those marked "build" by
+``setup.py``; the others by `get`, when they are needed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+__all__ = ["SETTINGS", "Setting", "flag", "get"]
+
+
+class Setting(NamedTuple):
+    """One environment variable: how its text is read, what it is when unset, who reads it."""
+
+    parse: Callable[[str], Any]
+    default: Any
+    reader: str
+    doc: str
+
+
+def flag(text: str) -> bool:
+    """Whether a text means yes: anything but empty, ``0``, ``false``, ``no`` and ``off``."""
+    return text.strip().lower() not in ("", "0", "false", "no", "off")
+
+
+SETTINGS: dict[str, Setting] = {
+    "BARYON_NO_NATIVE": Setting(
+        flag, False, "package and build", "Compute without the native engine, or build none."
+    ),
+    "BARYON_NUM_THREADS": Setting(
+        int,
+        None,
+        "engine",
+        "Threads of one operator. Then MXNET_CPU_WORKER_NTHREADS and OMP_NUM_THREADS are asked, "
+        "then the processors that affinity and control groups allow.",
+    ),
+    "MXNET_CPU_WORKER_NTHREADS": Setting(int, None, "engine", "As BARYON_NUM_THREADS."),
+    "OMP_NUM_THREADS": Setting(int, None, "engine", "As BARYON_NUM_THREADS."),
+    "BARYON_CACHE_BYTES": Setting(
+        int,
+        None,
+        "engine",
+        "Most bytes of released memory kept for reuse; 0 keeps none. Default: a quarter of the "
+        "memory.",
+    ),
+    "BARYON_ISA": Setting(
+        str,
+        None,
+        "engine",
+        "The best instruction set whose kernels may run: baseline, v3 (AVX2) or v4 (AVX-512).",
+    ),
+    "MXNET_HOME": Setting(
+        str, "~/.mxnet", "package", "Where data sets and pretrained models are kept."
+    ),
+    "BARYON_SANITIZE": Setting(
+        str, None, "build", "Sanitizers to build with, e.g. address,undefined."
+    ),
+    "BARYON_BUILD_JOBS": Setting(
+        int, None, "build", "Compilations at a time. Default: every processor allowed."
+    ),
+}
+
+
+def get(name: str) -> Any:
+    """The value of a setting; ValueError that names it when its text cannot be read.
+
+    >>> mx.settings.get("BARYON_CACHE_BYTES") is None
+    True
+    """
+    setting = SETTINGS[name]
+    text = os.environ.get(name)
+    if text is None:
+        return setting.default
+    try:
+        return setting.parse(text)
+    except ValueError:
+        kind = setting.parse.__name__
+        raise ValueError(f"environment variable {name}: expected {kind}, got {text!r}") from None
