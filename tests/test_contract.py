@@ -235,8 +235,9 @@ def test_json_round_trip(first):
     if callable(first.op.mutates):
         return
     symbol = first.symbol()
-    again = mx.sym.load_json(symbol.tojson())
-    assert again.tojson() == symbol.tojson()
+    text = symbol.tojson(remove_amp_cast=False)
+    again = mx.sym.load_json(text)
+    assert again.tojson(remove_amp_cast=False) == text
     assert again._entries[0].node.params == symbol._entries[0].node.params
 
 

@@ -402,7 +402,6 @@ class Parameter:
     def var(self) -> Any:
         """The Symbol that stands for this Parameter."""
         if self._var is None:
-            stype = self._stype if self._stype != "default" else None
             self._var = symbol.var(
                 self.name,
                 shape=self.shape,
@@ -410,7 +409,7 @@ class Parameter:
                 lr_mult=self.lr_mult,
                 wd_mult=self.wd_mult,
                 init=self.init,
-                stype=stype,
+                stype=self._stype,
             )
         return self._var
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..base import MXNetError
+from ..dtypes import is_float
 from ..ops.op import Gradient, get
 from .graph import Entry, Key, Node, draw, drawing, walk
 
@@ -16,10 +17,11 @@ def gradient(
 ) -> list[Entry | None]:
     """Gradients of ``sum(head * head_grad)`` with respect to the entries `wrt`.
 
-    A missing head gradient stands for ones. None is returned where no gradient flows.
+    A missing head gradient stands for ones. None is returned where no gradient flows; none flows
+    through integers.
     """
     order = walk(heads)
-    wanted = {e.key for e in wrt}
+    wanted = {e.key for e in wrt if is_float(e.dtype)}
     reach = _reaching(order, wanted)
     sums: dict[Key, list[Entry]] = defaultdict(list)
     for head, dy in zip(heads, head_grads, strict=True):
@@ -33,11 +35,16 @@ def gradient(
     return [_total(sums, e.key) for e in wrt]
 
 
+def _flows(entry: Entry, reach: set[Node], wanted: set[Key]) -> bool:
+    """Whether a gradient that arrives at an entry is of use."""
+    return entry.key in wanted or (entry.node in reach and is_float(entry.dtype))
+
+
 def _reaching(order: Sequence[Node], wanted: set[Key]) -> set[Node]:
     """Operator nodes through which a gradient may flow to a wanted entry."""
     reach: set[Node] = set()
     for node in order:
-        if node.op is not None and any(e.key in wanted or e.node in reach for e in node.inputs):
+        if any(_flows(e, reach, wanted) for e in node.inputs):
             reach.add(node)
     return reach
 
@@ -69,7 +76,7 @@ def _differentiate(
     needed = {
         names[0] if node.op.many else names[k]
         for k, e in enumerate(node.inputs)
-        if e.key in wanted or e.node in reach
+        if _flows(e, reach, wanted)
     }
     with drawing(bool(node.params.get("train", True)), f"{node.name}_backward"):
         for rule in node.op.gradients:
@@ -90,22 +97,22 @@ def _targets(rule: Gradient, node: Node) -> list[Entry | None]:
 def _call(rule: Gradient, node: Node, dys: list) -> Sequence[Entry | None]:
     """The rule's results, one for each target."""
     op, outs = node.op, node.entries
-    values: dict[str, Any] = {**node.params, "attrs": node.params, "train": node.params.get("train")}
-    if op.many:
-        values[op.inputs[0]] = list(node.inputs)
-    else:
-        values.update(dict.fromkeys(op.inputs))
-        values.update(zip(op.input_names(node.params), node.inputs, strict=True))
-    for name, out, dy in zip(op.output_names(node.params), outs, dys, strict=True):
-        values.setdefault(name, out)
-        values["d_" + name] = dy
-    values["out"], values["outs"] = outs[0], outs
-    if "dy" in rule.reads:
+    values: dict[str, Any] = {"out": outs[0], "outs": outs, "attrs": node.params, "train": None}
+    if "dy" in rule.reads and "dy" not in op.inputs:
         values["dy"] = constant("_zeros", outs[0]) if dys[0] is None else dys[0]
     if "dys" in rule.reads:
         values["dys"] = [
             constant("_zeros", o) if d is None else d for o, d in zip(outs, dys, strict=True)
         ]
+    for name, out, dy in zip(op.output_names(node.params), outs, dys, strict=True):
+        values[name] = out
+        values["d_" + name] = dy
+    values.update(node.params)
+    if op.many:
+        values[op.inputs[0]] = list(node.inputs)
+    else:  # an input named like a head gradient or output, as backward operators have, wins
+        values.update(dict.fromkeys(op.inputs))
+        values.update(zip(op.input_names(node.params), node.inputs, strict=True))
     try:
         result = rule.rule(**{name: values[name] for name in rule.reads})
     except KeyError as error:
@@ -122,9 +129,7 @@ def _deliver(
     sums: dict[Key, list[Entry]],
 ) -> None:
     """Add a gradient to its entry: summed down to the entry's shape, in the entry's dtype."""
-    if target is None or grad is None:
-        return
-    if target.key not in wanted and target.node not in reach:
+    if target is None or grad is None or not _flows(target, reach, wanted):
         return
     if grad.shape != target.shape:
         grad = draw(get("_unbroadcast"), [grad], {"shape": target.shape})[0]

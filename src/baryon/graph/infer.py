@@ -126,8 +126,11 @@ def typed(
             for s, d in zip(shapes[node], dtypes[node], strict=True)
         )
         params = node.params
-        if node.op is not None and node.op.needs_mode:
-            params = node.op.attributes({k: params[k] for k in node.op.attrs}, train)
+        if node.op is not None and (node.op.needs_mode or not node.inputs):
+            raw = {k: params[k] for k in node.op.attrs}
+            if not node.inputs and "shape" in raw:  # zeros of shape (0, 5): 0 was unknown
+                raw["shape"] = specs[0].shape
+            params = node.op.attributes(raw, train)
         copy = Node(node.op, node.name, inputs, params, node.attrs, specs)
         if node.op is None:
             found[node.name] = Entry(copy)

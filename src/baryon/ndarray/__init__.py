@@ -26,9 +26,7 @@ def _make(op: Op) -> Callable[..., Any]:
     return function
 
 
-FRONT = namespaces.Front(
-    "baryon.ndarray", _make, "NDArray", ("out", "name"), accelerate.function
-)
+FRONT = namespaces.Front("baryon.ndarray", _make, "NDArray", ("out", "name"), accelerate.function)
 __getattr__, __dir__ = namespaces.install(FRONT)
 namespaces.add_methods(NDArray, FRONT)
 accelerate.install()

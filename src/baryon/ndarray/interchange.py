@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 from typing import Any
 
 import numpy as np
 
 from .. import backend
 from ..base import MXNetError
+from ..context import load_cupy
 from ..dtypes import as_dtype, bfloat16
 
 
@@ -68,6 +70,15 @@ class _Capsule:
         return 1, 0
 
 
+def _writable(data: np.ndarray) -> np.ndarray:
+    """The same memory, writable: numpy takes all bare capsules, which cannot tell, for constant."""
+    if data.flags.writeable or not data.flags.c_contiguous or not data.size:
+        return data
+    memory = (ctypes.c_char * data.nbytes).from_address(data.ctypes.data)
+    memory.owner = data  # the capsule lives as long as the memory is used
+    return np.frombuffer(memory, data.dtype).reshape(data.shape)
+
+
 def from_dlpack(dlpack: Any) -> Any:
     """An NDArray over the memory of another library's array, or of a DLPack capsule.
 
@@ -75,15 +86,14 @@ def from_dlpack(dlpack: Any) -> Any:
     """
     from .ndarray import NDArray
 
-    source = dlpack if hasattr(dlpack, "__dlpack__") else _Capsule(dlpack)
+    bare = not hasattr(dlpack, "__dlpack__")
     try:
-        if source.__dlpack_device__()[0] == 1:
-            data = np.from_dlpack(source)
+        if bare or dlpack.__dlpack_device__()[0] == 1:
+            data = np.from_dlpack(_Capsule(dlpack) if bare else dlpack)
+            data = _writable(data) if bare else data
         else:
-            from ..context import load_cupy
-
-            data = load_cupy().from_dlpack(source)
-    except (TypeError, ValueError, AttributeError, RuntimeError) as error:
+            data = load_cupy().from_dlpack(dlpack)
+    except (TypeError, ValueError, AttributeError, RuntimeError, BufferError) as error:
         raise MXNetError(f"from_dlpack: cannot take {type(dlpack).__name__}: {error}") from None
     as_dtype(data.dtype)
     return NDArray(data if data.flags.c_contiguous else data.copy())

@@ -291,7 +291,10 @@ def _(
     attrs,
 ):
     def or_zeros(dy: Any, like: Any) -> Any:
-        return get("zeros_like")(like) if dy is None else dy
+        if dy is not None:
+            return dy
+        # Drawn from shape and dtype alone: the tape need not keep the output for it.
+        return like._apply(get("_zeros"), [], {"shape": like.shape, "dtype": like.dtype})
 
     heads = (
         or_zeros(d_output, output),

@@ -282,7 +282,7 @@ def compose(
 
     name : of the new node; made from `hint` when None.    attr : user attributes.
     """
-    raw = {k: v for k, v in raw.items() if v is not None or k not in op.attrs}
+    raw = dict(raw)
     if op.variadic:
         raw.setdefault(op.variadic, len(inputs))
     user = {k: str(v) for k, v in raw.items() if k.startswith("__") or k in HIDDEN_KEYS}

@@ -143,7 +143,9 @@ class _RNNLayer(HybridBlock):
         sequence_length : number of valid steps of each sample, if the layer was made with
                           ``use_sequence_length=True``.
         """
-        self.skip_states = states is None
+        if self.skip_states != (states is None):
+            self._clear_cached_op()  # the graph of the other kind of call has other outputs
+            self.skip_states = states is None
         if states is None:
             if isinstance(inputs, ndarray.NDArray):
                 size = inputs.shape[self._layout.find("N")]
