@@ -67,5 +67,6 @@ def _binary(name: str, ops: Names, plain: Callable, apply: Callable, tensor: typ
         return plain(lhs, rhs)
 
     function.__name__ = function.__qualname__ = name
+    function.__module__ = tensor.__module__.rpartition(".")[0]
     function.__doc__ = f"Element-wise {name} with broadcasting; either operand may be a number."
     return function

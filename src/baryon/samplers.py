@@ -43,6 +43,7 @@ def sampler(name: str, draw: Callable[..., Any], tensor: type) -> Callable[..., 
         return _sample(name, draw, tensor, bound.arguments)
 
     function.__name__ = function.__qualname__ = name
+    function.__module__ = tensor.__module__.rpartition(".")[0] + ".random"
     function.__signature__ = wanted  # type: ignore[attr-defined]
     function.__doc__ = (
         f"Random values of the distribution {name}.\n\n"
