@@ -1,4 +1,4 @@
-"""Builds ``baryon._native``: every kernel file once per instruction set, in parallel, incrementally.
+"""Build ``baryon._native``: kernel files once per instruction set, in parallel, incrementally.
 
 Environment:
     BARYON_NO_NATIVE=1        leave the extension out: pure Python, slow and correct
@@ -25,7 +25,8 @@ ROOT = Path(__file__).resolve().parent
 CSRC = ROOT / "csrc"
 KERNELS = CSRC / "kernels"
 OBJECTS = ROOT / "build" / "objects"
-PYTHON_FILES = {f"{name}.cpp" for name in "array eager method module plan program_binding".split()}
+# Sources that include Python headers.
+PYTHON = {"array", "eager", "method", "module", "plan", "program_binding"}
 
 # (-Wno-restrict: GCC 12 warns wrongly about std::string.)
 # The baseline comes first on the link line, so that inline functions which several objects hold
@@ -35,11 +36,11 @@ X86_ISAS = {
     "v3": ["-march=x86-64-v3"],
     "v4": ["-march=x86-64-v4", "-mprefer-vector-width=512"],
 }
-FLAGS = """
+FLAGS = shlex.split("""
     -std=c++20 -O3 -DNDEBUG -fPIC -pthread -fvisibility=hidden -fvisibility-inlines-hidden
     -fno-math-errno -fno-trapping-math -ffp-contract=fast -fopenmp-simd
     -Wall -Wextra -Werror -Wno-restrict
-""".split()
+""")
 
 NO_COMPILER = """\
 baryon's native engine needs a C++20 compiler, and {compiler!r} was not found.
@@ -92,10 +93,12 @@ def compiler() -> list[str]:
 def compilations() -> list[tuple[Path, list[str]]]:
     """Every source with its options, in link order."""
     python = python_flags()
-    engine = [(p, python if p.name in PYTHON_FILES else []) for p in sorted(CSRC.glob("*.cpp"))]
+    engine = [(p, python if p.stem in PYTHON else []) for p in sorted(CSRC.glob("*.cpp"))]
     isas = X86_ISAS if is_x86() else {"baseline": []}
     kernels = [
-        (path, [f"-DBARYON_ISA={tag}", *flags]) for tag, flags in isas.items() for path in families()
+        (path, [f"-DBARYON_ISA={tag}", *flags])
+        for tag, flags in isas.items()
+        for path in families()
     ]
     return engine + kernels
 

@@ -14,7 +14,11 @@ from baryon.native import native
 HERE = Path(__file__).parent
 CSRC = HERE.parents[1] / "csrc"
 CHECKS = re.findall(r'^    \{"(\w+)", \1\}', (HERE / "engine_test.cpp").read_text(), re.MULTILINE)
-SANITIZERS = {"plain": "-O2", "thread": "-fsanitize=thread", "address": "-fsanitize=address,undefined"}
+SANITIZERS = {
+    "plain": "-O2",
+    "thread": "-fsanitize=thread",
+    "address": "-fsanitize=address,undefined",
+}
 NOT_UNDER = {
     ("thread", "fork_keeps_working"),  # the sanitizer refuses threads after fork
     ("thread", "impossible_sizes"),  # ... and reports sizes that no system has
