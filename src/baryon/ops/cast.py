@@ -121,5 +121,5 @@ def _(dys: Any, data: Any) -> Any:
 cast.sample(data=normal(2, 3), dtype="float64")
 cast.sample(data=normal(2, 3, scale=50.0), dtype="int32", _grad=())
 cast.sample(data=integers(2, 3), dtype="float16", _dtypes=("int32", "int64", "uint8"), _grad=())
-amp_cast.sample(data=normal(2, 3), dtype="float32")
+amp_cast.sample(data=normal(2, 3), dtype="float64")
 amp_multicast.sample(data=[normal(2, 3), normal(4)], num_outputs=2)
