@@ -9,9 +9,8 @@ import pytest
 import baryon as mx
 from baryon.namespaces import METHODS
 
-MODULES = ["context", "name", "attribute", "random", "util", "ndarray.ndarray", "ndarray.creation",
-           "ndarray.operations", "ndarray.random", "ndarray.interchange",
-           "ndarray.serialization"]  # fmt: skip
+MODULES = """context name attribute random util ndarray.ndarray ndarray.creation ndarray.contrib
+ndarray.operations ndarray.random ndarray.interchange ndarray.serialization""".split()
 
 
 @pytest.mark.parametrize("name", MODULES)

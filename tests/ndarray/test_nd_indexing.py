@@ -227,3 +227,17 @@ def test_slice_assign():
     np.testing.assert_array_equal(x.asnumpy(), want)
     x.slice_assign(nd.zeros((2, 4)), (1,), (3,), ())
     assert x.asnumpy()[1:].sum() == 0
+
+
+def test_boolean_mask():
+    x = ramp(3, 2)
+    x.attach_grad()
+    with autograd.record():
+        y = nd.contrib.boolean_mask(x, nd.array([0, 1, 1]))
+    assert y.asnumpy().tolist() == [[2, 3], [4, 5]]
+    y.backward()
+    assert x.grad.asnumpy().tolist() == [[0, 0], [1, 1], [1, 1]]
+    assert nd.contrib.boolean_mask(x, nd.array([1, 0]), axis=1).shape == (3, 1)
+    assert nd.contrib.boolean_mask(x, nd.zeros(3)).shape == (0, 2)
+    with pytest.raises(mx.MXNetError, match="index"):
+        nd.contrib.boolean_mask(x, nd.zeros(2))

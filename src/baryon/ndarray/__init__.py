@@ -7,7 +7,7 @@ from typing import Any
 
 from .. import namespaces
 from ..ops.op import Op
-from . import accelerate, creation, operations, random
+from . import accelerate, contrib, creation, ndarray, operations, random, utils
 from .creation import arange, array, empty, eye, full, linspace, ones, zeros
 from .interchange import from_dlpack, from_numpy
 from .invoke import invoke
@@ -31,3 +31,5 @@ __getattr__, __dir__ = namespaces.install(FRONT)
 namespaces.add_methods(NDArray, FRONT)
 accelerate.install()
 NDArray.split_v2 = operations.split_v2  # type: ignore[attr-defined]
+for _name in (*creation.__all__, *operations.__all__, "from_dlpack", "from_numpy"):
+    setattr(ndarray, _name, globals()[_name])  # MXNet has these functions there too

@@ -89,7 +89,7 @@ def check_inputs(op: Op, inputs: Sequence[Any], attrs: Attrs) -> None:
     """MXNetError that names the operator and argument unless every input is an array."""
     for i, x in enumerate(inputs):
         if not hasattr(x, "_data"):
-            name = op.input_names(attrs, len(inputs))[i : i + 1] or ["number %d" % i]
+            name = op.input_names(attrs, len(inputs))[i : i + 1] or [f"number {i}"]
             raise MXNetError(
                 f"operator {op.name}: input {name[0]} must be an NDArray, got {type(x).__name__}"
             )
