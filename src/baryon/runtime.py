@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from collections import OrderedDict
 
+from .base import MXNetError
 from .context import num_gpus
 from .native import native
 
@@ -22,6 +23,16 @@ class Feature:
         return f"{'✔' if self.enabled else '✖'} {self.name}"
 
 
+def _has_blas() -> bool:
+    if native is None:
+        return False
+    try:
+        native.load_blas()
+    except MXNetError:
+        return False
+    return True
+
+
 def feature_list() -> list[Feature]:
     """All abilities that MXNet asks for and whether they are here.
 
@@ -32,7 +43,7 @@ def feature_list() -> list[Feature]:
         "CUDA": num_gpus() > 0,
         "CUDNN": False,
         "NATIVE": native is not None,
-        "BLAS_OPEN": native is not None and native.has_blas(),
+        "BLAS_OPEN": _has_blas(),
         "MKLDNN": False,
         "OPENCV": False,
         "INT64_TENSOR_SIZE": True,
