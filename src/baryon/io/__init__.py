@@ -4,7 +4,7 @@ from .arrays import NDArrayIter
 from .base import DataBatch, DataDesc, DataIter
 from .combine import PrefetchingIter, ResizeIter
 from .files import CSVIter, MNISTIter, MXDataIter
-from .idx import EMBEDDED_MNIST, embedded_mnist, read_idx
+from .idx import EMBEDDED_MNIST, embedded_mnist, get_mnist, read_idx
 
 __all__ = [
     "EMBEDDED_MNIST",
@@ -18,5 +18,6 @@ __all__ = [
     "PrefetchingIter",
     "ResizeIter",
     "embedded_mnist",
+    "get_mnist",
     "read_idx",
 ]

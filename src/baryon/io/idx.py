@@ -16,7 +16,7 @@ import numpy as np
 
 from ..base import MXNetError
 
-__all__ = ["EMBEDDED_MNIST", "embedded_mnist", "read_idx"]
+__all__ = ["EMBEDDED_MNIST", "embedded_mnist", "get_mnist", "read_idx"]
 
 EMBEDDED_MNIST = Path(__file__).resolve().parent.parent / "data" / "mnist"
 _TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
@@ -93,3 +93,22 @@ def embedded_mnist(train: bool = True) -> tuple[np.ndarray, np.ndarray]:
         EMBEDDED_MNIST / f"{stem}-images-idx3-ubyte.gz",
         EMBEDDED_MNIST / f"{stem}-labels-idx1-ubyte.gz",
     )
+
+
+def get_mnist() -> dict[str, np.ndarray]:
+    """The embedded digits as ``mxnet.test_utils.get_mnist`` gives MNIST.
+
+    ``train_data`` and ``test_data`` are float32 (n, 1, 28, 28) from 0 to 1, ``train_label`` and
+    ``test_label`` int32 (n,).
+
+    >>> digits = mx.io.get_mnist()
+    >>> batches = mx.io.NDArrayIter(digits["test_data"], digits["test_label"], batch_size=100)
+    >>> len(list(batches))
+    10
+    """
+    found = {}
+    for name, train in (("train", True), ("test", False)):
+        images, labels = embedded_mnist(train)
+        found[f"{name}_data"] = images[:, None].astype("float32") / 255
+        found[f"{name}_label"] = labels.astype("int32")
+    return found

@@ -99,13 +99,13 @@ class AdamW(_TwoMoments):
 
     def update(self, index: Any, weight: NDArray, grad: NDArray, state: tuple) -> None:
         """One step of the rule, in place."""
-        self._update(index, weight, grad, state, nd.contrib.adamw_update)
+        self._update(index, weight, grad, state, nd._internal._adamw_update)
 
     def update_multi_precision(self, index: Any, weight: Any, grad: Any, state: Any) -> None:
         """As `update`, through float32 copies of low-precision weights."""
         for i, w, g, s in zip(*as_lists(index, weight, grad, state), strict=True):
             mixed = self.multi_precision and is_low_precision(w)
-            operator = nd.contrib.mp_adamw_update if mixed else nd.contrib.adamw_update
+            operator = nd._internal._mp_adamw_update if mixed else nd._internal._adamw_update
             self._update(i, w, g, s, operator)
 
     def _update(self, index: Any, weight: NDArray, grad: NDArray, state: tuple, operator: Any):
@@ -119,7 +119,7 @@ class AdamW(_TwoMoments):
             weight,
             grad,
             *state,
-            settings.pop("rescale_grad"),
+            nd.full((1,), settings.pop("rescale_grad"), ctx=weight.context),
             out=weight,
             lr=rate,
             wd=wd * lr,

@@ -20,6 +20,7 @@ from ..ndarray import NDArray
 from .base import Optimizer
 
 _PACKAGES = ("baryon", "mxnet")
+_BUILTINS = ("builtins", "__builtin__")
 _NUMPY_CORE = ("numpy._core.multiarray", "numpy.core.multiarray")
 
 
@@ -47,14 +48,22 @@ def _scalar(dtype: _DType, data: bytes) -> np.generic:
     return np.frombuffer(data, dtype.dtype, count=1)[0]
 
 
+def _reconstruct(kind: type, base: type, _: None) -> Any:
+    """How pickle protocols 0 and 1 make an object before its state arrives."""
+    if not issubclass(kind, NDArray | Optimizer | LRScheduler) or base is not object:
+        raise pickle.UnpicklingError(f"a state file may not make a {kind.__name__}")
+    return kind.__new__(kind)
+
+
 def _blank(_: None = None) -> NDArray:
     """An array before its pickled state arrives: MXNet's pickles call ``NDArray(None)``."""
     return NDArray.__new__(NDArray)
 
 
 _PLAIN: dict[tuple[str, str], Any] = {
-    ("builtins", "bytearray"): bytearray,
-    ("builtins", "set"): set,
+    **{(module, "bytearray"): bytearray for module in _BUILTINS},
+    **{(module, "object"): object for module in _BUILTINS},
+    **{(module, "_reconstructor"): _reconstruct for module in ("copyreg", "copy_reg")},
     ("_codecs", "encode"): _encode,
     ("numpy", "dtype"): _DType,
     **{(module, "scalar"): _scalar for module in _NUMPY_CORE},
