@@ -6,12 +6,13 @@ import importlib
 import importlib.util
 from typing import Any
 
-from . import attribute, autograd, base, context, name, ndarray, random, util
+from . import attribute, autograd, base, context, name, ndarray, random, settings, util
 from . import ndarray as nd
 from .attribute import AttrScope
 from .base import MXNetError
 from .context import Context, cpu, cpu_pinned, cpu_shared, current_context, gpu, num_gpus
 from .ndarray import waitall
+from .threads import num_threads, set_num_threads
 
 __version__ = "0.1.0"
 

@@ -127,3 +127,11 @@ def test_a_missing_gpu_raises_with_a_hint():
             place()
     with pytest.raises(mx.MXNetError):
         mx.context.gpu_memory_info()
+
+
+def test_integers_wrap_around():
+    assert nd.array([300, -1], dtype="uint8").asnumpy().tolist() == [44, 255]
+    assert nd.full(1, -1, dtype="uint8").asnumpy().tolist() == [255]
+    x = nd.zeros(2, dtype="int8")
+    x[:] = 200
+    assert x.asnumpy().tolist() == [-56, -56]

@@ -9,8 +9,9 @@ import pytest
 import baryon as mx
 from baryon.namespaces import METHODS
 
-MODULES = """context name attribute random util ndarray.ndarray ndarray.creation ndarray.contrib
-ndarray.operations ndarray.random ndarray.interchange ndarray.serialization""".split()
+MODULES = ["context", "name", "attribute", "random", "threads", "util"]
+MODULES += ["ndarray.ndarray", "ndarray.creation", "ndarray.contrib", "ndarray.operations"]
+MODULES += ["ndarray.random", "ndarray.interchange", "ndarray.serialization"]
 
 
 @pytest.mark.parametrize("name", MODULES)

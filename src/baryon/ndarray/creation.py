@@ -42,6 +42,7 @@ def _filled(name: str, shape: Any, value: Any, ctx: Any, dtype: Any, options: di
         return out
     ctx, dims = as_context(ctx), _shape(shape, name)
     dtype = as_dtype(np.float32 if dtype is None else dtype)
+    value = np.asarray(value).astype(dtype)
     return NDArray._wrap(backend.of_context(ctx).full(dims, value, dtype, ctx.device_id), ctx)
 
 
@@ -102,12 +103,20 @@ def array(source_array: Any, ctx: Context | None = None, dtype: Any = None) -> N
         return NDArray._wrap(backend.move(data, ctx), ctx)
     wanted = as_dtype(np.float32 if dtype is None else dtype)
     try:
-        data = np.array(source_array, dtype=wanted, order="C")
+        data = _host_array(source_array, wanted)
     except (TypeError, ValueError) as error:
         raise TypeError(f"source_array must be an array-like object: {error}") from None
     if ctx.device_type == "gpu":
         data = backend.move(data, ctx)
     return NDArray._wrap(data, ctx)
+
+
+def _host_array(source: Any, dtype: np.dtype) -> np.ndarray:
+    """A numpy copy; integers that do not fit wrap around, where numpy would refuse."""
+    try:
+        return np.array(source, dtype=dtype, order="C")
+    except OverflowError:
+        return np.array(source, order="C").astype(dtype)
 
 
 def arange(

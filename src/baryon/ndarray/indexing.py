@@ -119,6 +119,8 @@ def _is_all(key: tuple) -> bool:
 def _raw(value: Any, x: Any) -> Any:
     """A value as the array module of `x` can write it."""
     raw = getattr(value, "_data", value)
+    if isinstance(raw, int):
+        raw = np.asarray(raw).astype(x._data.dtype)  # wraps around, where numpy would refuse
     if isinstance(x._data, np.ndarray):
         return raw if isinstance(raw, (np.ndarray, list, tuple)) or np.isscalar(raw) else _host(raw)
     return raw if np.isscalar(raw) else _xp(x).asarray(raw)
