@@ -125,7 +125,7 @@ def test_unpicklable_exception():
     ],
 )
 def test_a_worker_that_dies(end, how):
-    loader = D.DataLoader(Samples(end), 4, num_workers=2)
+    loader = D.DataLoader(Samples(end), 4, num_workers=2, prefetch=1)
     started = time.monotonic()
     with pytest.raises(mx.MXNetError, match=how) as caught:
         list(loader)

@@ -21,8 +21,8 @@ def _idx(array, code):
 @pytest.mark.parametrize("shape", [(3, 2, 4), (5,), (0, 3), ()])
 @pytest.mark.parametrize("zipped", [False, True])
 def test_round_trip(tmp_path, kind, shape, zipped):
-    array = (np.random.rand(*shape) * 100).astype(kind)
-    data = _idx(np.asarray(array, kind), CODES[kind])
+    array = np.asarray(np.random.rand(*shape) * 100).astype(kind)
+    data = _idx(array, CODES[kind])
     path = tmp_path / "a"
     path.write_bytes(gzip.compress(data) if zipped else data)
     found = read_idx(path)

@@ -8,24 +8,8 @@ from reference import reference
 
 import baryon as mx
 
-RUNS = [
-    "sgd",
-    "sgd_mp",
-    "nag",
-    "adam",
-    "adagrad",
-    "adadelta",
-    "adamax",
-    "nadam",
-    "rmsprop",
-    "ftrl",
-    "ftml",
-    "signum",
-    "dcasgd",
-    "lamb",
-    "lars",
-    "lbsgd",
-]
+RUNS = ["sgd", "sgd_mp", "nag", "adam", "adagrad", "adadelta", "adamax", "nadam", "rmsprop"]
+RUNS += ["ftrl", "ftml", "signum", "dcasgd", "lamb", "lars", "lbsgd"]
 FOLDER = ("golden", "models", "optimizer_states")
 # MXNet's in-place NAG takes the weight decay of the momentum from the weight already updated.
 DECAY_OF_NEW_WEIGHT = {"nag"}
