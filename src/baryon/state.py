@@ -39,6 +39,6 @@ def set_training(active: bool) -> bool:
     return before
 
 
-if hasattr(native, "setup"):  # the native fast path keeps the modes where it reads them
+if native is not None:  # the native fast path keeps the modes where it reads them
     is_recording, set_recording = native.is_recording, native.set_recording
     is_training, set_training = native.is_training, native.set_training

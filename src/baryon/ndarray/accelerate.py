@@ -17,7 +17,7 @@ from ..ops.operators import TABLE
 from .invoke import invoke
 from .ndarray import NDArray
 
-available = hasattr(native, "setup")
+available = native is not None
 
 
 def call(op: Op, args: tuple, kwargs: Mapping[str, Any] | None) -> Any:
