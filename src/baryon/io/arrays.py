@@ -154,10 +154,12 @@ class NDArrayIter(DataIter):
         start, stop = self.cursor, self.cursor + self.batch_size
         if not self.shuffle and start >= 0 and stop <= self.num_data:
             return slice(start, stop)
-        before = self._kept[len(self._kept) + start :] if start < 0 else self._kept[:0]
-        within = self._order[max(start, 0) : min(stop, self.num_data)]
-        beyond = np.resize(self._order, max(stop - self.num_data, 0))
-        return np.concatenate([before, within, beyond])
+        parts = [self._order[max(start, 0) : min(stop, self.num_data)]]
+        if start < 0:
+            parts.insert(0, self._kept[len(self._kept) + start :])
+        if stop > self.num_data:
+            parts.append(np.resize(self._order, stop - self.num_data))
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def _take(self, arrays: list[tuple[str, NDArray]]) -> list[NDArray]:
         chosen = self._chosen()
