@@ -131,6 +131,8 @@ def test_stubs_are_python_and_complete(tmp_path):
     assert "def relu(data: NDArray, *" in files["ndarray/__init__.pyi"]
     assert "act_type: Literal[" in files["symbol/__init__.pyi"]
     assert "def uniform(" in files["ndarray/random.pyi"]
+    assert "dtype: Any = 'int32'" in files["ndarray/random.pyi"]
+    assert files["ndarray/contrib.pyi"].count("def boolean_mask(") == 1
     [body] = [
         n for n in ast.parse(files["ndarray/ndarray.pyi"]).body if isinstance(n, ast.ClassDef)
     ]

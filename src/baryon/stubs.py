@@ -10,9 +10,8 @@ import ast
 import importlib
 import inspect
 import pathlib
-import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import Any
 
 from .namespaces import METHODS, SUBS, Front, names, signature
@@ -70,10 +69,10 @@ def function_stub(op: Op, name: str, front: Front, method: bool = False) -> str:
     return f"def {name}({', '.join(parts)}) -> Any: ..."
 
 
-def namespace_stub(front: Front, sub: str) -> Iterator[str]:
-    """The lines that declare all functions of a sub-namespace."""
+def namespace_stub(front: Front, sub: str, but: Container[str] = ()) -> Iterator[str]:
+    """The lines that declare all functions of a sub-namespace, `but` some."""
     for public, name in names(sub).items():
-        if public.isidentifier():
+        if public.isidentifier() and public not in but:
             yield function_stub(get(name), public, front)
 
 
@@ -108,10 +107,40 @@ def _returns(function: Any) -> str:
     return str(function.__annotations__.get("return", "Any"))
 
 
+class _Source(str):
+    """An annotation or default that prints as it stands in the source."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
 def _text(function: Any) -> str:
-    """A signature with annotations as they stand in the source."""
-    found = re.sub(r"'([^']*)'", r"\1", str(inspect.signature(function)))
-    return re.sub(r"<[^>]*>", "...", found)
+    """A signature as a stub spells it: annotations as in the source, odd defaults as ``...``."""
+    found = inspect.signature(function)
+    parameters = []
+    for p in found.parameters.values():
+        note = _Source(p.annotation) if isinstance(p.annotation, str) else p.annotation
+        plain = p.default is p.empty or isinstance(p.default, (int, float, str, tuple, type(None)))
+        default = p.default if plain else _Source("...")
+        parameters.append(p.replace(annotation=note, default=default))
+    returns = found.return_annotation
+    returns = _Source(returns) if isinstance(returns, str) else returns
+    return str(found.replace(parameters=parameters, return_annotation=returns))
+
+
+def _written_by_hand(module: Any, sub: str) -> dict[str, Any]:
+    """The public functions of a sub-namespace that are not made from the catalogue."""
+    if not getattr(module, "__file__", None):
+        return {}
+    known = names(sub)
+    return {
+        n: f
+        for n, f in vars(module).items()
+        if inspect.isfunction(f)
+        and not n.startswith("_")
+        and f.__module__ == module.__name__
+        and not (n in known and f.__doc__ is get(known[n]).__doc__)
+    }
 
 
 def write(folder: pathlib.Path) -> list[pathlib.Path]:
@@ -129,9 +158,9 @@ def write(folder: pathlib.Path) -> list[pathlib.Path]:
         for sub in SUBS:
             made = sys.modules[f"baryon.{package}.{sub}"]
             own = _source_imports(made) if getattr(made, "__file__", None) else []
-            hand = [f"def {n}{_text(f)}: ..." for n, f in vars(made).items()
-                    if own and inspect.isfunction(f) and not n.startswith("_")]  # fmt: skip
-            texts[sub] = [tensor, *hand, *namespace_stub(front, sub)]
+            hand = _written_by_hand(made, sub)
+            lines = [f"def {n}{_text(f)}: ..." for n, f in hand.items()]
+            texts[sub] = [*own, tensor, *lines, *namespace_stub(front, sub, hand)]
         texts[stem] = [*_source_imports(home), "", *class_stub(cls, front)]
         for name, lines in texts.items():
             path = target / f"{name}.pyi"

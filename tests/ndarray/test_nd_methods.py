@@ -290,3 +290,13 @@ def test_scopes_of_names_and_attributes():
     assert mx.AttrScope.current.get(None) == {}
     with pytest.raises(ValueError, match="string"):
         mx.AttrScope(a=1)
+
+
+def test_out_must_fit():
+    x = nd.ones((2, 3))
+    for out, what in ((nd.zeros((3, 2)), "shape"), (nd.zeros((2, 3), dtype="int32"), "dtype")):
+        with pytest.raises(mx.MXNetError, match=f"relu: out has {what}"):
+            nd.relu(x, out=out)
+    double = nd.zeros((2, 3), dtype="float64")
+    assert nd.random.uniform(1, 2, shape=(2, 3), out=double) is double
+    assert double.asnumpy().min() >= 1

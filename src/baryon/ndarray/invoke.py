@@ -143,7 +143,7 @@ def _targets(plan: Plan, arrays: Sequence[Any], outs: Sequence[Any] | None) -> l
     for i, target in enumerate(outs or ()):
         allowed = plan.op.inplace.get(i)
         clash = [n for n, a in zip(names, arrays, strict=True) if np.may_share_memory(a, target)]
-        if all(n == allowed for n in clash):
+        if target.dtype == plan.outs[i].dtype and all(n == allowed for n in clash):
             results[i] = target
     return results
 
@@ -172,6 +172,10 @@ def _check_out(plan: Plan, made: list[Any]) -> list[Any]:
         if tuple(x.shape) != spec.shape:
             raise MXNetError(
                 f"operator {plan.op.name}: out has shape {x.shape}, expected {spec.shape}"
+            )
+        if x._data.dtype != spec.dtype and plan.ins:
+            raise MXNetError(
+                f"operator {plan.op.name}: out has dtype {x._data.dtype}, expected {spec.dtype}"
             )
         if state.is_recording() and isinstance(x._node, TapeNode):
             raise MXNetError(
