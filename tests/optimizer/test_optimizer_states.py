@@ -43,6 +43,7 @@ def _sample():
         b"cbuiltins\neval\n(S'1'\ntR.",
         b"cbaryon.optimizer.states\nloads\n.",
         b"cbaryon.optimizer.optimizer\nos\n.",
+        b"\x80\x04}K\x00cbaryon.ndarray.ndarray\nNDArray\n)\x81s.",
         b"",
         b"garbage",
         pickle.dumps([1, 2]),

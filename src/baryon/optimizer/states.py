@@ -109,6 +109,18 @@ def _registered(module: str, name: str) -> type | None:
     return None
 
 
+def _check_arrays(value: Any) -> None:
+    """Refuse arrays that the file names but never fills."""
+    if isinstance(value, NDArray) and not hasattr(value, "_data"):
+        raise pickle.UnpicklingError("an array has no content")
+    if isinstance(value, dict):
+        value = value.values()
+    elif not isinstance(value, list | tuple):
+        return
+    for each in value:
+        _check_arrays(each)
+
+
 def loads(data: bytes) -> Any:
     """What a state file holds; MXNetError for one that is broken or names other classes.
 
@@ -117,7 +129,9 @@ def loads(data: bytes) -> Any:
     {0: None}
     """
     try:
-        return _Unpickler(io.BytesIO(data)).load()
+        found = _Unpickler(io.BytesIO(data)).load()
+        _check_arrays(found)
+        return found
     except MXNetError:
         raise
     except Exception as error:  # a damaged pickle raises nearly anything
