@@ -85,8 +85,8 @@ bool compute(Plan& plan, PyObject* const* arrays, PyObject* const* outs) {
 
 // ---- wrapping and recording -------------------------------------------------------------------
 
-// A new NDArray; takes `data` over.
-PyObject* wrap(PyObject* data, PyObject* node, int index) {
+// A new NDArray; takes `data` over. A null `device` leaves the memory to tell where it is.
+PyObject* wrap(PyObject* data, PyObject* node, int index, PyObject* device) {
   PyObject* made = classes.array->tp_alloc(classes.array, 0);
   if (made == nullptr) {
     Py_DECREF(data);
@@ -95,6 +95,7 @@ PyObject* wrap(PyObject* data, PyObject* node, int index) {
   classes.data.of(made) = data;
   classes.node.of(made) = Py_NewRef(node);
   classes.index.of(made) = PyLong_FromLong(index);
+  classes.device.of(made) = Py_XNewRef(device);
   return made;
 }
 
@@ -151,11 +152,11 @@ PyObject* make_node(const Plan& plan, PyObject* const* inputs, PyObject* const* 
   return node;
 }
 
-PyObject* wrap_all(const Plan& plan, PyObject** outs, PyObject* node) {
-  if (plan.visible == 1) return wrap(std::exchange(outs[0], nullptr), node, 0);
+PyObject* wrap_all(const Plan& plan, PyObject** outs, PyObject* node, PyObject* device) {
+  if (plan.visible == 1) return wrap(std::exchange(outs[0], nullptr), node, 0, device);
   PyObject* list = PyList_New(plan.visible);
   for (int i = 0; list != nullptr && i < plan.visible; ++i) {
-    PyObject* made = wrap(std::exchange(outs[i], nullptr), node, i);
+    PyObject* made = wrap(std::exchange(outs[i], nullptr), node, i, device);
     if (made == nullptr) {
       Py_DECREF(list);
       return nullptr;
@@ -203,7 +204,8 @@ PyObject* run_fast(OpFacts& facts, PyObject* attrs, PyObject* const* inputs, int
     node = make_node(*found, inputs, arrays, outs.items);
     if (node == nullptr) return nullptr;
   }
-  PyObject* result = wrap_all(*found, outs.items, node != nullptr ? node : Py_None);
+  PyObject* const device = classes.device.of(inputs[0]);
+  PyObject* result = wrap_all(*found, outs.items, node != nullptr ? node : Py_None, device);
   Py_XDECREF(node);
   return result;
 }
@@ -302,6 +304,7 @@ void setup(const py::type& array, const py::type& tape_node, py::object make_pla
   classes.data = slot_of(array, "_data");
   classes.node = slot_of(array, "_node");
   classes.index = slot_of(array, "_index");
+  classes.device = slot_of(array, "_ctx");
   classes.plan = slot_of(tape_node, "plan");
   classes.parents = slot_of(tape_node, "parents");
   classes.indices = slot_of(tape_node, "indices");

@@ -30,7 +30,7 @@ struct Slot {
 
 struct Classes {
   PyTypeObject* array = nullptr;  // NDArray
-  Slot data, node, index;
+  Slot data, node, index, device;
   PyTypeObject* tape_node = nullptr;  // TapeNode
   Slot plan, parents, indices, saved;
   PyObject* make_plan = nullptr;
