@@ -154,7 +154,7 @@ class Adamax(_TwoMoments):
         mean, largest = state
         mean[:] = mean * self.beta1 + grad * (1.0 - self.beta1)
         largest[:] = nd.maximum(largest * self.beta2, nd.abs(grad))
-        weight[:] = weight - mean / largest * lr
+        weight -= mean / largest * lr
 
 
 @register
@@ -195,7 +195,7 @@ class Nadam(_TwoMoments):
         ahead = mean * (following / (1.0 - self.m_schedule * following))
         bar = grad * ((1.0 - now) / (1.0 - self.m_schedule)) + ahead
         size = nd.sqrt(var / (1.0 - self.beta2**t)) + self.epsilon
-        weight[:] = weight - bar / size * lr
+        weight -= bar / size * lr
 
 
 @register

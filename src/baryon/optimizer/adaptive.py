@@ -28,9 +28,9 @@ class AdaGrad(Optimizer):
         """One step of the rule, in place."""
         lr, wd, _ = self._step(index)
         grad = self._rescaled(grad)
-        state[:] = state + grad * grad
+        state += grad * grad
         step = grad / nd.sqrt(state + self.float_stable_eps) + weight * wd
-        weight[:] = weight - step * lr
+        weight -= step * lr
 
 
 @register
@@ -54,7 +54,7 @@ class AdaDelta(Optimizer):
         sizes[:] = sizes * self.rho + grad * grad * (1.0 - self.rho)
         step = nd.sqrt(steps + self.epsilon) / nd.sqrt(sizes + self.epsilon) * grad
         steps[:] = steps * self.rho + step * step * (1.0 - self.rho)
-        weight[:] = weight - (step + weight * wd)
+        weight -= step + weight * wd
 
 
 @register

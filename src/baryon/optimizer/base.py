@@ -300,5 +300,5 @@ class Test(Optimizer):
 
     def update(self, index: Any, weight: NDArray, grad: NDArray, state: NDArray) -> None:
         """One step of the rule, in place."""
-        weight[:] = weight + grad * self.rescale_grad
+        weight += grad * self.rescale_grad
         state[:] = weight

@@ -34,5 +34,5 @@ class GroupAdaGrad(Optimizer):
         if wd != 0:
             raise AssertionError("Weight decay is not supported for GroupAdaGrad")
         grad = self._rescaled(grad)
-        state[:] = state + nd.mean(grad * grad, axis=1, keepdims=True)
-        weight[:] = weight - nd.broadcast_div(grad, nd.sqrt(state + self.float_stable_eps)) * lr
+        state += nd.mean(grad * grad, axis=1, keepdims=True)
+        weight -= nd.broadcast_div(grad, nd.sqrt(state + self.float_stable_eps)) * lr

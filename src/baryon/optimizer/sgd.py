@@ -195,7 +195,7 @@ class SGLD(Optimizer):
         noise = nd.random.normal(
             0, lr**0.5, shape=weight.shape, dtype=weight.dtype, ctx=weight.context
         )
-        weight[:] = weight + step + noise
+        weight += step + noise
 
 
 @register
@@ -225,4 +225,4 @@ class DCASGD(Optimizer):
             momentum[:] = momentum * self.momentum + step
             step = momentum
         previous[:] = weight
-        weight[:] = weight + step
+        weight += step
