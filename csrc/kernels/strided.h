@@ -4,7 +4,7 @@
 // transposed where another axis of it is, and single elements elsewhere.
 #pragma once
 
-#include "move.h"
+#include "transpose.h"
 
 namespace baryon::BARYON_ISA {
 
@@ -143,79 +143,54 @@ void move_rows(const View& view, T* dense, T* strided) {
                });
 }
 
-// to[i * to_step + j] = from[j * from_step + i] for i < m, j < n.
-template <class T>
-inline void transpose_loop(T* to, std::int64_t to_step, const T* from, std::int64_t from_step,
-                           std::int64_t m, std::int64_t n) {
-  if (n >= m) {
-    for (std::int64_t i = 0; i < m; ++i)
-      for (std::int64_t j = 0; j < n; ++j) to[i * to_step + j] = from[j * from_step + i];
-  } else {
-    for (std::int64_t j = 0; j < n; ++j)
-      for (std::int64_t i = 0; i < m; ++i) to[i * to_step + j] = from[j * from_step + i];
-  }
-}
+// The extents of a block: `line` along the result's contiguous axis, `run` along the source's.
+struct Block {
+  std::int64_t line, run;
+};
 
-// An 8 x 8 block in registers: three rounds of interleaving rows that lie half the block apart.
-template <class T>
-inline void transpose_8x8(T* to, std::int64_t to_step, const T* from, std::int64_t from_step) {
-  typedef T Row __attribute__((vector_size(8 * sizeof(T))));
-  Row row[8], next[8];
-  for (int j = 0; j < 8; ++j) std::memcpy(&row[j], from + j * from_step, sizeof(Row));
-  for (int round = 0; round < 3; ++round) {
-    for (int j = 0; j < 4; ++j) {
-      next[2 * j] = __builtin_shufflevector(row[j], row[j + 4], 0, 8, 1, 9, 2, 10, 3, 11);
-      next[2 * j + 1] = __builtin_shufflevector(row[j], row[j + 4], 4, 12, 5, 13, 6, 14, 7, 15);
-    }
-    for (int j = 0; j < 8; ++j) row[j] = next[j];
-  }
-  for (int i = 0; i < 8; ++i) std::memcpy(to + i * to_step, &row[i], sizeof(Row));
-}
-
-template <class T>
-inline void transpose_block(T* to, std::int64_t to_step, const T* from, std::int64_t from_step,
-                            std::int64_t m, std::int64_t n) {
-  const std::int64_t m8 = m & ~std::int64_t{7}, n8 = n & ~std::int64_t{7};
-  for (std::int64_t i = 0; i < m8; i += 8)
-    for (std::int64_t j = 0; j < n8; j += 8)
-      transpose_8x8(to + i * to_step + j, to_step, from + j * from_step + i, from_step);
-  if (n8 < n) transpose_loop(to + n8, to_step, from + n8 * from_step, from_step, m8, n - n8);
-  if (m8 < m) transpose_loop(to + m8 * to_step, to_step, from + m8, from_step, m - m8, n);
+inline Block block_of(std::int64_t line_axis, std::int64_t run_axis) {
+  const std::int64_t line = std::max<std::int64_t>(32, 4096 / run_axis);
+  const std::int64_t run = std::max<std::int64_t>(128, 4096 / line_axis);
+  return {std::min(line, line_axis), std::min(run, run_axis)};
 }
 
 // Blocks over the view's last axis (n) and its contiguous axis `inner` (m).
 template <bool kRead, class T>
 void move_blocks(View view, int inner, T* dense, T* strided) {
   const int last = view.ndim - 1;
-  const std::int64_t m = view.shape[inner], n = view.shape[last];
+  const std::int64_t m = view.shape[inner], n = view.shape[last], count = view.count();
   const std::int64_t dense_step = view.dense[inner], strided_step = view.step[last];
   for (int i = inner; i < last - 1; ++i) {  // the other axes, in order, go in front
     view.shape[i] = view.shape[i + 1];
     view.step[i] = view.step[i + 1];
     view.dense[i] = view.dense[i + 1];
   }
-  std::int64_t outer = 1;
-  for (int i = 0; i < last - 1; ++i) outer *= view.shape[i];
-  const std::int64_t high = std::min<std::int64_t>(m, std::max<std::int64_t>(64, 4096 / n));
-  const std::int64_t wide = std::min<std::int64_t>(n, std::max<std::int64_t>(64, 4096 / m));
+  const std::int64_t outer = count / (m * n);
+  bool stream = kRead && m >= 8 && lines_align(dense, dense_step) &&
+                count * static_cast<std::int64_t>(sizeof(T)) >= kStreamBytes;
+  for (int i = 0; i < last - 1; ++i) stream = stream && lines_align(dense, view.dense[i]);
+  const Block block = kRead ? block_of(n, m) : block_of(m, n);
+  const std::int64_t high = kRead ? block.run : block.line, wide = kRead ? block.line : block.run;
   const std::int64_t down = (m + high - 1) / high, across = (n + wide - 1) / wide;
   const std::int64_t bytes = high * wide * static_cast<std::int64_t>(sizeof(T));
   parallel_for(outer * down * across, kChunkBytes / bytes + 1,
                [&](std::int64_t begin, std::int64_t end) {
                  Walk walk(view, last - 1, begin / (down * across));
-                 std::int64_t block = begin % (down * across);
-                 for (std::int64_t k = begin; k < end; ++k) {
-                   const std::int64_t i = block / across * high, j = block % across * wide;
+                 std::int64_t k = begin % (down * across);
+                 for (std::int64_t left = end - begin; left > 0; --left) {
+                   const std::int64_t i = k % down * high, j = k / down * wide;
                    const std::int64_t rows = std::min(high, m - i), columns = std::min(wide, n - j);
                    T* a = dense + walk.dense + i * dense_step + j;
                    T* b = strided + walk.strided + j * strided_step + i;
-                   if constexpr (kRead) {
-                     transpose_block(a, dense_step, b, strided_step, rows, columns);
-                   } else {
+                   if (!kRead) {
                      transpose_block(b, strided_step, a, dense_step, columns, rows);
+                   } else if (stream) {
+                     transpose_streamed(a, dense_step, b, strided_step, rows, columns);
+                   } else {
+                     transpose_block(a, dense_step, b, strided_step, rows, columns);
                    }
-                   if (++block == down * across) {
-                     block = 0;
+                   if (++k == down * across) {
+                     k = 0;
                      walk.next();
                    }
                  }
