@@ -13,6 +13,7 @@ from .base import MXNetError
 from .context import Context, cpu, cpu_pinned, cpu_shared, current_context, gpu, num_gpus
 from .ndarray import waitall
 from .threads import num_threads, set_num_threads
+from .util import is_np_array, is_np_shape, np_shape, set_np_shape, use_np_shape
 
 __version__ = "0.1.0"
 

@@ -9,7 +9,16 @@ from collections.abc import Callable
 from contextlib import ContextDecorator
 from typing import Any
 
-__all__ = ["getenv", "is_np_shape", "makedirs", "np_shape", "set_np_shape", "setenv", "use_np_shape"]
+__all__ = [
+    "getenv",
+    "is_np_array",
+    "is_np_shape",
+    "makedirs",
+    "np_shape",
+    "set_np_shape",
+    "setenv",
+    "use_np_shape",
+]
 
 _local = threading.local()
 
@@ -58,6 +67,11 @@ def use_np_shape(func: Callable) -> Callable:
             return func(*args, **kwargs)
 
     return wrapper
+
+
+def is_np_array() -> bool:
+    """Whether functions make numpy-style arrays (``mx.np.ndarray``): they make NDArrays."""
+    return False
 
 
 def getenv(name: str) -> str | None:
