@@ -108,6 +108,8 @@ def test_devices_name_memory_of_the_cpu():
     x = nd.ones(2, ctx=mx.cpu(1))
     assert x.context == mx.cpu(1)
     assert (nd.ones(2) + x).asnumpy().tolist() == [2, 2]
+    for made in (x + x, x * 2, nd.relu(x), x.sum(), x[0], x.reshape((2, 1)), x.detach(), x.copy()):
+        assert made.context == mx.cpu(1)
     with mx.cpu(2):
         assert nd.zeros(1).context == mx.cpu(2)
     assert nd.array([1]).context == mx.cpu(0)
