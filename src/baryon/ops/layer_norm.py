@@ -252,3 +252,11 @@ group_norm.sample(data=normal(2, 8, 3), num_groups=4, **_affine, **_once)
 instance_norm.sample(data=normal(2, 4, 3, 2), **_affine, **_once)
 for _mode in ("channel", "instance", "spatial"):
     l2_normalization.sample(data=normal(2, 3, 2, 2), mode=_mode)
+backward_layer_norm.sample(
+    **dict(dy=normal(3, 4), data=normal(3, 4), gamma=_affine["gamma"]),
+    **dict(mean=normal(3, 1), std=spread(3, 1, low=0.5, high=1.5), axis=-1),
+)
+backward_group_norm.sample(
+    **dict(dy=normal(2, 8, 3), data=normal(2, 8, 3), gamma=_affine["gamma"]),
+    **dict(mean=normal(2, 4), std=spread(2, 4, low=0.5, high=1.5)),
+)

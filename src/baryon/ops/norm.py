@@ -188,3 +188,10 @@ _once = {"_second_order": False, "_rtol": 1e-3, "_atol": 1e-4}
 batch_norm.sample(data=normal(4, 3, 2, 2), fix_gamma=False, **_channels, **_once)
 batch_norm.sample(data=normal(4, 2, 3), axis=-1, **_channels, **_once)
 batch_norm.sample(data=normal(5, 3), fix_gamma=False, _train=False, **_channels, **_once)
+_scale = spread(3, low=0.5, high=1.5)
+for _batch in (True, False):
+    backward_batch_norm.sample(
+        **dict(dy=normal(4, 3, 2, 2), data=normal(4, 3, 2, 2), gamma=_scale, mean=normal(3)),
+        **dict(scale=_scale, moving_mean=normal(3), moving_var=_scale),
+        **dict(eps=1e-3, momentum=0.9, fix_gamma=_batch, axis=1, batch=_batch),
+    )

@@ -331,3 +331,11 @@ rnn.sample(
     **_lstm,
     **_once,
 )
+backward_rnn.sample(
+    **dict(d_out=normal(3, 2, 6), d_end=normal(4, 2, 3), d_end_cell=normal(4, 2, 0)),
+    **dict(out=normal(3, 2, 6), gates=spread(4, 3, 2, 12, low=0.1, high=0.9)),
+    **dict(hidden=normal(1, 3, 2, 6), mask=spread(1, 3, 2, 6, low=0.0, high=2.0)),
+    **dict(data=normal(3, 2, 2), parameters=normal(324, scale=0.5), state=normal(4, 2, 3)),
+    **dict(state_size=3, num_layers=2, bidirectional=True, mode="gru", projection_size=None),
+    **dict(lstm_state_clip_min=None, lstm_state_clip_max=None, use_sequence_length=False),
+)

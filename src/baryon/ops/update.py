@@ -276,7 +276,7 @@ def signum_update(
     return weight * (1 - lr * wd_lh) + lr * xp.sign(mom), mom
 
 
-_w, _half = normal(3, 4), {"_dtypes": ("float16",)}
+_w = normal(3, 4)
 for _made in (sgd_update, signsgd_update):
     _made.sample(weight=_w, grad=_w, lr=0.1, wd=0.01, rescale_grad=0.5)
 for _made in (sgd_mom_update, nag_mom_update, signum_update):

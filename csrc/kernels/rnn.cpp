@@ -1,0 +1,260 @@
+// The fused recurrent network, forward and backward: one large product for all inputs of a layer,
+// one for each step's state, and the gates of a step in one pass.
+
+#include "rnn.h"
+
+#include "../gemm.h"
+#include "philox.h"
+
+namespace baryon::BARYON_ISA {
+namespace {
+
+// Rows of `stride` numbers.
+template <class T>
+struct Rows {
+  T* data;
+  Index stride;
+
+  T* operator[](Index n) const { return data + n * stride; }
+};
+
+// ---- forward: in = {data, parameters, state, [state_cell]}, out = {output, state, cell, kept,
+// hidden, mask}; params[4] = probability of dropping, then seed and stream -----------------------
+
+template <class T>
+struct Forward {
+  const Call& call;
+  RnnShape r;
+  const T* parameters;
+
+  explicit Forward(const Call& c) : call(c), r(c, c.in[0]), parameters(c.in[1].as<T>()) {}
+
+  // A layer's output (steps, batch, width).
+  T* output(Index layer) const {
+    if (layer == r.layers - 1) return call.out[0].as<T>();
+    return call.out[4].as<T>() + layer * r.steps * r.batch * r.width();
+  }
+  T* kept(Index k, Index t) const {
+    return call.out[3].as<T>() + (k * r.steps + t) * r.batch * r.kept();
+  }
+
+  void draw_mask() const {
+    const double keep = 1 - call.params[4];
+    const float limit = static_cast<float>(keep);
+    const T scale = keep > 0 ? static_cast<T>(1 / keep) : T(0);
+    T* mask = call.out[5].as<T>();
+    each_uniform<float>(Philox(call), call.out[5].size(),
+                        [=](Index first, const float* u, Index n) {
+                          for (Index i = 0; i < n; ++i) mask[first + i] = u[i] < limit ? scale : 0;
+                        });
+  }
+
+  void run() const {
+    const bool dropping = call.out[5].size() > 0;
+    if (dropping) draw_mask();
+    const Index rows = r.steps * r.batch, size = rows * r.width();
+    Scratch<T> gates(rows * r.gates()), states(r.batch * r.gates());
+    Scratch<T> dropped(dropping ? size : 0);
+    for (Index layer = 0; layer < r.layers; ++layer) {
+      const T* x = layer == 0 ? call.in[0].as<T>() : output(layer - 1);
+      if (layer > 0 && dropping) {
+        const T* mask = call.out[5].as<T>() + (layer - 1) * size;
+        for (Index i = 0; i < size; ++i) dropped.get()[i] = x[i] * mask[i];
+        x = dropped.get();
+      }
+      for (Index k = layer * r.directions; k < (layer + 1) * r.directions; ++k) {
+        const Index inputs = r.inputs(layer);
+        gemm(false, true, rows, r.gates(), inputs, T(1), x, inputs, parameters + r.wx(k), inputs,
+             T(0), gates.get(), r.gates());
+        direction(k, gates.get(), states.get());
+      }
+    }
+  }
+
+  // All steps of one layer and direction. gx: the inputs' half of the gates; gh: scratch.
+  void direction(Index k, T* gx, T* gh) const {
+    const Index layer = k / r.directions, units = r.units, block = r.batch * r.gates();
+    const Rows<T> out{output(layer) + k % r.directions * units, r.width()};
+    Rows<const T> h{call.in[2].as<T>() + k * r.batch * units, units}, c{nullptr, 0};
+    if (r.mode == kLstm) c = {call.in[3].as<T>() + k * r.batch * units, units};
+    for (Index s = 0; s < r.steps; ++s) {
+      const Index t = r.time(k, s);
+      T* both = r.mode == kGru ? gh : gx + t * block;  // where the state's half goes
+      gemm(false, true, r.batch, r.gates(), units, T(1), h.data, h.stride, parameters + r.wh(k),
+           units, r.mode == kGru ? T(0) : T(1), both, r.gates());
+      const Rows<T> to{out[t * r.batch], out.stride}, keep{kept(k, t), r.kept()};
+      step(k, gx + t * block, gh, h, c, keep, to);
+      h = {to.data, to.stride};
+      c = {keep.data + 4 * units, r.kept()};
+    }
+    for (Index n = 0; n < r.batch; ++n) {
+      const Index at = (k * r.batch + n) * units;
+      std::copy_n(h[n], units, call.out[1].as<T>() + at);
+      if (r.mode == kLstm) std::copy_n(c[n], units, call.out[2].as<T>() + at);
+    }
+  }
+
+  void step(Index k, const T* gx, const T* gh, Rows<const T> h, Rows<const T> c, Rows<T> keep,
+            Rows<T> to) const {
+    const T *bx = parameters + r.bx(k), *bh = parameters + r.bh(k);
+    const Index gates = r.gates(), units = r.units;
+    each_sample(r, [&](Index begin, Index end) {
+      for (Index n = begin; n < end; ++n) {
+        if (r.mode == kLstm)
+          lstm_row(gx + n * gates, bx, bh, c[n], keep[n], to[n], units);
+        else if (r.mode == kGru)
+          gru_row(gx + n * gates, gh + n * gates, bx, bh, h[n], keep[n], to[n], units);
+        else
+          plain_row(r.mode == kRnnRelu, gx + n * gates, bx, bh, keep[n], to[n], units);
+      }
+    });
+  }
+};
+
+// ---- backward: in = {d_output, d_state, d_cell, output, kept, hidden, mask, data, parameters,
+// state, [state_cell]}, out = {d_data, d_parameters, d_state, [d_state_cell]} ---------------------
+
+template <class T>
+struct Backward {
+  const Call& call;
+  RnnShape r;
+  const T* parameters;
+  T* gradients;
+
+  explicit Backward(const Call& c)
+      : call(c), r(c, c.in[7]), parameters(c.in[8].as<T>()), gradients(c.out[1].as<T>()) {}
+
+  const T* output(Index layer) const {
+    if (layer == r.layers - 1) return call.in[3].as<T>();
+    return call.in[5].as<T>() + layer * r.steps * r.batch * r.width();
+  }
+  const T* kept(Index k, Index t) const {
+    return call.in[4].as<T>() + (k * r.steps + t) * r.batch * r.kept();
+  }
+
+  void run() const {
+    const bool dropping = call.in[6].size() > 0;
+    const Index rows = r.steps * r.batch, size = r.layers > 1 ? rows * r.width() : 0;
+    Scratch<T> gx(rows * r.gates()), gh(r.mode == kGru ? rows * r.gates() : 0);
+    Scratch<T> one(size), two(size), dropped(dropping ? size : 0);
+    const T* d_out = call.in[0].as<T>();
+    for (Index layer = r.layers - 1; layer >= 0; --layer) {
+      const T* mask = dropping && layer > 0 ? call.in[6].as<T>() + (layer - 1) * size : nullptr;
+      const T* x = layer == 0 ? call.in[7].as<T>() : output(layer - 1);
+      if (mask != nullptr) {
+        for (Index i = 0; i < size; ++i) dropped.get()[i] = x[i] * mask[i];
+        x = dropped.get();
+      }
+      T* below = layer == 0 ? call.out[0].as<T>() : d_out == one.get() ? two.get() : one.get();
+      for (Index k = layer * r.directions; k < (layer + 1) * r.directions; ++k) {
+        T* states = r.mode == kGru ? gh.get() : gx.get();
+        direction(k, d_out, gx.get(), states);
+        weights(k, x, gx.get(), states);
+        const Index inputs = r.inputs(layer);
+        gemm(false, false, rows, inputs, r.gates(), T(1), gx.get(), r.gates(), parameters + r.wx(k),
+             inputs, k % r.directions == 0 ? T(0) : T(1), below, inputs);
+      }
+      if (mask != nullptr)
+        for (Index i = 0; i < size; ++i) below[i] *= mask[i];
+      d_out = below;
+    }
+  }
+
+  // The state before step s: h, or c for the LSTM.
+  Rows<const T> h_before(Index k, Index s) const {
+    if (s == 0) return {call.in[9].as<T>() + k * r.batch * r.units, r.units};
+    const Index at = r.time(k, s - 1) * r.batch * r.width() + k % r.directions * r.units;
+    return {output(k / r.directions) + at, r.width()};
+  }
+  Rows<const T> c_before(Index k, Index s) const {
+    if (r.mode != kLstm) return {nullptr, 0};
+    if (s == 0) return {call.in[10].as<T>() + k * r.batch * r.units, r.units};
+    return {kept(k, r.time(k, s - 1)) + 4 * r.units, r.kept()};
+  }
+
+  // Gradients of both halves of the gates at all steps, and of the first states.
+  void direction(Index k, const T* d_out, T* gx, T* gh) const {
+    const Index units = r.units, count = r.batch * units, block = r.batch * r.gates();
+    Scratch<T> total(count);
+    T* dh = call.out[2].as<T>() + k * count;
+    T* dc = r.mode == kLstm ? call.out[3].as<T>() + k * count : nullptr;
+    std::copy_n(call.in[1].as<T>() + k * count, count, dh);
+    if (dc != nullptr) std::copy_n(call.in[2].as<T>() + k * count, count, dc);
+    for (Index s = r.steps - 1; s >= 0; --s) {
+      const Index t = r.time(k, s);
+      const T* d = d_out + t * r.batch * r.width() + k % r.directions * units;
+      step(k, s, t, {d, r.width()}, total.get(), dh, dc, gx + t * block, gh + t * block);
+      gemm(false, false, r.batch, units, r.gates(), T(1), gh + t * block, r.gates(),
+           parameters + r.wh(k), units, r.mode == kGru ? T(1) : T(0), dh, units);
+    }
+  }
+
+  void step(Index k, Index s, Index t, Rows<const T> d_out, T* total, T* dh, T* dc, T* gx,
+            T* gh) const {
+    const Rows<const T> h = h_before(k, s), c = c_before(k, s);
+    const Rows<const T> keep{kept(k, t), r.kept()};
+    const Index gates = r.gates(), units = r.units;
+    each_sample(r, [&](Index begin, Index end) {
+      for (Index n = begin; n < end; ++n) {
+        T *sum = total + n * units, *back = dh + n * units;
+        const T* d = d_out[n];
+        for (Index j = 0; j < units; ++j) sum[j] = back[j] + d[j];
+        if (r.mode == kLstm)
+          lstm_row_back(keep[n], c[n], sum, dc + n * units, gx + n * gates, units);
+        else if (r.mode == kGru)
+          gru_row_back(keep[n], h[n], sum, back, gx + n * gates, gh + n * gates, units);
+        else
+          plain_row_back(r.mode == kRnnRelu, keep[n], sum, gx + n * gates, units);
+      }
+    });
+  }
+
+  // Gradients of the matrices and biases of one layer and direction.
+  void weights(Index k, const T* x, const T* gx, const T* gh) const {
+    const Index rows = r.steps * r.batch, gates = r.gates(), units = r.units;
+    const Index inputs = r.inputs(k / r.directions), block = r.batch * gates;
+    gemm(true, false, gates, inputs, rows, T(1), gx, gates, x, inputs, T(0), gradients + r.wx(k),
+         inputs);
+    T* wh = gradients + r.wh(k);
+    const Rows<const T> first = h_before(k, 0);
+    gemm(true, false, gates, units, r.batch, T(1), gh + r.time(k, 0) * block, gates, first.data,
+         first.stride, T(0), wh, units);
+    if (r.steps > 1) {  // the states before all later steps lie one step off
+      const bool back = r.backwards(k);
+      const T* states =
+          output(k / r.directions) + k % r.directions * units + (back ? r.batch * r.width() : 0);
+      gemm(true, false, gates, units, rows - r.batch, T(1), gh + (back ? 0 : block), gates, states,
+           r.width(), T(1), wh, units);
+    }
+    sum_rows(gx, rows, gates, gradients + r.bx(k));
+    sum_rows(gh, rows, gates, gradients + r.bh(k));
+  }
+
+  static void sum_rows(const T* from, Index rows, Index n, T* to) {
+    std::fill_n(to, n, T(0));
+    for (Index i = 0; i < rows; ++i)
+#pragma GCC ivdep
+      for (Index j = 0; j < n; ++j) to[j] += from[i * n + j];
+  }
+};
+
+void rnn(const Call& call) {
+  call.out[0].dtype == DType::f32 ? Forward<float>(call).run() : Forward<double>(call).run();
+}
+void backward_rnn(const Call& call) {
+  call.out[0].dtype == DType::f32 ? Backward<float>(call).run() : Backward<double>(call).run();
+}
+
+template <int data>
+bool accepts(const Call& call) {
+  return call.in[data].size() > 0 && same_dtype<DType::f32, DType::f64>(call);
+}
+
+}  // namespace
+}  // namespace baryon::BARYON_ISA
+
+BARYON_REGISTER(rnn) {
+  using namespace baryon::BARYON_ISA;
+  add("RNN", rnn, accepts<0>);
+  add("_backward_RNN", backward_rnn, accepts<7>);
+}
