@@ -4,6 +4,10 @@
 #include <bit>
 #include <cstdint>
 
+#ifdef __F16C__
+#include <immintrin.h>
+#endif
+
 #include "../tensor.h"
 
 namespace baryon::BARYON_ISA {
@@ -63,6 +67,28 @@ inline void narrow(const float* from, void* to, std::int64_t n) {
   H* y = static_cast<H*>(to);
   for (std::int64_t i = 0; i < n; ++i) from_float(from[i], y[i]);
 }
+
+#ifdef __F16C__
+template <>
+inline void widen<Half>(const void* from, float* to, std::int64_t n) {
+  const Half* x = static_cast<const Half*>(from);
+  std::int64_t i = 0;
+  for (; i + 8 <= n; i += 8)
+    _mm256_storeu_ps(to + i,
+                     _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(x + i))));
+  for (; i < n; ++i) to[i] = to_float(x[i]);
+}
+
+template <>
+inline void narrow<Half>(const float* from, void* to, std::int64_t n) {
+  Half* y = static_cast<Half*>(to);
+  std::int64_t i = 0;
+  for (; i + 8 <= n; i += 8)
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(y + i),
+                     _mm256_cvtps_ph(_mm256_loadu_ps(from + i), _MM_FROUND_TO_NEAREST_INT));
+  for (; i < n; ++i) from_float(from[i], y[i]);
+}
+#endif
 
 inline bool is_half(DType dtype) { return dtype == DType::f16 || dtype == DType::bf16; }
 

@@ -226,6 +226,19 @@ void along(const void* from, Index n, void* into) {
   }
 }
 
+// Each of n runs of `length` elements into its own result; for runs too short for `along`.
+template <class Op, class T>
+void short_runs(const void* from, Index n, Index length, void* into) {
+  using A = Accumulator<T>;
+  const T* x = static_cast<const T*>(from);
+  A* result = static_cast<A*>(into);
+  for (Index i = 0; i < n; ++i, x += length) {
+    A total = Op::template start<A>();
+    for (Index k = 0; k < length; ++k) total = Op::combine(total, Op::map(static_cast<A>(x[k])));
+    result[i] = total;
+  }
+}
+
 // Element k of x into result k.
 template <class Op, class T>
 void across(const void* from, Index n, void* into) {
@@ -254,6 +267,7 @@ using ElementsFn = void (*)(const void* from, Index n, void* into);
 
 struct Loops {
   ElementsFn along = nullptr, across = nullptr;
+  void (*short_runs)(const void*, Index, Index, void*) = nullptr;
   void (*merge)(void*, const void*, Index) = nullptr;
   void (*begin)(void*, Index) = nullptr;
 };
@@ -265,7 +279,7 @@ struct Table {
 template <class Op, class... T>
 constexpr Table table() {
   Table made;
-  ((made.loops[static_cast<int>(dtype_of<T>())] = {along<Op, T>, across<Op, T>,
+  ((made.loops[static_cast<int>(dtype_of<T>())] = {along<Op, T>, across<Op, T>, short_runs<Op, T>,
                                                    merge<Op, Accumulator<T>>,
                                                    begin<Op, Accumulator<T>>}),
    ...);
@@ -385,9 +399,13 @@ class Reduction {
       double results[kTile];
       for (Index i = first; i < last; i += kTile) {
         const Index n = std::min(kTile, last - i);
-        loops_.begin(results, n);
-        for (Index k = 0; k < n; ++k)
-          feed(loops_.along, in_ + (i + k) * length * item_, length, results + k);
+        if (length < kLanes && !is_half(dtype_)) {
+          loops_.short_runs(in_ + i * length * item_, n, length, results);
+        } else {
+          loops_.begin(results, n);
+          for (Index k = 0; k < n; ++k)
+            feed(loops_.along, in_ + (i + k) * length * item_, length, results + k);
+        }
         store(dtype_, results, n, finish_, out_.data, i);
       }
     });

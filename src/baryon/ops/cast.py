@@ -52,22 +52,27 @@ def _(dy: Any, data: Any) -> Any:
     return cast(dy, dtype=data.dtype)
 
 
+def _mixed(dtype: Any) -> bool:
+    """Whether mixed precision converts a dtype: float64 and integers pass unchanged."""
+    return is_float(np.dtype(dtype)) and np.dtype(dtype).itemsize <= 4
+
+
 def _amp_dtype(attrs: Any, dtype: Any) -> Any:
     if dtype is None:
         return None
-    return attrs.dtype if is_float(dtype) else dtype
+    return attrs.dtype if _mixed(dtype) else dtype
 
 
 @op("amp_cast", dtype=output_dtype(_amp_dtype), inplace={0: "data"}, kernel="Cast", onnx="Cast")
 def amp_cast(xp: Any, data: Any, *, dtype: DType) -> Any:
-    """`data` as another floating-point dtype; integers pass unchanged.
+    """`data` as another dtype; float64 and integers pass unchanged.
 
     (MXNet operator ``amp_cast``, inserted by automatic mixed precision.)
 
     >>> mx.nd.amp_cast(mx.nd.array([1.0]), dtype="float16").asnumpy()
     array([1.], dtype=float16)
     """
-    return data.astype(dtype) if is_float(np.dtype(data.dtype)) else data
+    return convert(xp, data, dtype) if _mixed(data.dtype) else data.copy()
 
 
 @amp_cast.gradient("data")
@@ -76,8 +81,8 @@ def _(dy: Any, data: Any) -> Any:
 
 
 def _common(dtypes: Sequence[np.dtype], narrow: bool) -> np.dtype | None:
-    """The widest (or narrowest) floating-point dtype among those given."""
-    floats = [d for d in dtypes if is_float(d)]
+    """The widest (or narrowest) among the dtypes that mixed precision converts."""
+    floats = [d for d in dtypes if _mixed(d)]
     if not floats:
         return None
     chosen = (min if narrow else max)(floats, key=lambda d: (d.itemsize, dtype_code(d)))
@@ -90,7 +95,7 @@ def _multicast_dtypes(attrs: Any, ins: list, outs: list) -> tuple[list, list]:
     if any(d is None for d in ins):
         return ins, outs
     common = _common(ins, attrs.cast_narrow)
-    return ins, [common if is_float(d) else d for d in ins]
+    return ins, [common if _mixed(d) else d for d in ins]
 
 
 def _pairwise(attrs: Any, ins: list, outs: list) -> tuple[list, list]:
@@ -105,12 +110,12 @@ def _pairwise(attrs: Any, ins: list, outs: list) -> tuple[list, list]:
     outputs=lambda a: tuple(f"output{i}" for i in range(a.num_outputs)),
 )
 def amp_multicast(xp: Any, *data: Any, num_outputs: int, cast_narrow: bool = False) -> Any:
-    """All floating-point inputs as the widest of their dtypes, or the narrowest.
+    """All inputs as the widest of their dtypes, or the narrowest; float64 and integers unchanged.
 
     (MXNet operator ``amp_multicast``, inserted by automatic mixed precision.)
     """
     common = _common([np.dtype(d.dtype) for d in data], cast_narrow)
-    return tuple(d.astype(common) if is_float(np.dtype(d.dtype)) else d for d in data)
+    return tuple(d.astype(common) if _mixed(d.dtype) else d for d in data)
 
 
 @amp_multicast.gradient("data")
