@@ -216,23 +216,31 @@ PyObject* plain_attrs(OpFacts& facts, bool train) {
   return kept;
 }
 
+// Arrays have no names: the keyword "name" is accepted for the sake of symbols, and passed over.
+bool is_name(PyObject* keyword) {
+  return PyUnicode_CompareWithASCIIString(keyword, "name") == 0;
+}
+
 // The key of Op.attributes: (train, (name, value), ...).
 PyObject* make_key(const OpFacts& facts, bool train, PyObject* kwnames, PyObject* const* values,
                    Py_ssize_t n_in) {
   const Py_ssize_t count = kwnames == nullptr ? 0 : PyTuple_GET_SIZE(kwnames);
   bool counted = facts.variadic == Py_None;
-  for (Py_ssize_t i = 0; i < count && !counted; ++i) {
-    counted = PyUnicode_Compare(PyTuple_GET_ITEM(kwnames, i), facts.variadic) == 0;
+  Py_ssize_t names = 0;
+  for (Py_ssize_t i = 0; i < count; ++i) {
+    PyObject* keyword = PyTuple_GET_ITEM(kwnames, i);
+    counted = counted || PyUnicode_Compare(keyword, facts.variadic) == 0;
+    names += is_name(keyword) ? 1 : 0;
   }
-  PyObject* key = PyTuple_New(1 + count + (counted ? 0 : 1));
+  PyObject* key = PyTuple_New(1 + count - names + (counted ? 0 : 1));
   if (key == nullptr) return nullptr;
   PyTuple_SET_ITEM(key, 0, Py_NewRef(train ? Py_True : Py_False));
+  Py_ssize_t end = 1;
   for (Py_ssize_t i = 0; i < count; ++i) {
-    PyTuple_SET_ITEM(key, 1 + i, PyTuple_Pack(2, PyTuple_GET_ITEM(kwnames, i), values[i]));
+    PyObject* keyword = PyTuple_GET_ITEM(kwnames, i);
+    if (!is_name(keyword)) PyTuple_SET_ITEM(key, end++, PyTuple_Pack(2, keyword, values[i]));
   }
-  if (!counted) {
-    PyTuple_SET_ITEM(key, 1 + count, Py_BuildValue("(On)", facts.variadic, n_in));
-  }
+  if (!counted) PyTuple_SET_ITEM(key, end, Py_BuildValue("(On)", facts.variadic, n_in));
   if (PyErr_Occurred()) Py_CLEAR(key);
   return key;
 }

@@ -142,10 +142,15 @@ def _targets(plan: Plan, arrays: Sequence[Any], outs: Sequence[Any] | None) -> l
     names = plan.op.input_names(plan.attrs, len(arrays))
     for i, target in enumerate(outs or ()):
         allowed = plan.op.inplace.get(i)
-        clash = [n for n, a in zip(names, arrays, strict=True) if np.may_share_memory(a, target)]
+        clash = [n for n, a in zip(names, arrays, strict=True) if _overlap(a, target)]
         if target.dtype == plan.outs[i].dtype and all(n == allowed for n in clash):
             results[i] = target
     return results
+
+
+def _overlap(a: np.ndarray, b: np.ndarray) -> bool:
+    """Whether two arrays may share memory; those that own theirs do not."""
+    return a is b or ((a.base is not None or b.base is not None) and np.may_share_memory(a, b))
 
 
 def _fitted(xp: Any, value: Any, spec: Any) -> Any:
