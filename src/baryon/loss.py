@@ -182,14 +182,14 @@ def kl_divergence(
     weight: float | None = None,
     batch_axis: int = 0,
 ) -> Any:
-    """Kullback-Leibler divergence ``label * (log(label) - pred)`` of log-probabilities `pred`.
+    """Kullback-Leibler divergence ``label * (log(label) - pred)``, summed over a sample.
 
     from_logits : whether `pred` holds log-probabilities; otherwise their softmax is taken.
     """
     if not from_logits:
         pred = _op.log_softmax(pred, axis=axis)
-    loss = label * (_op.log(label + 1e-12) - pred)
-    return _mean(weighted(loss, weight, sample_weight), batch_axis)
+    loss = weighted(label * (_op.log(label + 1e-12) - pred), weight, sample_weight)
+    return _op.sum(loss, axis=batch_axis, exclude=True)
 
 
 def hinge(

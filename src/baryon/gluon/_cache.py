@@ -113,7 +113,7 @@ class CompiledCall:
         if fmt not in self._formats:
             self.trace.require(fmt)
             self._formats.append(fmt)
-        inputs = [flat[s] if isinstance(s, int) else s.data(ctx) for s in self._slots]
+        inputs = [flat[s] if type(s) is int else s.data(ctx) for s in self._slots]
         out = self._graph(inputs)
         if self._monitor is not None:
             out = self._monitor.report(out)

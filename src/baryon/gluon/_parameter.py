@@ -308,6 +308,8 @@ class Parameter:
 
     def data(self, ctx: Context | None = None) -> Any:
         """The array on a context (default: the only one, else the current context)."""
+        if self._data is not None and self._ctx_list[0] is ctx:
+            return self._data[0]
         return self._check_and_get(self._data, ctx)
 
     def list_data(self) -> list:
@@ -421,7 +423,12 @@ class Parameter:
         return ndarray.add_n(*arrays) / len(arrays)
 
     def __getstate__(self) -> dict:
-        return {**self.__dict__, "_trainer": None, "_var": None}
+        return {**self.__dict__, "_trainer": None, "_var": None, "_grad": None}
+
+    def __setstate__(self, state: dict) -> None:
+        self.__dict__.update(state)
+        if self._data is not None:
+            self._init_grad()
 
 
 def _fills(known: Sequence[int], shape: Sequence[int]) -> bool:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..base import MXNetError
-from ._structure import tensors
+from ..symbol import Symbol
+from ._structure import first_tensor, tensors
+from .utils import ArgumentError
 
 _WIDTH = 80
 _ROW = "{:>20}  {:>42} {:>15}"
@@ -14,24 +15,26 @@ _ROW = "{:>20}  {:>42} {:>15}"
 def summarize(block: Any, inputs: tuple) -> str:
     """Run `block` once on `inputs` and tell each layer's output shape and parameter count."""
     rows: list[list] = [["Input", _shape(inputs), 0, 0, 0]]
-    seen: set = set()
+    seen: set[int] = set()
     handles: list = []
 
     def watch(layer: Any) -> None:
-        if layer is block and layer._children or type(layer).__name__.endswith("Sequential"):
+        if type(layer).__name__ in ("Sequential", "HybridSequential"):
             return
         if getattr(layer, "_active", False):
-            raise MXNetError(f'"{layer.name}" must not be hybridized to print summary.')
+            raise ArgumentError(f'"{layer.name}" must not be hybridized to print summary.')
         handles.append(layer.register_forward_hook(note))
 
     def note(layer: Any, _: tuple, outputs: Any) -> None:
+        if isinstance(first_tensor(outputs), Symbol):  # shapes are being inferred
+            return
         total = trainable = shared = 0
         for param in layer.params.values():
             size = param.data().size
             total += size
             trainable += 0 if param.grad_req == "null" else size
-            shared += size if param in seen else 0
-            seen.add(param)
+            shared += size if id(param) in seen else 0
+            seen.add(id(param))
         name = f"{type(layer).__name__}-{len(rows)}"
         rows.append([name, _shape(outputs), total, trainable, shared])
 
@@ -45,9 +48,8 @@ def summarize(block: Any, inputs: tuple) -> str:
 
 
 def _shape(value: Any) -> str:
-    """Shapes of the arrays in a nested structure, one alone without brackets."""
-    shapes = [tensor.shape for tensor in tensors(value)]
-    return str(shapes[0] if len(shapes) == 1 else shapes)
+    """Shapes of the arrays in a nested structure."""
+    return ", ".join(str(tensor.shape) for tensor in tensors(value))
 
 
 def _table(rows: list[list]) -> str:

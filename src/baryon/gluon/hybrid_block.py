@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from .. import ndarray, symbol
+from .. import autograd, ndarray, symbol
 from ..base import MXNetError
 from ..ndarray import NDArray
 from ..symbol import Symbol
@@ -69,6 +69,9 @@ class HybridBlock(Block):
 
     def _clear_cached_op(self) -> None:
         self._cached = self._trace = None
+
+    def __getstate__(self) -> dict:
+        return {**self.__dict__, "_cached": None, "_trace": None}
 
     @property
     def _cached_graph(self) -> tuple:
@@ -186,13 +189,22 @@ class HybridBlock(Block):
         try:
             self.infer_shape(*args)
         except (MXNetError, ValueError) as error:
-            shapes = ", ".join(str(x.shape) for x in tensors(args))
-            raise ShapeInferenceError(
-                f"Block {self.name} ({type(self).__name__}): Deferred initialization failed "
-                f"because shape cannot be inferred from inputs of shapes {shapes}. {error}"
-            ) from error
+            if not self._children:
+                shapes = ", ".join(str(x.shape) for x in tensors(args))
+                raise ShapeInferenceError(
+                    f"Block {self.name} ({type(self).__name__}): Deferred initialization failed "
+                    f"because shape cannot be inferred from inputs of shapes {shapes}. {error}"
+                ) from error
+            self._infer_by_running(*args)
         for param in self.collect_params().values():
             param._finish_deferred_init()
+
+    def _infer_by_running(self, *args: Any) -> None:
+        """Let each child find its shapes in one eager run: some follow from no other child's."""
+        ctx = first_tensor(args).context
+        params = {name: param.data(ctx) for name, param in self._reg_params.items()}
+        with autograd.pause():
+            self.hybrid_forward(ndarray, *args, **params)
 
     # ---- running ---------------------------------------------------------------------------------
 

@@ -97,6 +97,9 @@ class SymbolBlock(HybridBlock):
         super()._clear_cached_op()
         self._trace = self.__dict__.get("_own")
 
+    def __getstate__(self) -> dict:
+        return {**super().__getstate__(), "_trace": self._own}
+
     def _trace_for(self, args: tuple) -> Trace:
         self._own.require(_flatten(args, "input")[1])
         return self._own

@@ -173,10 +173,9 @@ class Dense(HybridBlock):
 
     def hybrid_forward(self, F: Any, x: Any, weight: Any, bias: Any = None) -> Any:
         """The operator ``FullyConnected``."""
+        inputs = (x, weight) if bias is None else (x, weight, bias)
         out = F.FullyConnected(
-            x,
-            weight,
-            bias,
+            *inputs,
             no_bias=bias is None,
             num_hidden=self._units,
             flatten=self._flatten,
