@@ -14,7 +14,7 @@ import numpy as np
 
 from ..base import MXNetError
 from . import rules
-from .attrs import Attr, Attrs, attr_type
+from .attrs import Attr, Attrs, AttrType, attr_type
 from .rules import Rule, known, show
 from .samples import Draw, Sample
 
@@ -48,6 +48,18 @@ class Gradient(NamedTuple):
 
 
 REGISTRY: dict[str, Op] = {}
+_ANNOTATIONS: dict[str, AttrType] = {}  # annotation text -> type, since a few texts recur
+
+
+def _annotated_type(annotation: Any, body: Callable) -> AttrType:
+    """The attribute type of an annotation, which may be text (PEP 563)."""
+    if not isinstance(annotation, str):
+        return attr_type(annotation)
+    found = _ANNOTATIONS.get(annotation)
+    if found is None:
+        found = attr_type(eval(annotation, body.__globals__))
+        _ANNOTATIONS[annotation] = found
+    return found
 
 
 class Op:
@@ -89,13 +101,13 @@ class Op:
         self.optional: set[str] = set()
         self.variadic = variadic
         self.hidden: set[str] = set()
-        parameters = list(inspect.signature(self.body, eval_str=True).parameters.values())[1:]
+        parameters = list(inspect.signature(self.body).parameters.values())[1:]
         for p in parameters:
             if p.name in _HIDDEN:
                 self.hidden.add(p.name)
             elif p.kind is p.KEYWORD_ONLY:
                 required = p.default is p.empty
-                kind = attr_type(p.annotation)
+                kind = _annotated_type(p.annotation, self.body)
                 default = None if required or p.default is None else kind.parse(p.default)
                 self.attrs[p.name] = Attr(p.name, kind, default, required)
             else:

@@ -1,0 +1,153 @@
+"""Symbol JSON: the graph as MXNet 1.9.1 writes and reads it, and what older versions wrote."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..base import MXNetError
+from ..ops.op import get
+from .graph import Entry, Node, walk
+
+VERSION = 10901  # of MXNet, whose format this is
+HIDDEN_KEYS = ("ctx_group", "lr_mult", "wd_mult", "force_mirroring", "mirror_stage")
+
+
+def to_json(heads: Sequence[Entry]) -> str:
+    """The graph of untyped entries as symbol JSON."""
+    nodes = walk(heads)
+    number = {node: i for i, node in enumerate(nodes)}
+    versions: dict[Node, int] = {}
+    rows, described = [0], []
+    for node in nodes:
+        item: dict[str, Any] = {"op": node.op.name if node.op else "null", "name": node.name}
+        if node.attrs:
+            item["attrs"] = dict(sorted(node.attrs.items()))
+        item["inputs"] = [[number[e.node], e.index, v] for e, v in _versioned(node, versions)]
+        described.append(item)
+        rows.append(rows[-1] + node.count)
+    document = {
+        "nodes": described,
+        "arg_nodes": [i for i, n in enumerate(nodes) if n.op is None],
+        "node_row_ptr": rows,
+        "heads": [[number[e.node], e.index, versions.get(e.node, 0)] for e in heads],
+        "attrs": {"mxnet_version": ["int", VERSION]},
+    }
+    return json.dumps(document, indent=2)
+
+
+def _versioned(node: Node, versions: dict[Node, int]) -> list[tuple[Entry, int]]:
+    """Inputs with nnvm's count of how often each was written so far, this node included."""
+    if node.op is None:
+        return []
+    names = node.op.input_names(node.params, len(node.inputs))
+    for name, e in zip(names, node.inputs, strict=True):
+        if name in node.op.aux:
+            versions[e.node] = versions.get(e.node, 0) + 1
+    return [(e, versions.get(e.node, 0)) for e in node.inputs]
+
+
+def from_json(text: str) -> list[Entry]:
+    """The heads of a graph in symbol JSON; MXNetError that says where the document is wrong."""
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise MXNetError(f"symbol JSON cannot be parsed: {error}") from None
+    if not isinstance(document, dict) or not isinstance(document.get("nodes"), list):
+        raise MXNetError("symbol JSON has no list of nodes")
+    nodes: list[Node] = []
+    for item in document["nodes"]:
+        nodes.append(_read_node(item, nodes))
+    heads = document.get("heads")
+    if not isinstance(heads, list) or not heads:
+        raise MXNetError("symbol JSON has no heads")
+    return [_read_entry(h, nodes, "heads") for h in heads]
+
+
+def _read_node(item: Any, nodes: list[Node]) -> Node:
+    """One node; its inputs must stand before it."""
+    if not isinstance(item, dict) or not isinstance(item.get("op"), str):
+        raise MXNetError(f"symbol JSON: node {len(nodes)} has no operator")
+    name = item.get("name")
+    if not isinstance(name, str):
+        raise MXNetError(f"symbol JSON: node {len(nodes)} has no name")
+    attrs = _read_attrs(item, name)
+    given = item.get("inputs", [])
+    if not isinstance(given, list):
+        raise MXNetError(f"symbol JSON: inputs of node {name!r} are not a list")
+    inputs = [_read_entry(e, nodes, f"node {name!r}") for e in given]
+    if item["op"] == "null":
+        return Node(None, name, attrs=attrs)
+    return _operator_node(item["op"], name, inputs, attrs)
+
+
+def _operator_node(kind: str, name: str, inputs: list[Entry], attrs: dict[str, str]) -> Node:
+    try:
+        op = get(kind)
+        own = {k: v for k, v in attrs.items() if not k.startswith("__")}
+        _move_hidden(op.attrs, own, attrs, inputs, op.inputs)
+        if op.variadic:
+            own.setdefault(op.variadic, str(len(inputs)))
+        params = op.attributes(own)
+        inputs = inputs + _missing_aux(op, params, name, len(inputs))
+        names = op.input_names(params, len(inputs))
+    except MXNetError as error:
+        raise MXNetError(f"symbol JSON: node {name!r}: {error}") from None
+    if len(inputs) != len(names):
+        raise MXNetError(
+            f"symbol JSON: node {name!r}: operator {op.name} takes {len(names)} inputs "
+            f"({', '.join(names)}), got {len(inputs)}"
+        )
+    return Node(op, name, inputs, params, attrs)
+
+
+def _read_attrs(item: Mapping[str, Any], name: str) -> dict[str, str]:
+    """Attributes under any of the keys that versions of MXNet have used."""
+    attrs: dict[str, str] = {}
+    for key in ("param", "attr", "attrs"):
+        found = item.get(key) or {}
+        if not isinstance(found, dict) or not all(isinstance(v, str) for v in found.values()):
+            raise MXNetError(f"symbol JSON: {key} of node {name!r} does not map names to strings")
+        attrs.update(found)
+    for key in HIDDEN_KEYS:
+        if key in attrs:
+            attrs[f"__{key}__"] = attrs.pop(key)
+    return attrs
+
+
+def _move_hidden(
+    declared: Mapping[str, Any],
+    own: dict[str, str],
+    attrs: dict[str, str],
+    inputs: Sequence[Entry],
+    input_names: Sequence[str],
+) -> None:
+    """Old files keep ``weight_lr_mult`` on the operator: it belongs to the input variable."""
+    for key in [k for k in own if k not in declared]:
+        for hidden in HIDDEN_KEYS:
+            stem = key.removesuffix("_" + hidden)
+            if stem != key and stem in input_names and input_names.index(stem) < len(inputs):
+                inputs[input_names.index(stem)].node.attrs[f"__{hidden}__"] = own.pop(key)
+                del attrs[key]
+                break
+
+
+def _missing_aux(op: Any, params: Any, name: str, count: int) -> list[Entry]:
+    """Variables for auxiliary states that files before 0.9 leave out."""
+    names = op.input_names(params) if not op.many else []
+    missing = names[count:]
+    if not missing or not set(missing) <= set(op.aux):
+        return []
+    return [Entry(Node(None, f"{name}_{n}")) for n in missing]
+
+
+def _read_entry(item: Any, nodes: Sequence[Node], where: str) -> Entry:
+    if not isinstance(item, list) or len(item) < 2 or not all(isinstance(i, int) for i in item[:2]):
+        raise MXNetError(f"symbol JSON: {where}: {item!r} is not [node, output, version]")
+    node, index = item[:2]
+    if not 0 <= node < len(nodes):
+        raise MXNetError(f"symbol JSON: {where}: refers to node {node}, which is not before it")
+    if not 0 <= index < nodes[node].count:
+        raise MXNetError(f"symbol JSON: {where}: node {nodes[node].name!r} has no output {index}")
+    return Entry(nodes[node], index)
