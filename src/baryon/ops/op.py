@@ -48,17 +48,17 @@ class Gradient(NamedTuple):
 
 
 REGISTRY: dict[str, Op] = {}
-_ANNOTATIONS: dict[str, AttrType] = {}  # annotation text -> type, since a few texts recur
+_ANNOTATIONS: dict[tuple[str, str], AttrType] = {}  # (module, annotation text) -> type: texts recur
 
 
 def _annotated_type(annotation: Any, body: Callable) -> AttrType:
     """The attribute type of an annotation, which may be text (PEP 563)."""
     if not isinstance(annotation, str):
         return attr_type(annotation)
-    found = _ANNOTATIONS.get(annotation)
+    key = (body.__module__, annotation)  # a name may mean different things in different modules
+    found = _ANNOTATIONS.get(key)
     if found is None:
-        found = attr_type(eval(annotation, body.__globals__))
-        _ANNOTATIONS[annotation] = found
+        found = _ANNOTATIONS[key] = attr_type(eval(annotation, body.__globals__))
     return found
 
 
