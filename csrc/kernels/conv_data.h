@@ -3,29 +3,9 @@
 
 #include <algorithm>
 
-#include "conv_product.h"
+#include "conv_depthwise.h"
 
 namespace baryon::BARYON_ISA {
-
-template <class T>
-Images<T> images_of(const T* data, Int batch, Int channels, const Int3& size) {
-  const Int plane = volume(size);
-  return {data, data + batch * channels * plane, channels * plane, plane, size, {1, 1, 1}};
-}
-
-template <class T>
-Target<T> target_of(T* data, Int channels, const Int3& size) {
-  const Int plane = volume(size);
-  return {data, channels * plane, plane, size, {1, 1, 1}, {0, 0, 0}};
-}
-
-// A product that reads every place once, in order, sees each image as one long row.
-template <class T>
-void flatten_pointwise(ConvProduct<T>& p) {
-  if (p.taps.size() != 1 || p.taps[0] != Int3{0, 0, 0} || p.images.step != Int3{1, 1, 1}) return;
-  if (p.images.size != p.grid || !p.target.dense(p.grid)) return;
-  p.grid = p.images.size = p.target.size = {1, 1, volume(p.grid)};
-}
 
 // The transposed convolution at the places of the input that are `phase` modulo the stride.
 template <class T>
@@ -53,8 +33,7 @@ void spread_phase(const ConvShape& s, const Int3& phase, const T* head, const T*
   p.target = target_of(out, s.channels, s.in);
   p.target.step = s.stride;
   p.target.begin = phase;
-  flatten_pointwise(p);
-  ConvRunner<T>(p).run();
+  run_product(s, p);
 }
 
 // Adds the columns of one channel of one image, (*kernel, *out), up in its plane.
@@ -125,7 +104,8 @@ inline double useful(const ConvShape& s) {
 template <class T>
 void spread(const ConvShape& s, const T* head, const T* weight, const T* bias, T* out) {
   if (s.batch == 0 || s.channels == 0 || volume(s.in) == 0) return;
-  if (useful(s) < 0.7 && s.taps() > 1) return spread_columns(s, head, weight, bias, out);
+  if (useful(s) < 0.7 && s.taps() > 1 && !is_depthwise(s))
+    return spread_columns(s, head, weight, bias, out);
   const Int3 phases = {std::min(s.stride[0], s.in[0]), std::min(s.stride[1], s.in[1]),
                        std::min(s.stride[2], s.in[2])};
   for_each_place(phases,

@@ -45,6 +45,26 @@ struct ConvProduct {
 };
 
 template <class T>
+Images<T> images_of(const T* data, Int batch, Int channels, const Int3& size) {
+  const Int plane = volume(size);
+  return {data, data + batch * channels * plane, channels * plane, plane, size, {1, 1, 1}};
+}
+
+template <class T>
+Target<T> target_of(T* data, Int channels, const Int3& size) {
+  const Int plane = volume(size);
+  return {data, channels * plane, plane, size, {1, 1, 1}, {0, 0, 0}};
+}
+
+// A product that reads every place once, in order, sees each image as one long row.
+template <class T>
+void flatten_pointwise(ConvProduct<T>& p) {
+  if (p.taps.size() != 1 || p.taps[0] != Int3{0, 0, 0} || p.images.step != Int3{1, 1, 1}) return;
+  if (p.images.size != p.grid || !p.target.dense(p.grid)) return;
+  p.grid = p.images.size = p.target.size = {1, 1, volume(p.grid)};
+}
+
+template <class T>
 class ConvRunner {
  public:
   explicit ConvRunner(const ConvProduct<T>& product)

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <vector>
 
 #include "../kernel.h"
 #include "windows.h"
@@ -54,6 +55,16 @@ void for_each_place(const Int3& size, const Body& body) {
   for (Int z = 0; z < size[0]; ++z)
     for (Int y = 0; y < size[1]; ++y)
       for (Int x = 0; x < size[2]; ++x) body(index++, Int3{z, y, x});
+}
+
+// What each tap adds to the place that a result starts reading from.
+inline std::vector<Int3> taps_of(const ConvShape& s) {
+  std::vector<Int3> taps;
+  for_each_place(s.kernel, [&](Int, const Int3& at) {
+    taps.push_back({});
+    for (int i = 0; i < 3; ++i) taps.back()[i] = at[i] * s.dilate[i] - s.pad[i];
+  });
+  return taps;
 }
 
 }  // namespace baryon::BARYON_ISA

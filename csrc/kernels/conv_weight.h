@@ -10,7 +10,7 @@
 
 #include "../gemm.h"
 #include "../parallel.h"
-#include "conv_data.h"
+#include "conv_depthwise.h"
 
 namespace baryon::BARYON_ISA {
 
@@ -39,15 +39,14 @@ template <class T>
 class WeightGradient {
  public:
   WeightGradient(const ConvShape& s, const T* head, const T* data, T* weight)
-      : s_(s), weight_(weight), filters_(s.filters_per_group()), pixels_(s.batch * volume(s.out)) {
+      : s_(s),
+        weight_(weight),
+        filters_(s.filters_per_group()),
+        pixels_(s.batch * volume(s.out)),
+        taps_(taps_of(s)) {
     heads_ = images_of(head, s.batch, s.filters, {1, 1, volume(s.out)});
     images_ = images_of(data, s.batch, s.channels, s.in);
     images_.step = s.stride;
-    for_each_place(s.kernel, [&](Int, const Int3& at) {
-      Int3 tap;
-      for (int i = 0; i < 3; ++i) tap[i] = at[i] * s.dilate[i] - s.pad[i];
-      taps_.push_back(tap);
-    });
     by_dots_ = filters_ <= kMostDotFilters;
     const Int most = by_dots_ ? kDotBlock : kGemmBlock;
     blocks_ = parts(s.depth(), most);
@@ -156,8 +155,8 @@ class WeightGradient {
   const ConvShape& s_;
   T* weight_;
   Int filters_, pixels_;
+  const std::vector<Int3> taps_;
   Images<T> heads_, images_;
-  std::vector<Int3> taps_;
   bool by_dots_;
   Int blocks_, rows_, splits_;
 };
@@ -169,6 +168,7 @@ void gather_weights(const ConvShape& s, const T* head, const T* data, T* weight)
     std::fill_n(weight, s.filters * s.depth(), T(0));
     return;
   }
+  if (is_depthwise(s)) return depthwise_weights(s, head, data, weight);
   WeightGradient<T>(s, head, data, weight).run();
 }
 

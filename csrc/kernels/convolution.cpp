@@ -4,7 +4,6 @@
 #include "../kernel.h"
 #include "../parallel.h"
 #include "conv_data.h"
-#include "conv_product.h"
 #include "conv_weight.h"
 
 namespace baryon::BARYON_ISA {
@@ -20,12 +19,8 @@ void forward(const Call& call) {
   p.groups = s.groups;
   p.rows = s.filters_per_group();
   p.channels = s.channels_per_group();
-  for_each_place(s.kernel, [&](Int index, const Int3& at) {
-    Int3 tap;
-    for (int i = 0; i < 3; ++i) tap[i] = at[i] * s.dilate[i] - s.pad[i];
-    p.taps.push_back(tap);
-    p.tap_index.push_back(index);
-  });
+  p.taps = taps_of(s);
+  for (Int i = 0; i < s.taps(); ++i) p.tap_index.push_back(i);
   p.batch = s.batch;
   p.grid = s.out;
   p.images = images_of(call.in[0].as<T>(), s.batch, s.channels, s.in);
@@ -33,8 +28,7 @@ void forward(const Call& call) {
   p.weights = {call.in[1].as<T>(), p.rows * s.depth(), s.depth(), s.taps()};
   p.bias = bias;
   p.target = target_of(call.out[0].as<T>(), s.filters, s.out);
-  flatten_pointwise(p);
-  ConvRunner<T>(p).run();
+  run_product(s, p);
 }
 
 // head, weight -> gradient by data.
