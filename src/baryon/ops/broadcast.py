@@ -13,7 +13,6 @@ import numpy as np
 from ..base import MXNetError
 from ..dtypes import is_float
 from .attrs import Attrs, Shape
-from .numeric import widen
 from .op import op
 from .rules import forward
 from .samples import normal
@@ -40,11 +39,14 @@ def reduced_shape(shape: tuple, axes: tuple[int, ...], keepdims: bool) -> tuple[
     return tuple(n for i, n in enumerate(shape) if i not in axes) or (1,)
 
 
-def accumulate(x: Any) -> Any:
-    """`x` in the type that sums and products of it are computed in."""
-    if is_float(np.dtype(x.dtype)):
-        return widen(np, x)
-    return x
+def total_dtype(dtype: np.dtype) -> np.dtype:
+    """The type in which sums and products are computed: float64, or the integer type itself."""
+    return np.dtype("float64") if is_float(np.dtype(dtype)) else np.dtype(dtype)
+
+
+def total(x: Any, axes: tuple[int, ...]) -> Any:
+    """Sum over exactly `axes`, in `total_dtype`."""
+    return x.sum(axis=axes, dtype=total_dtype(x.dtype))
 
 
 # ---- hidden: repeat and sum ---------------------------------------------------------------------
@@ -70,7 +72,7 @@ def spread(xp: Any, data: Any, *, axis: Shape, shape: Shape) -> Any:
 )
 def sum_over(xp: Any, data: Any, *, axis: Shape, shape: Shape) -> Any:
     """Sum over exactly the axes `axis` (none for an empty tuple), given the shape `shape`."""
-    return accumulate(data).sum(axis=axis, dtype=accumulate(data).dtype).reshape(shape)
+    return total(data, axis).reshape(shape)
 
 
 @spread.gradient("data")
@@ -101,8 +103,7 @@ def repeated(small: tuple[int, ...], large: tuple[int, ...]) -> tuple[int, ...]:
 )
 def unbroadcast(xp: Any, data: Any, *, shape: Shape) -> Any:
     """`data` summed down to `shape`, from which NumPy's broadcasting leads to its own shape."""
-    wide = accumulate(data)
-    return wide.sum(axis=repeated(shape, data.shape), dtype=wide.dtype).reshape(shape)
+    return total(data, repeated(shape, data.shape)).reshape(shape)
 
 
 @unbroadcast.gradient("data")

@@ -15,12 +15,12 @@ import numpy as np
 from ..base import MXNetError
 from ..dtypes import as_dtype, is_float
 from .attrs import Attrs, Shape
-from .broadcast import accumulate, axes_of, reduced_shape, spread
+from .broadcast import axes_of, reduced_shape, spread, total, total_dtype
 from .cast import cast
 from .op import Op, get, op
 from .rules import forward, output_dtype
 from .samples import constant, distinct, normal, uniform
-from .unary import sign
+from .unary import sign, zeros_like
 
 
 def _axes(a: Attrs, ndim: int) -> tuple[int, ...]:
@@ -86,24 +86,22 @@ def over(value: Any, data: Any, axis: Any, exclude: bool = False) -> Any:
 def _sum(xp: Any, x: Any, axes: tuple) -> Any:
     if x.dtype == np.bool_:
         return xp.any(x, axis=axes)
-    wide = accumulate(x)
-    return wide.sum(axis=axes, dtype=wide.dtype)
+    return total(x, axes)
 
 
 def _prod(xp: Any, x: Any, axes: tuple) -> Any:
     if x.dtype == np.bool_:
         return xp.all(x, axis=axes)
-    wide = accumulate(x)
-    return wide.prod(axis=axes, dtype=wide.dtype)
+    return x.prod(axis=axes, dtype=total_dtype(x.dtype))
 
 
 def _mean(xp: Any, x: Any, axes: tuple) -> Any:
     count = math.prod(x.shape[i] for i in axes)
-    total = _sum(xp, x, axes)
+    summed = _sum(xp, x, axes)
     if is_float(np.dtype(x.dtype)):
-        return total / np.asarray(count, total.dtype)[()]
+        return summed / np.float64(count)
     # Integers are summed in their own type, as MXNet does, and the quotient is cut towards zero.
-    return total if x.dtype == np.bool_ else xp.trunc(total / max(count, 1))
+    return summed if x.dtype == np.bool_ else xp.trunc(summed / max(count, 1))
 
 
 def _without_nan(xp: Any, x: Any, value: int) -> Any:
@@ -133,7 +131,7 @@ def _nansum_gradient(dy: Any, data: Any, axis: Any, exclude: bool) -> Any:
 
 def _nanprod_gradient(dy: Any, data: Any, out: Any, axis: Any, exclude: bool) -> Any:
     gradient = _prod_gradient(dy, data, out, axis, exclude)
-    return get("where")(data == data, gradient, gradient * 0)
+    return get("where")(data == data, gradient, zeros_like(gradient))
 
 
 def _positive(*shape: int) -> Any:
@@ -210,6 +208,12 @@ for _name in ("sum", "mean", "prod", "max", "min"):
 # ---- norm and moments --------------------------------------------------------------------------
 
 
+def _norm_shape(a: Attrs, data: tuple[int, ...]) -> tuple[int, ...]:
+    if a.ord not in (1, 2):
+        raise MXNetError(f"attribute ord is 1 or 2, got {a.ord}")
+    return _shape(a, data)
+
+
 def _norm_dtype(a: Attrs, dtype: Any) -> Any:
     return dtype if a.out_dtype is None else as_dtype(a.out_dtype)
 
@@ -221,7 +225,7 @@ def _norm_params(a: Attrs, ins: Any, outs: Any) -> tuple[int, ...] | None:
 @op(
     "norm",
     aliases=("_sparse_norm",),
-    shape=forward(_shape),
+    shape=forward(_norm_shape),
     dtype=output_dtype(_norm_dtype),
     kernel=True,
     params=_norm_params,
@@ -243,12 +247,10 @@ def norm(
     >>> mx.nd.norm(mx.nd.array([3.0, 4.0])).asnumpy()
     array([5.], dtype=float32)
     """
-    if ord not in (1, 2):
-        raise MXNetError(f"operator norm: attribute ord is 1 or 2, got {ord}")
     axes = axes_of(axis, data.ndim)
-    wide = accumulate(data) if is_float(np.dtype(data.dtype)) else data.astype(xp.float64)
-    total = xp.abs(wide).sum(axis=axes) if ord == 1 else xp.sqrt((wide * wide).sum(axis=axes))
-    return total.reshape(reduced_shape(data.shape, axes, keepdims))
+    wide = data.astype(xp.float64)
+    size = xp.abs(wide).sum(axis=axes) if ord == 1 else xp.sqrt((wide * wide).sum(axis=axes))
+    return size.reshape(reduced_shape(data.shape, axes, keepdims))
 
 
 @norm.gradient("data")
@@ -279,7 +281,7 @@ def moments(xp: Any, data: Any, *, axes: Shape | None = None, keepdims: bool = F
     """
     over_axes = axes_of(axes, data.ndim)
     shape = reduced_shape(data.shape, over_axes, keepdims)
-    wide = accumulate(data)
+    wide = data.astype(xp.float64)
     centre = wide.mean(axis=over_axes, keepdims=True)
     variance = xp.square(wide - centre).mean(axis=over_axes)
     return centre.reshape(shape), variance.reshape(shape)
@@ -288,11 +290,11 @@ def moments(xp: Any, data: Any, *, axes: Shape | None = None, keepdims: bool = F
 @moments.gradient("data")
 def _(d_output0: Any, d_output1: Any, data: Any, output0: Any, axes: Any) -> Any:
     count = math.prod(data.shape[i] for i in axes_of(axes, len(data.shape)))
-    total = None if d_output0 is None else over(d_output0 / count, data, axes)
+    result = None if d_output0 is None else over(d_output0 / count, data, axes)
     if d_output1 is not None:
         part = over(d_output1 * (2 / count), data, axes) * (data - over(output0, data, axes))
-        total = part if total is None else total + part
-    return total
+        result = part if result is None else result + part
+    return result
 
 
 moments.sample(data=normal(3, 4), axes=(0,))
