@@ -1,7 +1,8 @@
 """The catalogue of operators: one file a family, each operator declared once."""
 
 from .op import REGISTRY, Op, Spec, get, op
-from . import binary, broadcast, cast, functions, logic, reduce, scalar, unary  # noqa: E402,F401
+from . import binary, broadcast, cast, copies, functions, logic, piecewise, positions  # noqa: E402,F401
+from . import reduce, scalar, unary
 from . import (
     axes,
     blocks,

@@ -11,7 +11,7 @@ from typing import Any
 
 from .numeric import numeric, widen
 from .op import Op, op
-from .rules import Rule, uniform
+from .rules import Rule
 from .samples import Draw, constant, normal
 from .samples import uniform as spread
 
@@ -222,88 +222,3 @@ reciprocal = unary(
     sparse=False,
     onnx="Reciprocal",
 )
-
-# ---- copies ------------------------------------------------------------------------------------
-
-
-@op("_copy", aliases=("identity",), inplace={0: "data"}, kernel=True, onnx="Identity")
-def identity(xp: Any, data: Any) -> Any:
-    """A copy of `data`.  (MXNet operator ``identity``.)
-
-    >>> mx.nd.identity(mx.nd.array([1.0, 2.0])).asnumpy()
-    array([1., 2.], dtype=float32)
-    """
-    return data.copy()
-
-
-@identity.gradient("data")
-def _(dy: Any) -> Any:
-    return dy
-
-
-@op(
-    "BlockGrad",
-    aliases=("stop_gradient", "_sparse_stop_gradient"),
-    inplace={0: "data"},
-    kernel="_copy",
-    onnx="Identity",
-)
-def block_grad(xp: Any, data: Any) -> Any:
-    """`data`, through which no gradient flows.  (MXNet operator ``BlockGrad``.)
-
-    >>> mx.nd.BlockGrad(mx.nd.array([1.0, 2.0])).asnumpy()
-    array([1., 2.], dtype=float32)
-    """
-    return data.copy()
-
-
-block_grad.gradient("data")(flat)
-
-
-@op("_identity_with_attr_like_rhs", inplace={0: "lhs"}, kernel="_copy", dtype=uniform)
-def identity_like_rhs(xp: Any, lhs: Any, rhs: Any) -> Any:
-    """A copy of `lhs`, whose shape and dtype are also those of `rhs`.
-
-    >>> mx.nd._internal._identity_with_attr_like_rhs(mx.nd.ones(2), mx.nd.zeros(2)).asnumpy()
-    array([1., 1.], dtype=float32)
-    """
-    return lhs.copy()
-
-
-@identity_like_rhs.gradient("lhs")
-def _(dy: Any) -> Any:
-    return dy
-
-
-@identity_like_rhs.gradient("rhs")
-def _(dy: Any) -> None:
-    return None
-
-
-@op("zeros_like", aliases=("_sparse_zeros_like",), inplace={0: "data"}, kernel=True)
-def zeros_like(xp: Any, data: Any) -> Any:
-    """Zeros of the shape and dtype of `data`.  (MXNet operator ``zeros_like``.)
-
-    >>> mx.nd.zeros_like(mx.nd.array([1.0, 2.0])).asnumpy()
-    array([0., 0.], dtype=float32)
-    """
-    return xp.zeros_like(data)
-
-
-@op("ones_like", inplace={0: "data"}, kernel=True)
-def ones_like(xp: Any, data: Any) -> Any:
-    """Ones of the shape and dtype of `data`.  (MXNet operator ``ones_like``.)
-
-    >>> mx.nd.ones_like(mx.nd.array([1.0, 2.0])).asnumpy()
-    array([1., 1.], dtype=float32)
-    """
-    return xp.ones_like(data)
-
-
-zeros_like.gradient("data")(flat)
-ones_like.gradient("data")(flat)
-identity.sample(data=normal(2, 3))
-block_grad.sample(data=normal(2, 3), _grad=())
-identity_like_rhs.sample(lhs=normal(2, 3), rhs=normal(2, 3))
-zeros_like.sample(data=normal(2, 3))
-ones_like.sample(data=normal(2, 3))
