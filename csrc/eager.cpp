@@ -2,6 +2,7 @@
 #include "eager.h"
 
 #include <new>
+#include <stdexcept>
 
 #include "bindings.h"
 
@@ -79,6 +80,9 @@ bool compute(Plan& plan, PyObject* const* arrays, PyObject* const* outs) {
     return true;
   } catch (const std::bad_alloc&) {
     PyErr_NoMemory();
+    return false;
+  } catch (const std::out_of_range& error) {  // an index read from an input
+    PyErr_SetString(PyExc_IndexError, error.what());
     return false;
   }
 }

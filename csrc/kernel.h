@@ -24,6 +24,8 @@ struct Call {
   int n_params;
 };
 
+// A kernel throws only from its caller's thread: std::bad_alloc, or std::out_of_range for an index
+// that it read from an input (Python's IndexError).
 using KernelFn = void (*)(const Call&);
 // Whether the kernel serves these shapes, dtypes and parameters; asked once per planned call,
 // before any data pointer is set. A false answer sends the call to the reference body.

@@ -34,15 +34,16 @@ def whole(xp: Any, index: Any) -> Any:
     return index.astype(np.int64)
 
 
-def valid(xp: Any, index: Any, size: int, mode: str) -> Any:
+def valid(xp: Any, index: Any, size: int, mode: str, what: str = "take") -> Any:
     """Indices as int64 within [0, size) by `mode`; MXNetError for one outside under ``raise``."""
     index = whole(xp, index)
     if mode == "wrap":
         return index % max(size, 1)
     if mode == "clip":
         return xp.clip(index, 0, max(size - 1, 0))
-    if index.size and not 0 <= index.min() <= index.max() < size:
-        raise MXNetError(f"index {index.min()} or {index.max()} is out of range for size {size}")
+    outside = index[(index < 0) | (index >= size)]
+    if outside.size:
+        raise MXNetError(f"operator {what}: index {outside[0]} is out of range for size {size}")
     return index
 
 

@@ -11,8 +11,7 @@ from ..base import MXNetError
 from .attrs import Attrs, Shape
 from .indexing import add_at, take, valid, whole, wide
 from .op import get, op
-from .reshape import normalize
-from .rules import forward, uniform_among, unify
+from .rules import forward, uniform_among
 from .samples import constant, integers, normal
 
 
@@ -163,7 +162,7 @@ def _(dy, indices):
 scatter_set_nd.sample(lhs=normal(3, 4), rhs=normal(3), indices=_DISTINCT, shape=(3, 4))
 
 
-# ---- index_copy, boolean_mask --------------------------------------------------------------------
+# ---- index_copy ----------------------------------------------------------------------------------
 
 
 def _index_copied(attrs: Attrs, old: Sequence[int], index: Sequence[int], new: Sequence[int]):
@@ -182,7 +181,8 @@ def index_copy(xp, old_tensor, index_vector, new_tensor):
            [1., 1.]], dtype=float32)
     """
     out = old_tensor.copy()
-    out[valid(xp, index_vector, len(old_tensor), "raise")] = new_tensor
+    rows = valid(xp, index_vector, len(old_tensor), "raise", "_contrib_index_copy")
+    out[rows] = new_tensor
     return out
 
 
@@ -198,54 +198,6 @@ def _(dy, index_vector):
 
 index_copy.sample(
     old_tensor=normal(5, 3), index_vector=constant([4, 0, 2], True), new_tensor=normal(3, 3)
-)
-
-
-def _masked(attrs: Attrs, ins: list, outs: list) -> tuple[list, list]:
-    """How many slices the mask keeps is known only when it has been read."""
-    data, index = ins
-    if data is None:
-        return ins, outs
-    axis = normalize(attrs.axis, len(data))
-    index = unify(index, data[axis : axis + 1])
-    return [data, index], [unify((*data[:axis], -1, *data[axis + 1 :]), outs[0])]
-
-
-@op(
-    "_contrib_boolean_mask",
-    aliases=("_npi_boolean_mask",),
-    shape=_masked,
-    dtype=uniform_among(0),
-)
-def boolean_mask(xp, data, index, *, axis: int = 0):
-    """The slices of `data` along `axis` where `index` is not zero; eager only.
-
-    >>> data = mx.nd.array([[1, 2], [3, 4], [5, 6]])
-    >>> mx.nd.contrib.boolean_mask(data, mx.nd.array([0, 1, 0])).asnumpy()
-    array([[3., 4.]], dtype=float32)
-    """
-    return xp.compress(index != 0, data, axis=axis)
-
-
-@boolean_mask.gradient("data")
-def _(dy, data, index, axis):
-    return mask_gradient(dy, index, shape=data.shape, axis=axis)
-
-
-@op(
-    "_backward_boolean_mask",
-    shape=forward(lambda a, dy, index: a.shape),
-    dtype=uniform_among(0),
-)
-def mask_gradient(xp, dy, index, *, shape: Shape, axis: int = 0):
-    """Zeros of `shape` but for the slices that ``boolean_mask`` kept, which are `dy`."""
-    out = xp.zeros(shape, dy.dtype)
-    out[(slice(None),) * (axis % len(shape)) + (index != 0,)] = dy
-    return out
-
-
-mask_gradient.sample(
-    dy=normal(2, 3), index=constant([0, 1, 0, 2], True), shape=(4, 3), _second_order=False
 )
 
 
