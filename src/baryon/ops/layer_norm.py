@@ -239,15 +239,17 @@ def l2_normalization(
 
 
 @l2_normalization.gradient("data")
-def _(dy, out, norm, mode):
+def _(dy, d_norm, out, norm, mode):
     along_row = get("sum")(dy * out, axis=_norm_axes(mode, dy.ndim), keepdims=True)
-    return (dy - out * along_row) / norm
+    grad = (dy - out * along_row) / norm
+    return grad if d_norm is None else grad + d_norm * out  # second order comes by the norm too
 
 
 _affine = {"gamma": spread(4, low=0.5, high=1.5), "beta": normal(4)}
 _once: dict[str, Any] = {"_second_order": False, "_rtol": 1e-3, "_atol": 1e-4}
 layer_norm.sample(data=normal(3, 4), **_affine, **_once)
-layer_norm.sample(data=normal(2, 4, 3), axis=1, output_mean_var=True, **_affine, **_once)
+layer_norm.sample(data=normal(2, 4, 3), axis=1, **_affine, **_once)
+layer_norm.sample(data=normal(2, 4), output_mean_var=True, _grad=(), **_affine)
 group_norm.sample(data=normal(2, 8, 3), num_groups=4, **_affine, **_once)
 instance_norm.sample(data=normal(2, 4, 3, 2), **_affine, **_once)
 for _mode in ("channel", "instance", "spatial"):

@@ -7,7 +7,7 @@ seed and dtype.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -20,9 +20,10 @@ class Draw:
     shape: tuple[int, ...]
     make: Callable[[np.random.Generator], np.ndarray]
     integral: bool = False
+    dtype: str | None = None  # always of this type, whatever the test's
 
     def __call__(self, rng: np.random.Generator, dtype: Any = "float32") -> np.ndarray:
-        return self.make(rng).reshape(self.shape).astype(dtype)
+        return self.make(rng).reshape(self.shape).astype(self.dtype or dtype)
 
 
 def normal(*shape: int, scale: float = 1.0, loc: float = 0.0) -> Draw:
@@ -50,6 +51,11 @@ def constant(values: Any, integral: bool = False) -> Draw:
     """Exactly these values."""
     array = np.asarray(values)
     return Draw(array.shape, lambda rng: array, integral)
+
+
+def typed(draw: Draw, dtype: str) -> Draw:
+    """The same values in a type of their own, e.g. float32 states of float16 weights."""
+    return replace(draw, dtype=dtype)
 
 
 @dataclass(frozen=True)

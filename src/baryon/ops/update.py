@@ -15,7 +15,7 @@ import numpy as np
 from .attrs import Attrs
 from .op import op
 from .rules import unify_dtypes
-from .samples import normal
+from .samples import normal, typed
 
 
 def clip(xp: Any, grad: Any, limit: float) -> Any:
@@ -281,3 +281,8 @@ for _made in (sgd_update, signsgd_update):
     _made.sample(weight=_w, grad=_w, lr=0.1, wd=0.01, rescale_grad=0.5)
 for _made in (sgd_mom_update, nag_mom_update, signum_update):
     _made.sample(weight=_w, grad=_w, mom=_w, lr=0.1, momentum=0.9, wd=0.01, clip_gradient=0.5)
+_own = typed(_w, "float32")
+_mixed: dict[str, Any] = dict(weight=_w, grad=_w, weight32=_own, lr=0.1, wd=0.01)
+mp_sgd_update.sample(_dtypes=("float16",), **_mixed)
+for _made in (mp_sgd_mom_update, mp_nag_mom_update):
+    _made.sample(mom=_own, momentum=0.9, _dtypes=("float16", "bfloat16"), **_mixed)

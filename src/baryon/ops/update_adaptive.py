@@ -14,7 +14,7 @@ from ..base import MXNetError
 from .attrs import Attrs
 from .op import op
 from .rules import unify, unify_dtypes
-from .samples import constant, normal
+from .samples import constant, normal, typed
 from .samples import uniform as spread
 from .update import clip, numbers, single
 
@@ -67,7 +67,7 @@ def adam_update(
 
 
 def _adamw(xp, weight, grad, mean, var, rescale_grad, attrs) -> tuple:
-    """New weight, moments and clipped gradient; kept if the scale is 0 or not finite."""
+    """New weight, moments, clipped gradient, and whether its scale lets anything change."""
     scale = rescale_grad.reshape(()).astype(np.float32)
     go = xp.isfinite(scale) & (scale != 0)
     grad = clip(xp, single(xp, grad) * scale, attrs["clip_gradient"])
@@ -75,7 +75,7 @@ def _adamw(xp, weight, grad, mean, var, rescale_grad, attrs) -> tuple:
     step = attrs["lr"] * new_mean / (xp.sqrt(new_var) + attrs["epsilon"]) + attrs["wd"] * weight
     new = weight - attrs["eta"] * step
     new = tuple(xp.where(go, a, b) for a, b in ((new, weight), (new_mean, mean), (new_var, var)))
-    return (*new, xp.where(go, grad, 0))
+    return (*new, xp.where(go, grad, 0), go)
 
 
 def _adamw_shapes(attrs: Attrs, ins: list, outs: list) -> tuple[list, list]:
@@ -133,7 +133,7 @@ def adamw_update(
     attrs = dict(lr=lr, beta1=beta1, beta2=beta2, epsilon=epsilon, wd=wd, eta=eta)
     attrs["clip_gradient"] = clip_gradient
     found = _adamw(xp, weight, grad, mean, var, rescale_grad, attrs)
-    return found if clip_gradient >= 0 else found[:3]
+    return found[:4] if clip_gradient >= 0 else found[:3]
 
 
 @op(
@@ -164,8 +164,8 @@ def mp_adamw_update(
     """`adamw_update` of a half-width weight through its float32 copy ``weight32``."""
     attrs = dict(lr=lr, beta1=beta1, beta2=beta2, epsilon=epsilon, wd=wd, eta=eta)
     attrs["clip_gradient"] = clip_gradient
-    new, mean, var, _ = _adamw(xp, weight32, grad, mean, var, rescale_grad, attrs)
-    return new, mean, var, new
+    new, mean, var, _, go = _adamw(xp, weight32, grad, mean, var, rescale_grad, attrs)
+    return xp.where(go, new, weight), mean, var, new
 
 
 def _limited(xp, weight, limit):
@@ -286,4 +286,10 @@ adagrad_update.sample(history=_moment, **_common)
 adamw_update.sample(
     **{k: v for k, v in _common.items() if k != "rescale_grad"},
     **dict(mean=_w, var=_moment, rescale_grad=constant([0.5]), eta=0.7, wd=0.01),
+)
+_own = typed(_moment, "float32")
+mp_adamw_update.sample(
+    **dict(weight=_w, grad=_w, mean=_own, var=_own, weight32=_own, lr=0.1, eta=0.7, wd=0.01),
+    **dict(rescale_grad=typed(constant([0.5]), "float32")),
+    _dtypes=("float16",),
 )

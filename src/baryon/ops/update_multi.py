@@ -11,7 +11,7 @@ from ..base import MXNetError
 from .attrs import Attrs, Floats
 from .op import Op, Spec, op
 from .rules import unify, unify_dtypes
-from .samples import normal
+from .samples import normal, typed
 from .update import clip, single
 
 
@@ -173,4 +173,16 @@ for _made, _copies in ((multi_sgd_update, 2), (multi_sgd_mom_update, 3)):
         wds=(0.01, 0.0),
         rescale_grad=0.5,
         clip_gradient=0.8,
+    )
+for _made, _copies in ((multi_mp_sgd_update, 1), (multi_mp_sgd_mom_update, 2)):
+    _made.sample(
+        data=[
+            draw
+            for shape in ((2, 3), (4,))
+            for draw in [normal(*shape)] * 2 + [typed(normal(*shape), "float32")] * _copies
+        ],
+        num_weights=2,
+        lrs=(0.1, 0.2),
+        wds=(0.01, 0.0),
+        _dtypes=("float16",),
     )

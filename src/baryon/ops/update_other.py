@@ -9,7 +9,7 @@ import numpy as np
 from .attrs import Attrs
 from .op import op
 from .rules import unify, unify_dtypes
-from .samples import normal
+from .samples import normal, typed
 from .samples import uniform as spread
 from .update import clip, numbers, single
 
@@ -214,4 +214,12 @@ ftml_update.sample(weight=_w, grad=_w, d=_w, v=_moment, z=_w, lr=0.1, t=3)
 lamb_update_phase1.sample(weight=_w, grad=_w, mean=_w, var=_moment, t=2, wd=0.01)
 lamb_update_phase2.sample(
     weight=_w, g=_w, r1=spread(1, low=1.0, high=2.0), r2=spread(1, low=1.0, high=2.0), lr=0.1
+)
+_own, _norm = typed(_moment, "float32"), typed(spread(1, low=1.0, high=2.0), "float32")
+mp_lamb_update_phase1.sample(
+    **dict(weight=_w, grad=_w, mean=_own, var=_own, weight32=_own, t=2, wd=0.01),
+    _dtypes=("float16",),
+)
+mp_lamb_update_phase2.sample(
+    **dict(weight=_w, g=_own, r1=_norm, r2=_norm, weight32=_own, lr=0.1), _dtypes=("float16",)
 )
