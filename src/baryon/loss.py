@@ -34,6 +34,8 @@ class _Catalogue:
     """Operators as attributes, whatever the tensors are."""
 
     def __getattr__(self, name: str) -> Op:
+        if name.startswith("__"):  # what tools that inspect modules ask for
+            raise AttributeError(name)
         return get(name)
 
 

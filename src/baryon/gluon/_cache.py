@@ -46,8 +46,8 @@ class Trace(NamedTuple):
                 f"the cached version"
             )
 
-    def facts(self, rule: Callable, args: tuple, fact: str) -> dict[str, Any] | None:
-        """Shapes or dtypes of all inputs of the graph by name; None if some stay unknown."""
+    def facts(self, rule: Callable, args: tuple, fact: str) -> dict[str, Any]:
+        """Shapes or dtypes of all inputs of the graph by name, as far as they are known."""
         flat, _ = _flatten(args, "input")
         inputs = set(self.symbol.list_inputs())
         known = {
@@ -56,8 +56,6 @@ class Trace(NamedTuple):
             if name in inputs
         }
         arguments, _, states = rule(**known)
-        if arguments is None:
-            return None
         names = [*self.symbol.list_arguments(), *self.symbol.list_auxiliary_states()]
         return dict(zip(names, [*arguments, *states], strict=True))
 

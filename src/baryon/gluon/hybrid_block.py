@@ -15,6 +15,7 @@ from ._cache import CompiledCall, Trace, trace
 from ._parameter import DeferredInitializationError, Parameter
 from ._structure import first_tensor, tensors
 from .parameter import ParameterDict
+from .utils import brief, shape_is_known
 
 _NO_TENSOR = (
     "In HybridBlock, there must be one NDArray or one Symbol in the input. "
@@ -167,21 +168,22 @@ class HybridBlock(Block):
     # ---- shapes and types ------------------------------------------------------------------------
 
     def infer_shape(self, *args: Any) -> None:
-        """Find the shapes of Parameters from inputs."""
+        """Find the shapes of Parameters from inputs; MXNetError if some do not follow from them."""
         traced = self._trace_for(args)
-        shapes = traced.facts(traced.symbol.infer_shape, args, "shape")
-        if shapes is None:
-            raise MXNetError("the shapes of some Parameters do not follow from the inputs")
-        for param in self.collect_params().values():
-            if param.name in shapes:
-                param.shape = shapes[param.name]
+        shapes = traced.facts(traced.symbol.infer_shape_partial, args, "shape")
+        params = [p for p in self.collect_params().values() if p.name in shapes]
+        unknown = [p.name for p in params if not shape_is_known(shapes[p.name])]
+        if unknown:
+            raise MXNetError(f"the shapes of {brief(unknown)} do not follow from the inputs")
+        for param in params:
+            param.shape = shapes[param.name]
 
     def infer_type(self, *args: Any) -> None:
         """Find the dtypes of Parameters from inputs."""
         traced = self._trace_for(args)
-        dtypes = traced.facts(traced.symbol.infer_type, args, "dtype")
+        dtypes = traced.facts(traced.symbol.infer_type_partial, args, "dtype")
         for param in self.collect_params().values():
-            if dtypes and param.name in dtypes:
+            if dtypes.get(param.name) is not None:
                 param.dtype = dtypes[param.name]
 
     def _finish_params(self, *args: Any) -> None:
