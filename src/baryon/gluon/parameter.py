@@ -17,7 +17,7 @@ from ._parameter import (
     Parameter,
     tensor_types,
 )
-from .utils import ArgumentError, brief, indent
+from .utils import ArgumentError, brief, indent, shape_is_known  # noqa: F401
 
 __all__ = [
     "Constant",
