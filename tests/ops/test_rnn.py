@@ -1,0 +1,117 @@
+"""The fused RNN against its unrolled definition, and its rarer forms."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import baryon as mx
+
+GATES = {"rnn_relu": 1, "rnn_tanh": 1, "lstm": 4, "gru": 3}
+STEPS, BATCH, FEATURES, UNITS = 5, 3, 4, 6
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def unrolled(mode, x, wx, wh, bx, bh):
+    """One layer in one direction from zero states: outputs of all steps."""
+    h = c = np.zeros((x.shape[1], UNITS))
+    outs = []
+    for step in x:
+        a, b = step @ wx.T + bx, h @ wh.T + bh
+        if mode == "lstm":
+            i, f, g, o = np.split(a + b, 4, axis=1)
+            c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+            h = sigmoid(o) * np.tanh(c)
+        elif mode == "gru":
+            (ar, az, an), (br, bz, bn) = np.split(a, 3, axis=1), np.split(b, 3, axis=1)
+            z = sigmoid(az + bz)
+            h = (1 - z) * np.tanh(an + sigmoid(ar + br) * bn) + z * h
+        else:
+            h = np.tanh(a + b) if mode == "rnn_tanh" else np.maximum(a + b, 0)
+        outs.append(h)
+    return np.stack(outs)
+
+
+def inputs(mode, scale=0.3):
+    rows = GATES[mode] * UNITS
+    shapes = [(rows, FEATURES), (rows, UNITS), (rows,), (rows,)]
+    parts = [np.random.normal(size=s) * scale for s in shapes]
+    return np.random.normal(size=(STEPS, BATCH, FEATURES)), parts
+
+
+def states(mode, layers=1, directions=1):
+    zeros = mx.nd.zeros((layers * directions, BATCH, UNITS))
+    return [zeros, zeros] if mode == "lstm" else [zeros]
+
+
+def flat(parts):
+    return mx.nd.array(np.concatenate([p.ravel() for p in parts]))
+
+
+@pytest.mark.parametrize("mode", GATES)
+def test_one_layer(mode):
+    x, parts = inputs(mode)
+    out = mx.nd.RNN(
+        mx.nd.array(x), flat(parts), *states(mode), mode=mode, state_size=UNITS, num_layers=1
+    )
+    np.testing.assert_allclose(out.asnumpy(), unrolled(mode, x, *parts), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("mode", ["lstm", "gru"])
+def test_second_direction_runs_from_the_end(mode):
+    x, there = inputs(mode)
+    _, back = inputs(mode)
+    parameters = flat([*there[:2], *back[:2], *there[2:], *back[2:]])
+    out = mx.nd.RNN(
+        mx.nd.array(x), parameters, *states(mode, directions=2),
+        mode=mode, state_size=UNITS, num_layers=1, bidirectional=True,
+    ).asnumpy()  # fmt: skip
+    np.testing.assert_allclose(out[..., :UNITS], unrolled(mode, x, *there), rtol=1e-4, atol=1e-5)
+    want = unrolled(mode, x[::-1], *back)[::-1]
+    np.testing.assert_allclose(out[..., UNITS:], want, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("mode", ["rnn_tanh", "lstm", "gru"])
+def test_a_sample_stops_at_its_length(mode):
+    x, parts = inputs(mode)
+    lengths = np.array([5, 2, 3])
+    out, last, *_ = mx.nd.RNN(
+        mx.nd.array(x), flat(parts), *states(mode), mx.nd.array(lengths), mode=mode,
+        state_size=UNITS, num_layers=1, use_sequence_length=True, state_outputs=True,
+    )  # fmt: skip
+    want = unrolled(mode, x, *parts)
+    for n, length in enumerate(lengths):
+        got = out.asnumpy()[:length, n]
+        np.testing.assert_allclose(got, want[:length, n], rtol=1e-4, atol=1e-5)
+        assert (out.asnumpy()[length:, n] == 0).all()
+        np.testing.assert_allclose(last.asnumpy()[0, n], want[length - 1, n], rtol=1e-4, atol=1e-5)
+
+
+def test_cell_state_stays_within_its_bounds():
+    x, parts = inputs("lstm", scale=2.0)
+    *_, cell = mx.nd.RNN(
+        mx.nd.array(x * 5), flat(parts), *states("lstm"), mode="lstm", state_size=UNITS,
+        num_layers=1, state_outputs=True, lstm_state_clip_min=-0.1, lstm_state_clip_max=0.2,
+    )  # fmt: skip
+    assert cell.asnumpy().min() >= np.float32(-0.1) and cell.asnumpy().max() <= np.float32(0.2)
+
+
+def test_dropout_acts_between_layers_in_training():
+    size = 4 * UNITS * (FEATURES + UNITS) + 4 * UNITS * 2 * UNITS + 16 * UNITS
+    args = [mx.nd.random.normal(shape=(STEPS, BATCH, FEATURES)), mx.nd.random.normal(shape=(size,))]
+    args += states("lstm", layers=2)
+    attrs = {"mode": "lstm", "state_size": UNITS, "num_layers": 2}
+    plain = mx.nd.RNN(*args, **attrs).asnumpy()
+    np.testing.assert_array_equal(mx.nd.RNN(*args, p=0.5, **attrs).asnumpy(), plain)
+    with mx.autograd.train_mode():
+        assert not np.allclose(mx.nd.RNN(*args, p=0.5, **attrs).asnumpy(), plain)
+
+
+def test_shapes_of_parameters_and_states_are_inferred():
+    net = mx.sym.RNN(mx.sym.Variable("data"), mode="lstm", state_size=6, num_layers=2, name="rnn")
+    shapes = dict(zip(net.list_arguments(), net.infer_shape(data=(5, 3, 4))[0], strict=True))
+    assert shapes["rnn_parameters"] == (4 * 6 * (4 + 6 + 6 + 6) + 4 * 4 * 6,)
+    assert shapes["rnn_state"] == shapes["rnn_state_cell"] == (2, 3, 6)
