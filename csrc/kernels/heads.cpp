@@ -28,8 +28,8 @@ struct Head {
 };
 
 template <class T, class L>
-double divisor(const Head& h, const L* label, Index count, Index first) {
-  double by = h.normalization == kBatch ? static_cast<double>(first) : 1.0;
+double divisor(const Head& h, const L* label, Index count) {
+  const double by = h.normalization == kBatch ? static_cast<double>(h.before) : 1.0;
   if (h.normalization == kValid) {
     Index valid = 0;
     for (Index i = 0; i < count; ++i)
@@ -44,8 +44,7 @@ void hard(const Call& call, const Head& h) {
   const T* y = call.in[0].as<T>();
   const L* label = call.in[1].as<L>();
   T* dx = call.out[0].as<T>();
-  const Index first = call.in[1].ndim > 0 ? call.in[1].shape[0] : 1;
-  const T factor = static_cast<T>(h.scale / divisor<T>(h, label, call.in[1].size(), first));
+  const T factor = static_cast<T>(h.scale / divisor<T>(h, label, call.in[1].size()));
   const T on = static_cast<T>(1 - h.smooth);
   const T off = static_cast<T>(h.smooth / static_cast<double>(std::max<Index>(h.classes - 1, 1)));
   const Index row = h.classes * h.after;

@@ -150,7 +150,7 @@ def backward_softmax_output(
         grad = xp.where(index == int(ignore_label), 0, grad)
     divisor = 1.0
     if normalization == "batch":
-        divisor = label.shape[0] if label.ndim else 1
+        divisor = before
     elif normalization == "valid":
         divisor = xp.maximum((index != int(ignore_label)).sum(), 1).astype(y.dtype)
     if multi_output and normalization != "valid":

@@ -293,6 +293,8 @@ def _(
     def or_zeros(dy: Any, like: Any) -> Any:
         if dy is not None:
             return dy
+        if 0 in like.shape:  # the cell states of other modes: an empty array is its own zeros
+            return like
         # Drawn from shape and dtype alone: the tape need not keep the output for it.
         return like._apply(get("_zeros"), [], {"shape": like.shape, "dtype": like.dtype})
 
