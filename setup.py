@@ -15,8 +15,10 @@ import shlex
 import shutil
 import subprocess
 import sysconfig
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
@@ -32,7 +34,7 @@ PYTHON = {"array", "eager", "method", "module", "plan", "program_binding"}
 # The baseline comes first on the link line, so that inline functions which several objects hold
 # are taken from objects that every processor can run.
 X86_ISAS = {
-    "baseline": [],
+    "baseline": ["-O2"],  # for processors older than 2013: compiled quickly rather than tuned
     "v3": ["-march=x86-64-v3"],
     "v4": ["-march=x86-64-v4", "-mprefer-vector-width=512"],
 }
@@ -66,13 +68,14 @@ def families() -> list[Path]:
     return [KERNELS / f"{name}.cpp" for name in names]
 
 
-def python_flags() -> list[str]:
-    """Include paths of Python, NumPy and pybind11, as system headers."""
+def python_flags() -> tuple[list[str], str]:
+    """Include paths of Python, NumPy and pybind11, as system headers, and their versions."""
     import numpy
     import pybind11
 
     paths = [sysconfig.get_path("include"), numpy.get_include(), pybind11.get_include()]
-    return [flag for path in paths for flag in ("-isystem", path)]
+    versions = [sysconfig.get_config_var("SOABI"), numpy.__version__, pybind11.__version__]
+    return [flag for path in paths for flag in ("-isystem", path)], " ".join(versions)
 
 
 def sanitizer_flags() -> list[str]:
@@ -90,17 +93,26 @@ def compiler() -> list[str]:
     return [ccache, *command] if ccache and "ccache" not in command[0] else command
 
 
-def compilations() -> list[tuple[Path, list[str]]]:
-    """Every source with its options, in link order."""
-    python = python_flags()
-    engine = [(p, python if p.stem in PYTHON else []) for p in sorted(CSRC.glob("*.cpp"))]
-    isas = X86_ISAS if is_x86() else {"baseline": []}
-    kernels = [
-        (path, [f"-DBARYON_ISA={tag}", *flags])
-        for tag, flags in isas.items()
-        for path in families()
-    ]
-    return engine + kernels
+class Unit(NamedTuple):
+    """One source, its own options, and a text that tells builds with other options apart."""
+
+    source: Path
+    flags: list[str]
+    mark: str
+
+
+def units() -> list[Unit]:
+    """Everything to compile, in link order."""
+    flags, versions = python_flags()
+    kernel_flags = X86_ISAS if is_x86() else {"baseline": []}
+    found = []
+    for path in sorted(CSRC.glob("*.cpp")):
+        own, mark = (flags, versions) if path.stem in PYTHON else ([], "")
+        found.append(Unit(path, ["-O2", *own], mark))
+    for tag, own in kernel_flags.items():
+        own = [f"-DBARYON_ISA={tag}", *own]
+        found += [Unit(path, own, " ".join(own)) for path in families()]
+    return found
 
 
 def run(command: list[str]) -> None:
@@ -119,17 +131,17 @@ def stale(target: Path, depfile: Path) -> bool:
     return any(not os.path.exists(p) or os.stat(p).st_mtime_ns > made for p in inputs)
 
 
-def compile_one(source: Path, command: list[str]) -> Path:
-    """Compile one source unless its object is up to date; the object's path.
-
-    The command's digest is part of the name, so builds with other options never mix.
-    """
-    digest = hashlib.sha256(shlex.join(command).encode()).hexdigest()[:12]
-    target = OBJECTS / f"{source.stem}-{digest}.o"
+def compile_unit(unit: Unit, base: list[str]) -> Path:
+    """Compile one source unless its object is up to date; the object's path."""
+    digest = hashlib.sha256(shlex.join([*base, unit.mark]).encode()).hexdigest()[:12]
+    target = OBJECTS / f"{unit.source.stem}-{digest}.o"
     depfile = target.with_suffix(".d")
     if stale(target, depfile):
         partial = target.with_suffix(f".{os.getpid()}.o")
-        run([*command, "-MMD", "-MF", str(depfile), "-c", str(source), "-o", str(partial)])
+        begun = time.time_ns()
+        output = ["-MMD", "-MF", str(depfile), "-c", str(unit.source), "-o", str(partial)]
+        run([*base, *unit.flags, *output])
+        os.utime(partial, ns=(begun, begun))  # what is edited meanwhile is newer
         partial.replace(target)
     return target
 
@@ -144,10 +156,10 @@ class BuildNative(build_ext):
         base += shlex.split(os.environ.get("CXXFLAGS", ""))
         allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
         jobs = int(os.environ.get("BARYON_BUILD_JOBS") or allowed or os.cpu_count() or 1)
-        with ThreadPoolExecutor(jobs) as pool:
-            work = [pool.submit(compile_one, p, base + flags) for p, flags in compilations()]
+        with ThreadPoolExecutor(jobs) as pool:  # the longest compilations, v4's, begin first
+            work = [pool.submit(compile_unit, unit, base) for unit in reversed(units())]
             try:
-                objects = [str(w.result()) for w in work]
+                objects = [str(w.result()) for w in reversed(work)]
             except RuntimeError as error:
                 pool.shutdown(cancel_futures=True)
                 raise SystemExit(f"baryon: compilation failed\n{error}") from None
