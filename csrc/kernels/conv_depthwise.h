@@ -6,6 +6,7 @@
 
 #include "../parallel.h"
 #include "conv_product.h"
+#include "room.h"
 
 namespace baryon::BARYON_ISA {
 
@@ -16,56 +17,6 @@ inline bool is_depthwise(const ConvShape& s) {
 // One term of a sum over a window: which weight, and where it reads, from the first place.
 struct Term {
   Int weight, at;
-};
-
-// A plane copied with room around it. Columns are sorted by their remainder modulo the stride, so
-// that the places which one tap reads for a row of results lie side by side.
-template <class T>
-class Room {
- public:
-  // Results at grid place p read p * step + tap for each of `taps`, in a plane of `size`.
-  Room(const Int3& size, const Int3& step, const Int3& grid, const std::vector<Int3>& taps)
-      : size_(size), step_(step) {
-    for (int i = 0; i < 3; ++i) {
-      Int low = 0, high = size[i];
-      for (const Int3& tap : taps) {
-        low = std::min(low, tap[i]);
-        high = std::max(high, (grid[i] - 1) * step[i] + tap[i] + 1);
-      }
-      before_[i] = round_up(-low, step[i]);  // so that remainders stay
-      whole_[i] = high + before_[i];
-    }
-    part_ = parts(whole_[2], step[2]);
-    line_ = part_ * step[2];
-    values_.resize(whole_[0] * whole_[1] * line_ + 2 * kLanes<T>);
-  }
-
-  Int place(const Int3& tap) const {
-    const Int x = tap[2] + before_[2];
-    return ((tap[0] + before_[0]) * whole_[1] + tap[1] + before_[1]) * line_ +
-           x % step_[2] * part_ + x / step_[2];
-  }
-  Int row(Int z, Int y) const { return (z * step_[0] * whole_[1] + y * step_[1]) * line_; }
-  Int next_row() const { return step_[1] * line_; }
-
-  const T* fill(const T* plane) {
-    for (Int z = 0; z < size_[0]; ++z) {
-      for (Int y = 0; y < size_[1]; ++y, plane += size_[2]) {
-        T* line = values_.data() + ((z + before_[0]) * whole_[1] + y + before_[1]) * line_;
-        for (Int phase = 0; phase < std::min(step_[2], size_[2]); ++phase) {
-          T* to = line + phase * part_ + before_[2] / step_[2];
-          const Int count = parts(size_[2] - phase, step_[2]);
-          for (Int i = 0; i < count; ++i) to[i] = plane[phase + i * step_[2]];
-        }
-      }
-    }
-    return values_.data();
-  }
-
- private:
-  Int3 size_, step_, before_, whole_;
-  Int part_, line_;
-  std::vector<T> values_;
 };
 
 // `rows` rows of results, `count` columns of each (at most a vector), into local memory.
@@ -118,10 +69,10 @@ void depthwise(const ConvProduct<T>& p) {
   const Int taps_of_plane = p.weights.group, size = volume(p.images.size);
   parallel_for(p.batch * p.groups, 1 + 32768 / (1 + size * (1 + p.depth())),
                [&](Int begin, Int end) {
-                 Room<T> room(p.images.size, p.images.step, p.grid, p.taps);
+                 Room<T> room(p.images.size, p.images.step, p.grid, p.taps, T(0));
                  std::vector<Term> terms;
                  for (std::size_t i = 0; i < p.taps.size(); ++i)
-                   terms.push_back({p.tap_index[i], room.place(p.taps[i])});
+                   terms.push_back({p.tap_index[i], room.places()[i]});
                  for (Int i = begin; i < end; ++i) {
                    const Int channel = i % p.groups;
                    sum_plane(room, room.fill(p.images.data + i * size), terms,
@@ -165,9 +116,7 @@ void depthwise_weights(const ConvShape& s, const T* head, const T* data, T* weig
   const std::vector<Int3> taps = taps_of(s);
   const Int pixels = volume(s.out), size = volume(s.in);
   parallel_for(s.channels, 1 + 32768 / (1 + s.batch * pixels * s.taps()), [&](Int begin, Int end) {
-    Room<T> room(s.in, s.stride, s.out, taps);
-    std::vector<Int> places;
-    for (const Int3& tap : taps) places.push_back(room.place(tap));
+    Room<T> room(s.in, s.stride, s.out, taps, T(0));
     const Scratch<T> sums(s.taps() * kLanes<T>);
     for (Int c = begin; c < end; ++c) {
       std::fill_n(sums.get(), s.taps() * kLanes<T>, T(0));
@@ -176,7 +125,7 @@ void depthwise_weights(const ConvShape& s, const T* head, const T* data, T* weig
         const T* row = head + (n * s.channels + c) * pixels;
         for (Int z = 0; z < s.out[0]; ++z)
           for (Int y = 0; y < s.out[1]; ++y, row += s.out[2])
-            add_row(row, from + room.row(z, y), s.out[2], places, sums.get());
+            add_row(row, from + room.row(z, y), s.out[2], room.places(), sums.get());
       }
       for (Int t = 0; t < s.taps(); ++t)
         weight[c * s.taps() + t] = sum<T>(load(sums.get() + t * kLanes<T>));

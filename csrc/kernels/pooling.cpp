@@ -1,12 +1,11 @@
 // Pooling of planes, and its gradient. Maxima pass NaN on and start from the lowest finite value.
 #include <algorithm>
 #include <limits>
-#include <type_traits>
 #include <vector>
 
 #include "../kernel.h"
 #include "../parallel.h"
-#include "windows.h"
+#include "room.h"
 
 namespace baryon::BARYON_ISA {
 namespace {
@@ -17,11 +16,10 @@ struct PoolShape {
   Kind kind;
   bool count_pad;
   Int planes;
-  Int3 in, out, kernel, stride, pad, padded;
+  Int3 in, out, kernel, stride, pad;
 
-  bool fits() const { return padded == in; }
   // One window over all of a plane.
-  bool whole() const { return fits() && kernel == in && volume(out) == 1; }
+  bool whole() const { return kernel == in && pad == Int3{0, 0, 0} && volume(out) == 1; }
 };
 
 // params: kind, whether padding counts, then kernel, stride and padding of each axis.
@@ -42,9 +40,18 @@ PoolShape pool_shape(const Call& call, const Tensor& data, const Tensor& out) {
     s.kernel[i] = real ? param(0) : 1;
     s.stride[i] = real ? param(1) : 1;
     s.pad[i] = real ? param(2) : 0;
-    s.padded[i] = std::max(s.in[i] + 2 * s.pad[i], (s.out[i] - 1) * s.stride[i] + s.kernel[i]);
   }
   return s;
+}
+
+// What each place of a window adds to where the window begins.
+std::vector<Int3> taps_of(const PoolShape& s) {
+  std::vector<Int3> taps;
+  for (Int z = 0; z < s.kernel[0]; ++z)
+    for (Int y = 0; y < s.kernel[1]; ++y)
+      for (Int x = 0; x < s.kernel[2]; ++x)
+        taps.push_back({z - s.pad[0], y - s.pad[1], x - s.pad[2]});
+  return taps;
 }
 
 template <class T>
@@ -52,35 +59,7 @@ constexpr T kLowest = std::numeric_limits<T>::lowest();
 
 template <class T>
 inline bool takes(T value, T best) {
-  return value > best || (value != value && best == best);
-}
-
-// ---- a plane with its padding ---------------------------------------------------------------
-
-template <class T>
-void copy_rows(const PoolShape& s, const T* plane, T* padded) {
-  for (Int z = 0; z < s.in[0]; ++z)
-    for (Int y = 0; y < s.in[1]; ++y)
-      std::copy_n(plane + (z * s.in[1] + y) * s.in[2], s.in[2],
-                  padded + ((z + s.pad[0]) * s.padded[1] + y + s.pad[1]) * s.padded[2] + s.pad[2]);
-}
-
-template <class T>
-void copy_rows_back(const PoolShape& s, const T* padded, T* plane) {
-  for (Int z = 0; z < s.in[0]; ++z)
-    for (Int y = 0; y < s.in[1]; ++y)
-      std::copy_n(padded + ((z + s.pad[0]) * s.padded[1] + y + s.pad[1]) * s.padded[2] + s.pad[2],
-                  s.in[2], plane + (z * s.in[1] + y) * s.in[2]);
-}
-
-// Distances of a window's places from its first, in a padded plane.
-std::vector<Int> places_of(const PoolShape& s) {
-  std::vector<Int> places;
-  for (Int z = 0; z < s.kernel[0]; ++z)
-    for (Int y = 0; y < s.kernel[1]; ++y)
-      for (Int x = 0; x < s.kernel[2]; ++x)
-        places.push_back((z * s.padded[1] + y) * s.padded[2] + x);
-  return places;
+  return (value > best) | ((value != value) & (best == best));
 }
 
 // Elements that the windows of one axis average over.
@@ -97,102 +76,6 @@ std::vector<T> counts_of(const PoolShape& s, int axis) {
     counts.push_back(static_cast<T>(std::max<Int>(end - begin, 1)));
   }
   return counts;
-}
-
-// ---- one row of windows ---------------------------------------------------------------------
-
-// Places are compile-time constants for square windows of `side` (0: any window, stride not 0).
-template <class T, int side, int step>
-struct Rows {
-  // Places in the order of the window; body(place, distance) for each.
-  template <class Body>
-  static inline __attribute__((always_inline)) void each(const std::vector<Int>& places, Int line,
-                                                         const Body& body) {
-    if constexpr (side > 0) {
-#pragma GCC unroll 3
-      for (int y = 0; y < side; ++y)
-#pragma GCC unroll 3
-        for (int x = 0; x < side; ++x) body(y * side + x, y * line + x);
-    } else {
-      for (std::size_t i = 0; i < places.size(); ++i) body(static_cast<int>(i), places[i]);
-    }
-  }
-
-  static void join(bool max, const std::vector<Int>& places, Int line, Int stride, const T* from,
-                   T* to, Int count) {
-    const Int s = step > 0 ? step : stride;
-    if (side > 0) {
-      if (max) {
-        for (Int x = 0; x < count; ++x) {
-          T best = kLowest<T>;
-          each(places, line, [&](int, Int at) {
-            const T value = from[at + x * s];
-            best = takes(value, best) ? value : best;
-          });
-          to[x] = best;
-        }
-      } else {
-        for (Int x = 0; x < count; ++x) {
-          T total = 0;
-          each(places, line, [&](int, Int at) { total += from[at + x * s]; });
-          to[x] = total;
-        }
-      }
-      return;
-    }
-    std::fill_n(to, count, max ? kLowest<T> : T(0));
-    each(places, line, [&](int, Int at) {
-      const T* row = from + at;
-      if (max) {
-        for (Int x = 0; x < count; ++x) to[x] = takes(row[x * s], to[x]) ? row[x * s] : to[x];
-      } else {
-        for (Int x = 0; x < count; ++x) to[x] += row[x * s];
-      }
-    });
-  }
-
-  // Spreads the head gradient of a row of windows: to the first largest place, or to all.
-  using Place = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
-  static void spread(const std::vector<Int>& places, Int line, Int stride, const T* data,
-                     const T* head, T* to, Int count, T* best, Place* chosen) {
-    const Int s = step > 0 ? step : stride;
-    if (data != nullptr) {
-      for (Int x = 0; x < count; ++x) {
-        best[x] = kLowest<T>;
-        chosen[x] = -1;
-      }
-      each(places, line, [&](int place, Int at) {
-        for (Int x = 0; x < count; ++x) {
-          const T value = data[at + x * s];
-          const bool take = takes(value, best[x]);
-          best[x] = take ? value : best[x];
-          chosen[x] = take ? static_cast<Place>(place) : chosen[x];
-        }
-      });
-    }
-    each(places, line, [&](int place, Int at) {
-      T* row = to + at;
-      if (data == nullptr) {
-#pragma GCC ivdep
-        for (Int x = 0; x < count; ++x) row[x * s] += head[x];
-      } else {
-#pragma GCC ivdep
-        for (Int x = 0; x < count; ++x) row[x * s] += chosen[x] == place ? head[x] : T(0);
-      }
-    });
-  }
-};
-
-// Calls body with the Rows that suit the windows.
-template <class T, class Body>
-void with_rows(const PoolShape& s, const Body& body) {
-  const bool flat = s.kernel[0] == 1 && s.kernel[1] == s.kernel[2];
-  const Int side = flat ? s.kernel[2] : 0, step = s.stride[2];
-  if (side == 2 && step == 2) return body(Rows<T, 2, 2>());
-  if (side == 3 && step == 2) return body(Rows<T, 3, 2>());
-  if (side == 3 && step == 1) return body(Rows<T, 3, 1>());
-  if (step == 1) return body(Rows<T, 0, 1>());
-  body(Rows<T, 0, 0>());
 }
 
 // ---- one window over all of a plane -----------------------------------------------------------
@@ -234,12 +117,29 @@ void spread_all(const PoolShape& s, const T* data, T head, T* to) {
 
 Int grain_of(const PoolShape& s) { return 1 + 16384 / (1 + volume(s.in)); }
 
-// Calls body(oz, oy) for every row of windows with its first place in a padded plane.
-template <class Body>
-void for_each_row(const PoolShape& s, const Body& body) {
+// The divisors of a mean: one a row of windows, and a row of them for the last axis.
+template <class T>
+class Counts {
+ public:
+  explicit Counts(const PoolShape& s)
+      : counts_{counts_of<T>(s, 0), counts_of<T>(s, 1), counts_of<T>(s, 2)} {
+    counts_[2].resize(counts_[2].size() + kLanes<T>, T(1));
+  }
+  Vector<T> at(Int z, Int y, Int x) const {
+    return load(counts_[2].data() + x) * (counts_[0][z] * counts_[1][y]);
+  }
+
+ private:
+  std::vector<T> counts_[3];
+};
+
+// Calls body(z, y, x, lanes) for every vector of windows.
+template <class T, class Body>
+void for_each_vector(const PoolShape& s, const Body& body) {
   for (Int z = 0; z < s.out[0]; ++z)
     for (Int y = 0; y < s.out[1]; ++y)
-      body(z, y, (z * s.stride[0] * s.padded[1] + y * s.stride[1]) * s.padded[2]);
+      for (Int x = 0; x < s.out[2]; x += kLanes<T>)
+        body(z, y, x, std::min<Int>(kLanes<T>, s.out[2] - x));
 }
 
 // data -> out.
@@ -249,36 +149,56 @@ void forward(const Call& call) {
   const T* data = call.in[0].as<T>();
   T* out = call.out[0].as<T>();
   if (volume(s.out) == 0) return;
-  const std::vector<Int> places = places_of(s);
-  const std::vector<T> counts[3] = {counts_of<T>(s, 0), counts_of<T>(s, 1), counts_of<T>(s, 2)};
   const bool max = s.kind == kMax;
-  const auto plane_of = [&](auto rows, const T* plane, T* to) {
-    for_each_row(s, [&](Int z, Int y, Int at) {
-      rows.join(max, places, s.padded[2], s.stride[2], plane + at, to, s.out[2]);
-      if (s.kind == kAvg) {
-        const T count = counts[0][z] * counts[1][y];
-        for (Int x = 0; x < s.out[2]; ++x) to[x] /= count * counts[2][x];
-      }
-      to += s.out[2];
-    });
-  };
-  with_rows<T>(s, [&](auto rows) {
-    parallel_for(s.planes, grain_of(s), [&](Int begin, Int end) {
-      const Scratch<T> padded(s.fits() ? 0 : volume(s.padded));
-      if (!s.fits()) std::fill_n(padded.get(), volume(s.padded), max ? kLowest<T> : T(0));
+  const std::vector<Int3> taps = taps_of(s);
+  const Counts<T> counts(s);
+  parallel_for(s.planes, grain_of(s), [&](Int begin, Int end) {
+    if (s.whole()) {
       for (Int i = begin; i < end; ++i) {
-        const T* plane = data + i * volume(s.in);
-        T* to = out + i * volume(s.out);
-        if (s.whole()) {
-          *to = join_all(plane, volume(s.in), max);
-          if (s.kind == kAvg) *to /= static_cast<T>(volume(s.in));
-          continue;
-        }
-        if (!s.fits()) copy_rows(s, plane, padded.get());
-        plane_of(rows, s.fits() ? plane : padded.get(), to);
+        out[i] = join_all(data + i * volume(s.in), volume(s.in), max);
+        if (s.kind == kAvg) out[i] /= static_cast<T>(volume(s.in));
       }
-    });
+      return;
+    }
+    Room<T> room(s.in, s.stride, s.out, taps, max ? kLowest<T> : T(0));
+    for (Int i = begin; i < end; ++i) {
+      const T* from = room.fill(data + i * volume(s.in));
+      T* to = out + i * volume(s.out);
+      for_each_vector<T>(s, [&](Int z, Int y, Int x, Int lanes) {
+        const T* at = from + room.row(z, y) + x;
+        Vector<T> joined = broadcast(max ? kLowest<T> : T(0));
+        for (const Int place : room.places()) {
+          const Vector<T> value = load(at + place);
+          const auto take = (value > joined) | (value != value);
+          joined = !max ? joined + value : take ? value : joined;
+        }
+        if (s.kind == kAvg) joined /= counts.at(z, y, x);
+        store_part(to, joined, lanes);
+        to += lanes;
+      });
+    }
   });
+}
+
+// Adds the head gradient of a vector of windows: to each first largest place, or to all places.
+template <class T>
+void spread(const std::vector<Int>& places, const T* data, Vector<T> head, T* sums) {
+  decltype(head > head) chosen{};
+  if (data != nullptr) {
+    Vector<T> best = broadcast(kLowest<T>);
+    chosen -= 1;
+    for (std::size_t p = 0; p < places.size(); ++p) {
+      const Vector<T> value = load(data + places[p]);
+      const auto take = (value > best) | ((value != value) & (best == best));
+      best = take ? value : best;
+      chosen = take ? decltype(chosen){} + static_cast<int>(p) : chosen;
+    }
+  }
+  for (std::size_t p = 0; p < places.size(); ++p) {
+    T* to = sums + places[p];
+    const auto here = chosen == static_cast<int>(p);
+    store(to, load(to) + (data == nullptr ? head : here ? head : Vector<T>{}));
+  }
 }
 
 // head[, data] -> gradient by data.
@@ -288,44 +208,31 @@ void backward(const Call& call) {
   const T* heads = call.in[0].as<T>();
   const T* data = s.kind == kMax ? call.in[1].as<T>() : nullptr;
   T* out = call.out[0].as<T>();
-  if (volume(s.in) == 0) return;
-  const std::vector<Int> places = places_of(s);
-  const std::vector<T> counts[3] = {counts_of<T>(s, 0), counts_of<T>(s, 1), counts_of<T>(s, 2)};
-  const Int size = volume(s.padded);
-  with_rows<T>(s, [&](auto rows) {
-    using Place = typename decltype(rows)::Place;
-    parallel_for(s.planes, grain_of(s), [&](Int begin, Int end) {
-      const Scratch<T> padded(s.fits() ? 0 : 2 * size), row(2 * s.out[2]);
-      const Scratch<Place> chosen(s.out[2]);
-      if (!s.fits()) std::fill_n(padded.get(), size, kLowest<T>);
-      for (Int i = begin; i < end; ++i) {
-        const T* plane = data == nullptr ? nullptr : data + i * volume(s.in);
-        const T* head = heads + i * volume(s.out);
-        T* to = out + i * volume(s.in);
-        if (s.whole()) {
-          spread_all(s, plane, s.kind == kAvg ? *head / static_cast<T>(size) : *head, to);
-          continue;
-        }
-        T* sums = s.fits() ? to : padded.get() + size;
-        std::fill_n(sums, size, T(0));
-        if (!s.fits() && plane != nullptr) {
-          copy_rows(s, plane, padded.get());
-          plane = padded.get();
-        }
-        for_each_row(s, [&](Int z, Int y, Int at) {
-          const T* share = head;
-          if (s.kind == kAvg) {
-            const T count = counts[0][z] * counts[1][y];
-            for (Int x = 0; x < s.out[2]; ++x) row.get()[x] = head[x] / (count * counts[2][x]);
-            share = row.get();
-          }
-          rows.spread(places, s.padded[2], s.stride[2], plane == nullptr ? nullptr : plane + at,
-                      share, sums + at, s.out[2], row.get() + s.out[2], chosen.get());
-          head += s.out[2];
-        });
-        if (!s.fits()) copy_rows_back(s, sums, to);
-      }
-    });
+  const Int size = volume(s.in);
+  if (size == 0) return;
+  const std::vector<Int3> taps = taps_of(s);
+  const Counts<T> counts(s);
+  parallel_for(s.planes, grain_of(s), [&](Int begin, Int end) {
+    if (s.whole()) {
+      for (Int i = begin; i < end; ++i)
+        spread_all(s, data == nullptr ? nullptr : data + i * size,
+                   s.kind == kAvg ? heads[i] / static_cast<T>(size) : heads[i], out + i * size);
+      return;
+    }
+    Room<T> room(s.in, s.stride, s.out, taps, kLowest<T>), sums(s.in, s.stride, s.out, taps, T(0));
+    for (Int i = begin; i < end; ++i) {
+      const T* plane = data == nullptr ? nullptr : room.fill(data + i * size);
+      const T* head = heads + i * volume(s.out);
+      sums.clear();
+      for_each_vector<T>(s, [&](Int z, Int y, Int x, Int lanes) {
+        const Int at = room.row(z, y) + x;
+        Vector<T> share = load_part(head, lanes);
+        if (s.kind == kAvg) share /= counts.at(z, y, x);
+        spread(room.places(), plane == nullptr ? nullptr : plane + at, share, sums.values() + at);
+        head += lanes;
+      });
+      sums.drain(out + i * size);
+    }
   });
 }
 
