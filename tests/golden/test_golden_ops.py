@@ -1,0 +1,83 @@
+"""Every operator against calls recorded from MXNet 1.9.1, eagerly and as symbol JSON."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from golden_case import VALUES_DECIDE_SHAPES, Case, arrays, cases
+from reference import reference
+
+import baryon as mx
+
+CASES = list(cases())
+EAGER = [c for c in CASES if mx.namespaces.locate(c.op) is not None]
+SYMBOLIC = [c for c in CASES if not c.out and c.op not in VALUES_DECIDE_SHAPES]
+
+
+def skip_sparse(case: Case) -> None:
+    if case.sparse:
+        pytest.skip("arrays of other storage types than the dense one do not exist yet")
+
+
+def test_reference_data_is_there():
+    reference("golden", "ops", "index.json")
+    assert len(CASES) > 800 and len({c.op for c in CASES}) > 200
+
+
+@pytest.mark.parametrize("case", EAGER, ids=lambda c: c.spec["id"])
+def test_eager(case):
+    skip_sparse(case)
+    with case.scope():
+        case.run_eagerly()
+
+
+@pytest.mark.parametrize("case", SYMBOLIC, ids=lambda c: c.spec["id"])
+def test_symbolic(case):
+    skip_sparse(case)
+    with case.scope():
+        case.run_symbolically()
+
+
+def test_known_defects_are_the_documented_ones():
+    """Only for these does a gradient differ from MXNet's on purpose; see docs/compatibility.md."""
+    reference("golden", "ops", "index.json")
+    flagged = [c for c in CASES if "gradient_defect" in c.spec]
+    assert all(not c.grads for c in flagged)
+    found = {(c.op, *c.attrs.values()) for c in flagged}
+    assert found == {("LeakyReLU", "selu"), ("SoftmaxOutput", "True")}
+
+
+def defective(op: str) -> list[Case]:
+    reference("golden", "ops", "index.json")
+    return [c for c in CASES if c.op == op and "gradient_defect" in c.spec]
+
+
+def gradient_of(case: Case) -> np.ndarray:
+    """Our gradient of the first input."""
+    nds = case.inputs()
+    x = nds[case.names[0]]
+    x.attach_grad()
+    with mx.autograd.record():
+        out = getattr(mx.nd, case.op)(*nds.values(), **case.attrs)
+    out.backward(case.heads()[0])
+    return x.grad.asnumpy()
+
+
+def stored(case: Case, key: str) -> np.ndarray:
+    return arrays(case.spec["file"])[f"{case.spec['id']}/{key}"].astype(np.float64)
+
+
+def test_gradient_of_selu_where_mxnet_is_wrong():
+    scale, alpha = 1.0507009873554805, 1.6732632423543772
+    for case in defective("LeakyReLU"):
+        x, dy = stored(case, "in.data"), stored(case, "head.0")
+        want = dy * np.where(x > 0, scale, scale * alpha * np.exp(x))
+        np.testing.assert_allclose(gradient_of(case), want, rtol=1e-4, atol=1e-5)
+
+
+def test_gradient_of_softmax_output_times_its_head_where_mxnet_is_wrong():
+    for case in defective("SoftmaxOutput"):
+        x, label, dy = (stored(case, k) for k in ("in.data", "in.label", "head.0"))
+        p = np.exp(x) / np.exp(x).sum(1, keepdims=True)
+        want = dy * (p - np.eye(x.shape[1])[label.astype(int)])
+        np.testing.assert_allclose(gradient_of(case), want, rtol=1e-4, atol=1e-5)
