@@ -1,0 +1,84 @@
+"""A peer's process: ``python -m benchmarks.peers NAME`` answers JSON lines.
+
+    {"prepare": "lenet", "way": "symbol"}  ->  {"check": [...], "figures": {...}, "version": "..."}
+    {"run": 10}                            ->  {"seconds": 0.12}
+
+What fails is answered with {"error": "..."}.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import platform
+import sys
+import time
+
+from ..workloads import ALL
+from .base import ADAPTERS, Prepared
+
+ADAPTER_FILES = {
+    "baryon": ("mx_eager", "mx_nets", "mx_memory"),
+    "mxnet": ("mx_eager", "mx_nets", "mx_memory"),
+    "torch": ("torch_eager", "torch_nets"),
+}
+
+
+def load(peer: str) -> object:
+    """The peer's package, set to the threads that the environment names, and its adapters."""
+    package = importlib.import_module(peer)
+    threads = int(os.environ.get("OMP_NUM_THREADS", "2"))
+    if peer == "torch":
+        package.set_num_threads(threads)
+    for file in ADAPTER_FILES[peer]:
+        importlib.import_module(f"{__package__}.{file}")
+    return package
+
+
+def prepare(package: object, workload: str, way: str) -> Prepared:
+    """The workload, checked and warm."""
+    if (workload, way) not in ADAPTERS:
+        raise ValueError(f"{package.__name__} has no adapter for {workload}, {way}")
+    prepared = ADAPTERS[workload, way](package, ALL[workload].arrays())
+    if prepared.loop is not None:
+        prepared.loop(3)
+        prepared.finish()
+    return prepared
+
+
+def timed(prepared: Prepared, steps: int) -> float:
+    """Seconds that `steps` steps take, results included."""
+    began = time.perf_counter()
+    prepared.loop(steps)
+    prepared.finish()
+    return time.perf_counter() - began
+
+
+def serve(package: object, requests: object, answers: object) -> None:
+    """Answer requests until there are no more."""
+    prepared = None
+    version = f"{package.__version__}, Python {platform.python_version()}"
+    for line in requests:
+        request = json.loads(line)
+        try:
+            if "prepare" in request:
+                prepared = prepare(package, request["prepare"], request["way"])
+                answer = {"check": prepared.check, "figures": prepared.figures, "version": version}
+            else:
+                answer = {"seconds": timed(prepared, request["run"])}
+        except Exception as error:  # reported to whoever asked
+            answer = {"error": f"{type(error).__name__}: {error}"}
+        answers.write(json.dumps(answer) + "\n")
+        answers.flush()
+
+
+def main() -> None:
+    """Keep the real standard output for answers; what libraries print goes to standard error."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    serve(load(sys.argv[1]), sys.stdin, answers)
+
+
+if __name__ == "__main__":
+    main()

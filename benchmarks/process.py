@@ -1,0 +1,98 @@
+"""A contestant's process: its own interpreter, a fixed number of threads, JSON lines."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import select
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+THREAD_VARIABLES = (
+    "BARYON_NUM_THREADS",
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+)
+PATIENCE = 300  # seconds for one answer
+
+
+class PeerError(RuntimeError):
+    """A peer answered with an error, or died, or said nothing for too long."""
+
+
+def interpreter(peer: str) -> str | None:
+    """The Python that has the peer: from the environment, or this one; None where there is none."""
+    named = os.environ.get(f"BARYON_BENCH_{peer.upper()}_PYTHON")
+    if named:
+        return named
+    return sys.executable if importlib.util.find_spec(peer) else None
+
+
+def environment(python: str, threads: int) -> dict[str, str]:
+    """Variables of the process: the threads, and this interpreter's path only for itself."""
+    found = {**os.environ, **dict.fromkeys(THREAD_VARIABLES, str(threads))}
+    found.pop("PYTHONPATH", None)
+    if python == sys.executable:
+        found["PYTHONPATH"] = os.pathsep.join(os.path.abspath(p) for p in sys.path if p)
+    return found
+
+
+class Peer:
+    """One contestant in its process; a context manager that ends it."""
+
+    def __init__(self, name: str, python: str, threads: int = 2) -> None:
+        self.name = name
+        self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 (closed with the process)
+        self._process = subprocess.Popen(
+            [python, "-m", "benchmarks.peers", name.split("/")[0]],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            text=True,
+            cwd=ROOT,
+            env=environment(python, threads),
+        )
+
+    def __enter__(self) -> Peer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.communicate()
+        self._log.close()
+
+    def ask(self, **request: Any) -> dict[str, Any]:
+        """The answer to a request; PeerError for an error."""
+        try:
+            self._process.stdin.write(json.dumps(request) + "\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            raise PeerError(f"{self.name} died: {self._last_words()}") from None
+        if not select.select([self._process.stdout], [], [], PATIENCE)[0]:
+            raise PeerError(f"{self.name} did not answer within {PATIENCE} s")
+        line = self._process.stdout.readline()
+        if not line:
+            raise PeerError(f"{self.name} died: {self._last_words()}")
+        answer = json.loads(line)
+        if "error" in answer:
+            raise PeerError(f"{self.name}: {answer['error']}")
+        return answer
+
+    def prepare(self, workload: str) -> dict[str, Any]:
+        """Check values, figures and version."""
+        return self.ask(prepare=workload, way=self.name.split("/")[1])
+
+    def run(self, steps: int) -> float:
+        """Seconds that so many steps took."""
+        return self.ask(run=steps)["seconds"]
+
+    def _last_words(self) -> str:
+        self._log.seek(0)
+        lines = self._log.read().strip().splitlines()
+        return lines[-1] if lines else "without a word"

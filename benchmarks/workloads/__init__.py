@@ -1,0 +1,25 @@
+"""All workloads, by name. A name's first part, before the dot, is its file."""
+
+from __future__ import annotations
+
+from . import add16, chain100, large_eager, lenet, memory, tiny_hybrid
+from .base import Bar, Workload
+
+_FILES = (add16, chain100, tiny_hybrid, lenet, large_eager, memory)
+ALL = {w.name: w for file in _FILES for w in file.WORKLOADS}
+
+
+def select(only: str | None) -> list[Workload]:
+    """Workloads of a comma-separated list of names or first parts; all where it is None."""
+    if only is None:
+        return list(ALL.values())
+    found = []
+    for wanted in filter(None, only.split(",")):
+        matching = [w for n, w in ALL.items() if wanted in (n, n.split(".")[0])]
+        if not matching:
+            raise ValueError(f"unknown workload {wanted!r}; there are {', '.join(ALL)}")
+        found += [w for w in matching if w not in found]
+    return found
+
+
+__all__ = ["ALL", "Bar", "Workload", "select"]
