@@ -120,7 +120,7 @@ def _group_shapes(attrs: Attrs, ins: list, outs: list) -> tuple[list, list]:
         if data is not None and len(data) < 3:
             raise MXNetError(f"data needs at least 3 axes, got {len(data)}")
         return ins, outs
-    groups = attrs.get("num_groups") or data[1]
+    groups, _ = _groups(attrs, data)
     vector = unify(unify((groups,), ins[1]), ins[2])
     return [data, vector, vector], [data, (data[0], groups), (data[0], groups)]
 

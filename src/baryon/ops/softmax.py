@@ -65,9 +65,9 @@ def _lengths_complete(attrs: Attrs, ins: list, outs: list) -> tuple[list, list]:
     """Output like data; lengths have data's shape without the axis."""
     data, *length = ins
     data = unify(data, outs[0])
-    if data is not None and length:
+    if data is not None:
         axis = axis_of(attrs.axis, len(data))
-        length = [unify(data[:axis] + data[axis + 1 :], length[0])]
+        length = [unify(data[:axis] + data[axis + 1 :], s) for s in length]
     return [data, *length], [data]
 
 
@@ -113,6 +113,7 @@ def softmax(
 @op(
     "log_softmax",
     aliases=("_npx_log_softmax",),
+    shape=_lengths_complete,
     dtype=attr_dtype(),
     kernel=True,
     params=_params(1.0),
@@ -142,6 +143,7 @@ def log_softmax(
 
 @op(
     "softmin",
+    shape=_lengths_complete,
     dtype=attr_dtype(),
     kernel="softmax",
     params=_params(-1.0),
