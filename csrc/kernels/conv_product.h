@@ -71,6 +71,7 @@ class ConvRunner {
       : p_(product),
         panels_(product.rows),
         columns_(product.batch * volume(product.grid)),
+        dense_(product.target.dense(product.grid)),
         packed_(product.groups * packed_group() + kTileRows) {}
 
   void run() {
@@ -174,8 +175,7 @@ class ConvRunner {
     // Whether a whole tile of columns lies side by side in the target.
     bool is_direct(const std::vector<Run>& runs) const {
       const Run& end = runs.back();
-      return p_.target.dense(p_.grid) && end.column + end.length == kTileColumns<T> &&
-             runs[0].image == end.image;
+      return r_.dense_ && end.column + end.length == kTileColumns<T> && runs[0].image == end.image;
     }
 
     T* place(const Run& run, Int row) const {
@@ -211,6 +211,7 @@ class ConvRunner {
   const ConvProduct<T>& p_;
   Panels panels_;
   Int columns_;
+  bool dense_;
   Scratch<T> packed_;
 };
 

@@ -18,7 +18,9 @@ namespace baryon::BARYON_ISA {
 template <class T>
 void dot_tile(Int k, const T* a, Int lda, const T* b, Int ldb, Vector<T>* to, Int ld_to) {
   Vector<T> sums[kDotRows][kDotColumns];
+#pragma GCC unroll 8
   for (int r = 0; r < kDotRows; ++r)
+#pragma GCC unroll 8
     for (int c = 0; c < kDotColumns; ++c) sums[r][c] = to[r * ld_to + c];
   for (Int i = 0; i < k; i += kLanes<T>) {
     Vector<T> rows[kDotRows];
@@ -31,7 +33,9 @@ void dot_tile(Int k, const T* a, Int lda, const T* b, Int ldb, Vector<T>* to, In
       for (int r = 0; r < kDotRows; ++r) sums[r][c] += rows[r] * column;
     }
   }
+#pragma GCC unroll 8
   for (int r = 0; r < kDotRows; ++r)
+#pragma GCC unroll 8
     for (int c = 0; c < kDotColumns; ++c) to[r * ld_to + c] = sums[r][c];
 }
 

@@ -29,7 +29,9 @@ struct Tile {
 template <class T, int rows>
 void run_tile(const Tile<T>& tile) {
   Vector<T> sums[rows][kTileVectors];
+#pragma GCC unroll 16
   for (int r = 0; r < rows; ++r) {
+#pragma GCC unroll 4
     for (int v = 0; v < kTileVectors; ++v) {
       sums[r][v] = tile.bias != nullptr   ? broadcast(tile.bias[r])
                    : tile.from != nullptr ? load(tile.from + r * tile.ld_from + v * kLanes<T>)
@@ -48,7 +50,9 @@ void run_tile(const Tile<T>& tile) {
       for (int v = 0; v < kTileVectors; ++v) sums[r][v] += a[r] * columns[v];
     }
   }
+#pragma GCC unroll 16
   for (int r = 0; r < rows; ++r)
+#pragma GCC unroll 4
     for (int v = 0; v < kTileVectors; ++v) store(tile.c + r * tile.ldc + v * kLanes<T>, sums[r][v]);
 }
 

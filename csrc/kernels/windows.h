@@ -74,7 +74,12 @@ class Packer {
       place(taps_[row / channels_]);
       const Int channel = row % channels_, last = std::min(channels_, channel + end - row);
       for (Int c = channel; c < last; ++c, to += width) {
-        for (const Placed& run : placed_) write(run, c * images_.channel, to);
+        if (plain_ && far_ + c * images_.channel <= images_.end) {
+          for (const Placed& run : placed_)
+            copy_over(run.from + c * images_.channel, to + run.column, run.length);
+        } else {
+          for (const Placed& run : placed_) write(run, c * images_.channel, to);
+        }
         if (count_ < width) fill_zero_exactly(to + count_, width - count_);
       }
       row += last - channel;
@@ -90,6 +95,7 @@ class Packer {
 
   void place(const Int3& tap) {
     const Int step = images_.step[2], width = images_.size[2];
+    plain_ = step == 1;
     for (std::size_t i = 0; i < runs_.size(); ++i) {
       const Run& run = runs_[i];
       const Int z = run.z * images_.step[0] + tap[0], y = run.y * images_.step[1] + tap[1];
@@ -100,7 +106,9 @@ class Packer {
       const T* line =
           images_.data + run.image * images_.image + (z * images_.size[1] + y) * width + x;
       placed_[i] = {line, run.column, low, high, run.length};
+      plain_ = plain_ && low == 0 && high == run.length;
     }
+    far_ = placed_.back().from + placed_.back().length + kLanes<T>;
   }
 
   void write(const Placed& run, Int offset, T* to) {
@@ -133,6 +141,8 @@ class Packer {
   Int channels_, count_ = 0;
   std::vector<Run> runs_;
   std::vector<Placed> placed_;
+  bool plain_ = false;      // all runs lie inside the image, element by element
+  const T* far_ = nullptr;  // behind all that copying the runs of channel 0 may read
 };
 
 }  // namespace baryon::BARYON_ISA
