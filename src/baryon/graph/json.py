@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..base import MXNetError
-from ..ops.op import get
+from ..ops.attrs import Attrs
+from ..ops.op import Op, get
 from .graph import Entry, Node, walk
 
 VERSION = 10901  # of MXNet, whose format this is
@@ -26,7 +27,7 @@ def to_json(heads: Sequence[Entry]) -> str:
             item["attrs"] = dict(sorted(node.attrs.items()))
         item["inputs"] = [[number[e.node], e.index, v] for e, v in _versioned(node, versions)]
         described.append(item)
-        rows.append(rows[-1] + node.count)
+        rows.append(rows[-1] + (node.op.counted(node.params) if node.op else 1))
     document = {
         "nodes": described,
         "arg_nodes": [i for i, n in enumerate(nodes) if n.op is None],
@@ -90,7 +91,7 @@ def _operator_node(kind: str, name: str, inputs: list[Entry], attrs: dict[str, s
         if op.variadic:
             own.setdefault(op.variadic, str(len(inputs)))
         params = op.attributes(own)
-        inputs = inputs + _missing_aux(op, params, name, len(inputs))
+        inputs = inputs + _missing_aux(op, params, name, attrs, len(inputs))
         names = op.input_names(params, len(inputs))
     except MXNetError as error:
         raise MXNetError(f"symbol JSON: node {name!r}: {error}") from None
@@ -133,13 +134,22 @@ def _move_hidden(
                 break
 
 
-def _missing_aux(op: Any, params: Any, name: str, count: int) -> list[Entry]:
-    """Variables for auxiliary states that files before 0.9 leave out."""
+def _missing_aux(
+    op: Op, params: Attrs, name: str, attrs: Mapping[str, str], count: int
+) -> list[Entry]:
+    """Variables for auxiliary states that files before 0.9 leave out, made as composing does."""
     names = op.input_names(params) if not op.many else []
     missing = names[count:]
     if not missing or not set(missing) <= set(op.aux):
         return []
-    return [Entry(Node(None, f"{name}_{n}")) for n in missing]
+    return [own_variable(op, name, n, attrs) for n in missing]
+
+
+def own_variable(op: Op, name: str, which: str, attrs: Mapping[str, str]) -> Entry:
+    """The variable ``name_which`` for an input that nobody gave; it has its node's attributes."""
+    if which in op.init:
+        attrs = {**attrs, "__init__": op.init[which]}
+    return Entry(Node(None, f"{name}_{which}", attrs=attrs))
 
 
 def _read_entry(item: Any, nodes: Sequence[Node], where: str) -> Entry:

@@ -189,6 +189,7 @@ RectType = Literal["elu", "gelu", "leaky", "prelu", "rrelu", "selu"]
     outputs=_outputs,
     visible=1,
     present={"gamma": lambda a: a.act_type == "prelu"},
+    init={"gamma": '["Constant", {"value": 0.25}]'},
     kernel=True,
     params=_leaky_params,
 )

@@ -66,6 +66,7 @@ def _batch_params(attrs: Attrs, ins: Sequence[Spec], outs: Sequence[Spec]) -> tu
     outputs=("output", "mean", "var"),
     visible=lambda a: 3 if a.output_mean_var else 1,
     aux=("moving_mean", "moving_var"),
+    init={"moving_mean": '["zero", {}]', "moving_var": '["one", {}]'},
     mutates=lambda a: (1,) if a.fix_gamma else (),
     kernel=True,
     params=_batch_params,

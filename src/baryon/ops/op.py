@@ -75,6 +75,7 @@ class Op:
         self.present: Mapping[str, Callable[[Attrs], bool]] = facts["present"]
         self._outputs = facts["outputs"]
         self._visible = facts["visible"]
+        self._counted = facts["counted"]
         mutates = facts["mutates"]
         self.mutates: Any = mutates if callable(mutates) else tuple(mutates)
         self.aux: tuple[str, ...] = tuple(facts["aux"] or (() if callable(mutates) else mutates))
@@ -148,6 +149,10 @@ class Op:
         if self._visible is None:
             return len(self.output_names(attrs))
         return self._visible(attrs) if callable(self._visible) else self._visible
+
+    def counted(self, attrs: Attrs) -> int:
+        """How many outputs symbol JSON counts, hidden ones of MXNet's included."""
+        return self._counted(attrs) if self._counted else len(self.output_names(attrs))
 
     def mutated(self, attrs: Attrs) -> tuple[int, ...]:
         """Positions of the inputs that a call writes, in the order of the body's extra results."""
@@ -350,6 +355,7 @@ def op(
     complete: Rule | None = None,
     outputs: tuple[str, ...] | Callable[[Attrs], tuple[str, ...]] = ("output",),
     visible: int | Callable[[Attrs], int] | None = None,
+    counted: Callable[[Attrs], int] | None = None,
     present: Mapping[str, Callable[[Attrs], bool]] | None = None,
     variadic: str | None = None,
     aux: Iterable[str] = (),
@@ -369,6 +375,7 @@ def op(
     complete      : rule that fills unknown input shapes before `shape` is asked (weights from data).
     outputs       : names of all outputs, or a function of the attributes.
     visible       : how many of them users see (default: all).
+    counted       : how many outputs MXNet's symbol files count, where that is not ours.
     present       : for optional inputs, whether a call with given attributes has them.
     variadic      : the attribute that counts the inputs of a body with ``*data``.
     aux           : inputs that are auxiliary states of a Symbol.
@@ -393,6 +400,7 @@ def op(
             complete=complete,
             outputs=outputs,
             visible=visible,
+            counted=counted,
             present=present or {},
             variadic=variadic,
             aux=aux,

@@ -186,9 +186,16 @@ def pool(xp: Any, data: Any, kind: str, attrs: dict) -> Any:
 # ---- Pooling -----------------------------------------------------------------------------------
 
 
+def _counted(attrs: Attrs) -> int:
+    """MXNet's maximum pooling has a hidden workspace where oneDNN serves it."""
+    by_onednn = attrs.kernel and not is_channels_last(attrs.layout)
+    return 2 if attrs.pool_type == "max" and by_onednn else 1
+
+
 @op(
     "Pooling",
     aliases=("_npx_pooling",),
+    counted=_counted,
     shape=pooled_shape,
     kernel=True,
     params=_params,

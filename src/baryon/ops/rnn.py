@@ -103,13 +103,18 @@ def _walk(attrs: Any, steps: int) -> Iterator[tuple[int, int, range]]:
 _OUTPUTS = ("output", "state_output", "statecell_output", "gates", "hidden", "mask")
 
 
+def _visible(attrs: Attrs) -> int:
+    return (3 if attrs.mode == "lstm" else 2) if attrs.state_outputs else 1
+
+
 @op(
     "RNN",
     aliases=("_npx_rnn",),
     shape=_shapes,
     dtype=_dtypes,
     outputs=_OUTPUTS,
-    visible=lambda a: (3 if a.mode == "lstm" else 2) if a.state_outputs else 1,
+    visible=_visible,
+    counted=_visible,
     present={
         "state_cell": lambda a: a.mode == "lstm",
         "sequence_length": lambda a: a.use_sequence_length,

@@ -10,7 +10,7 @@ from .. import attribute, name as naming
 from ..base import MXNetError
 from ..files import write_atomically
 from ..graph.graph import Entry, Node, rebuild, walk, with_inputs
-from ..graph.json import HIDDEN_KEYS, from_json, to_json
+from ..graph.json import HIDDEN_KEYS, from_json, own_variable, to_json
 from ..ops.op import Op, get
 from ..ops.operators import Arithmetic
 from . import binding, inference
@@ -300,7 +300,7 @@ def compose(
         )
     given = [*inputs, *[None] * (len(names) - len(inputs))]
     entries = [
-        _own_variable(op, name, n, attrs) if x is None else _single(x, f"{op.name}: input {n}")
+        own_variable(op, name, n, attrs) if x is None else _single(x, f"{op.name}: input {n}")
         for n, x in zip(names, given, strict=True)
     ]
     node = Node(op, name, entries, params, attrs)
@@ -316,11 +316,3 @@ def _text(op: Op, key: str, given: Any, parsed: Any) -> str:
     if isinstance(given, (str, bool, int, tuple)):
         return str(given)
     return op.attrs[key].type.show(parsed)
-
-
-def _own_variable(op: Op, name: str, which: str, attrs: Mapping[str, str]) -> Entry:
-    """A variable made for an input that the caller left out."""
-    if which in op.init:
-        attrs = {**attrs, "__init__": op.init[which]}
-    return Entry(Node(None, f"{name}_{which}", attrs=attrs))
-
