@@ -21,6 +21,7 @@ def dynamic_op(name: str, body: Callable[..., Any], outs: Sequence[Spec], **fact
         "complete": None,
         "outputs": tuple(f"output{i}" for i in range(len(outs))),
         "visible": None,
+        "counted": None,
         "present": {},
         "variadic": None,
         "aux": (),
