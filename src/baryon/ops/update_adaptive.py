@@ -104,6 +104,7 @@ _ADAMW = numbers("lr", "wd", "eta", "clip_gradient", "beta1", "beta2", "epsilon"
     shape=_adamw_shapes,
     dtype=_adamw_dtypes,
     mutates=lambda a: (2, 3, 1) if a.clip_gradient >= 0 else (2, 3),
+    aux=("mean", "var"),
     kernel=True,
     params=_ADAMW,
 )
