@@ -148,7 +148,9 @@ struct Block {
   std::int64_t line, run;
 };
 
-inline Block block_of(std::int64_t line_axis, std::int64_t run_axis) {
+inline Block block_of(std::int64_t line_axis, std::int64_t run_axis, bool stream) {
+  if (stream)
+    return {std::min<std::int64_t>(256, line_axis), std::min<std::int64_t>(256, run_axis)};
   const std::int64_t line = std::max<std::int64_t>(32, 4096 / run_axis);
   const std::int64_t run = std::max<std::int64_t>(128, 4096 / line_axis);
   return {std::min(line, line_axis), std::min(run, run_axis)};
@@ -169,7 +171,7 @@ void move_blocks(View view, int inner, T* dense, T* strided) {
   bool stream = kRead && m >= 8 && lines_align(dense, dense_step) &&
                 count * static_cast<std::int64_t>(sizeof(T)) >= kStreamBytes;
   for (int i = 0; i < last - 1; ++i) stream = stream && lines_align(dense, view.dense[i]);
-  const Block block = kRead ? block_of(n, m) : block_of(m, n);
+  const Block block = kRead ? block_of(n, m, stream) : block_of(m, n, false);
   const std::int64_t high = kRead ? block.run : block.line, wide = kRead ? block.line : block.run;
   const std::int64_t down = (m + high - 1) / high, across = (n + wide - 1) / wide;
   const std::int64_t bytes = high * wide * static_cast<std::int64_t>(sizeof(T));

@@ -35,9 +35,34 @@ inline void transpose_8x8(T* to, std::int64_t to_step, const T* from, std::int64
   for (int i = 0; i < 8; ++i) std::memcpy(to + i * to_step, &row[i], sizeof(Row));
 }
 
+// Colours and the like: a few values a point, side by side in one array and apart in the other. The
+// count is a constant, so that compilers turn the loops into shuffles.
+template <int count, class T>
+inline void part(T* __restrict to, std::int64_t to_step, const T* __restrict from, std::int64_t n) {
+  for (std::int64_t j = 0; j < n; ++j)
+    for (int i = 0; i < count; ++i) to[i * to_step + j] = from[j * count + i];
+}
+
+template <int count, class T>
+inline void merge(T* __restrict to, const T* __restrict from, std::int64_t from_step,
+                  std::int64_t m) {
+  for (std::int64_t i = 0; i < m; ++i)
+    for (int j = 0; j < count; ++j) to[i * count + j] = from[j * from_step + i];
+}
+
 template <class T>
 inline void transpose_block(T* to, std::int64_t to_step, const T* from, std::int64_t from_step,
                             std::int64_t m, std::int64_t n) {
+  if (m == from_step) {
+    if (m == 2) return part<2>(to, to_step, from, n);
+    if (m == 3) return part<3>(to, to_step, from, n);
+    if (m == 4) return part<4>(to, to_step, from, n);
+  }
+  if (n == to_step) {
+    if (n == 2) return merge<2>(to, from, from_step, m);
+    if (n == 3) return merge<3>(to, from, from_step, m);
+    if (n == 4) return merge<4>(to, from, from_step, m);
+  }
   const std::int64_t m8 = m & ~std::int64_t{7}, n8 = n & ~std::int64_t{7};
   for (std::int64_t i = 0; i < m8; i += 8)
     for (std::int64_t j = 0; j < n8; j += 8)
@@ -53,25 +78,31 @@ inline bool lines_align(const T* to, std::int64_t to_step) {
          to_step * static_cast<std::int64_t>(sizeof(T)) % kLineBytes == 0;
 }
 
-// The same for aligned lines of a large result, a strip of lines at a time.
+// The same for aligned lines of a large result. Squares of a line's length read whole lines too:
+// rows far apart may share so few cache sets that a line would be gone before its second half.
 template <class T>
 inline void transpose_streamed(T* to, std::int64_t to_step, const T* from, std::int64_t from_step,
                                std::int64_t m, std::int64_t n) {
-  constexpr std::int64_t kWidth = kLineBytes / static_cast<std::int64_t>(sizeof(T));
-  const std::int64_t m8 = m & ~std::int64_t{7}, whole = n / kWidth * kWidth;
-  alignas(kLineBytes) T lines[8 * kWidth];
-  for (std::int64_t j = 0; j < whole; j += kWidth) {
-    for (std::int64_t i = 0; i < m8; i += 8) {
-      for (std::int64_t k = 0; k < kWidth; k += 8)
-        transpose_8x8(lines + k, kWidth, from + (j + k) * from_step + i, from_step);
-      for (std::int64_t k = 0; k < 8; ++k)
-        stream_line(to + (i + k) * to_step + j, lines + k * kWidth);
+  constexpr std::int64_t kSide = kLineBytes / static_cast<std::int64_t>(sizeof(T));
+  constexpr std::int64_t kAhead = 2;  // squares that are fetched before their turn
+  const std::int64_t down = m / kSide * kSide, across = n / kSide * kSide;
+  alignas(kLineBytes) T lines[kSide * kSide];
+  for (std::int64_t j = 0; j < across; j += kSide) {
+    for (std::int64_t i = 0; i < down; i += kSide) {
+      const T* square = from + j * from_step + i;
+      for (std::int64_t y = 0; y < kSide; ++y)
+        __builtin_prefetch(square + y * from_step + kAhead * kSide);
+      for (std::int64_t y = 0; y < kSide; y += 8)
+        for (std::int64_t x = 0; x < kSide; x += 8)
+          transpose_8x8(lines + x * kSide + y, kSide, square + y * from_step + x, from_step);
+      for (std::int64_t k = 0; k < kSide; ++k)
+        stream_line(to + (i + k) * to_step + j, lines + k * kSide);
     }
   }
   stream_end();
-  if (whole < n)
-    transpose_block(to + whole, to_step, from + whole * from_step, from_step, m8, n - whole);
-  if (m8 < m) transpose_block(to + m8 * to_step, to_step, from + m8, from_step, m - m8, n);
+  if (across < n)
+    transpose_block(to + across, to_step, from + across * from_step, from_step, down, n - across);
+  if (down < m) transpose_block(to + down * to_step, to_step, from + down, from_step, m - down, n);
 }
 
 }  // namespace baryon::BARYON_ISA
