@@ -68,20 +68,20 @@ def measure(
     rounds: int = 15,
     seconds: float = 0.1,
     threads: int = 2,
-    find: Callable[[str], str | None] = interpreter,
+    find: Callable[[str], str | None] | None = None,
 ) -> Result:
     """One workload with every contestant that can be had; those that fail are noted."""
     result, checks, ready = Result(workload), {}, []
     with ExitStack() as stack:
         for name in workload.contestants:
-            python = find(name.split("/")[0])
+            python = (find or interpreter)(name.split("/")[0])
             if python is None:
-                result.notes.append(f"{name} skipped: not installed")
+                result.notes.append(f"{name} skipped: its package is not installed")
                 continue
-            peer = stack.enter_context(Peer(name, python, threads))
             try:
+                peer = stack.enter_context(Peer(name, python, threads))
                 answer = peer.prepare(workload.name)
-            except PeerError as error:
+            except (PeerError, OSError) as error:
                 result.notes.append(f"failed: {error}")
                 continue
             checks[name] = answer["check"]

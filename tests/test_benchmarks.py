@@ -1,0 +1,154 @@
+"""The benchmarks' own logic, and that baryon's adapters run and agree."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks import report
+from benchmarks.__main__ import main, options
+from benchmarks.machine import facts
+from benchmarks.process import Peer, PeerError, environment, interpreter
+from benchmarks.runner import Result, disagreement, measure, measured, spread, steps_for
+from benchmarks.workloads import ALL, Bar, Workload, select
+
+ROOT = Path(__file__).parent.parent
+PORTABLE = sorted(
+    p for folder in ("workloads", "peers") for p in (ROOT / "benchmarks" / folder).glob("*.py")
+)
+
+
+def only_baryon(peer: str) -> str | None:
+    return sys.executable if peer == "baryon" else None
+
+
+def quick(name: str, find=only_baryon) -> Result:
+    return measure(ALL[name], rounds=2, seconds=0.001, find=find)
+
+
+@pytest.mark.parametrize("path", PORTABLE, ids=lambda p: p.stem)
+def test_what_peers_import_is_python_3_8(path):
+    ast.parse(path.read_text(), feature_version=(3, 8))
+
+
+def test_three_ways_of_lenet_agree():
+    result = quick("lenet")
+    assert result.void is None
+    assert set(result.times) == {"baryon/symbol", "baryon/block", "baryon/hybrid"}
+    assert all(len(t) == 2 and min(t) > 0 for t in result.times.values())
+    assert "torch/eager skipped: its package is not installed" in result.notes
+
+
+def test_memory_is_planned_close_to_the_bound():
+    result = quick("memory.resnet18")
+    assert not result.times
+    assert [measured(result, bar) <= bar.at_most for bar in result.workload.bars] == [True, True]
+
+
+def test_contestant_that_cannot_is_noted_and_the_others_run():
+    workload = dataclasses.replace(
+        ALL["add16.eager"], contestants=("baryon/eager", "baryon/symbol")
+    )
+    result = measure(workload, rounds=1, seconds=0.001, find=only_baryon)
+    assert [*result.times] == ["baryon/eager"]
+    assert "no adapter for add16.eager, symbol" in result.notes[0]
+
+
+def test_dead_peer_is_an_error_with_its_last_words():
+    with Peer("nothing/eager", sys.executable) as peer, pytest.raises(PeerError, match="nothing"):
+        peer.prepare("add16.eager")
+
+
+def test_missing_interpreter_is_noted():
+    result = quick("memory.lenet", find=lambda peer: "/no/such/python")
+    assert len(result.notes) == 2 and "No such file" in result.notes[0]
+
+
+def test_values_that_differ_void_the_run():
+    agreed = {"a": [1.0, 0.0], "b": [1.0005, 1e-7]}
+    assert disagreement(agreed) is None
+    assert "b" in disagreement({**agreed, "b": [1.002, 0.0]})
+    assert "nan" in disagreement({**agreed, "b": [float("nan"), 0.0]})
+    assert "1 check values" in disagreement({**agreed, "b": [1.0]})
+    assert disagreement({"a": [1.0]}) is None
+
+
+def example(void: str | None = None) -> Result:
+    bars = (Bar("x/a", 1.0, "y/a"), Bar("x/a", 2.5), Bar("x/a#bytes", 1.0, "x/a#bound"))
+    workload = Workload("example", "nothing", dict, ("x/a", "y/a"), bars)
+    times = {"x/a": [1.0, 2.0, 9.0], "y/a": [2.0, 4.0, 6.0]}
+    return Result(workload, times, {"x/a": {"bytes": 3.0, "bound": 2.0}}, {"x": "1"}, [], void)
+
+
+def test_ratios_are_medians_of_rounds():
+    result = example()
+    assert [measured(result, bar) for bar in result.workload.bars] == [0.5, 2.0, 1.5]
+    verdicts = [report.verdict(result, bar) for bar in result.workload.bars]
+    assert verdicts == ["pass", "pass", "**fail**"]
+    assert report.verdict(example("differ"), Bar("x/a", 2.5)) == "void"
+    assert report.verdict(result, Bar("z/a", 2.5)) == "not measured"
+
+
+def test_spread_is_half_the_interquartile_range():
+    assert spread([1.0, 2.0, 3.0, 4.0, 5.0]) == pytest.approx(1 / 3)
+    assert spread([1.0]) == 0
+
+
+def test_steps_fill_the_time():
+    assert steps_for(lambda n: n * 1e-6, 0.1) == pytest.approx(1e5, rel=0.01)
+    assert steps_for(lambda n: n * 3.0, 0.1) == 1
+
+
+def test_report_has_every_bar_and_replaces_only_its_section():
+    text = report.markdown([example("values differ")], facts(2))
+    assert "example is void: values differ" in text
+    once = report.replace_section("before\n", "old")
+    assert report.replace_section(once + "after", "new").startswith("before\n")
+    assert report.replace_section(once + "after", "new").count(report.BEGIN) == 1
+    assert "old" not in report.replace_section(once, "new")
+    raw = json.loads(report.raw([example()], facts(2)))
+    assert raw["results"][0]["bars"][0][3] == 0.5
+
+
+@pytest.mark.parametrize(
+    "number, timed, text",
+    [(2.5e-7, True, "250 ns"), (3.2e-5, True, "32 us"), (1.5, True, "1.5 s"), (None, True, "-"),
+     (2**20, False, "1.0 MiB")],
+)  # fmt: skip
+def test_quantities_have_units(number, timed, text):
+    assert report.quantity(number, timed) == text
+
+
+def test_workloads_are_chosen_by_name_or_first_part():
+    assert [w.name for w in select("add16,lenet")] == ["add16.eager", "add16.recorded", "lenet"]
+    assert [w.name for w in select("add16.eager")] == ["add16.eager"]
+    assert len(select(None)) == len(ALL)
+    with pytest.raises(SystemExit):
+        options(["--only", "unknown"])
+
+
+def test_one_command_prints_and_writes(tmp_path, monkeypatch, capsys):
+    for peer in ("MXNET", "TORCH"):
+        monkeypatch.setenv(f"BARYON_BENCH_{peer}_PYTHON", str(tmp_path / "missing"))
+    monkeypatch.setattr("benchmarks.runner.interpreter", only_baryon)
+    page, file = tmp_path / "page.md", tmp_path / "all.json"
+    page.write_text("# Title\n")
+    arguments = ["--only", "memory.lenet", "--markdown", str(page), "--json", str(file)]
+    assert main(arguments) == 0
+    assert "| memory.lenet" in capsys.readouterr().out
+    assert page.read_text().startswith("# Title\n") and report.END in page.read_text()
+    assert json.loads(file.read_text())["results"][0]["workload"] == "memory.lenet"
+
+
+def test_interpreters_come_from_the_environment(monkeypatch):
+    monkeypatch.setenv("BARYON_BENCH_TORCH_PYTHON", "elsewhere")
+    assert interpreter("torch") == "elsewhere"
+    assert interpreter("baryon") == sys.executable
+    assert interpreter("no_such_peer") is None
+    assert "PYTHONPATH" not in environment("elsewhere", 2)
+    assert environment(sys.executable, 3)["OMP_NUM_THREADS"] == "3"
