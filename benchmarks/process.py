@@ -49,8 +49,15 @@ class Peer:
     def __init__(self, name: str, python: str, threads: int = 2) -> None:
         self.name = name
         self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 (closed with the process)
-        self._process = subprocess.Popen(
-            [python, "-m", "benchmarks.peers", name.split("/")[0]],
+        try:
+            self._process = self._start(python, threads)
+        except OSError as error:
+            self._log.close()
+            raise PeerError(f"{name} cannot start: {error.strerror}") from None
+
+    def _start(self, python: str, threads: int) -> subprocess.Popen:
+        return subprocess.Popen(
+            [python, "-m", "benchmarks.peers", self.name.split("/")[0]],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,

@@ -81,7 +81,7 @@ def measure(
             try:
                 peer = stack.enter_context(Peer(name, python, threads))
                 answer = peer.prepare(workload.name)
-            except (PeerError, OSError) as error:
+            except PeerError as error:
                 result.notes.append(f"failed: {error}")
                 continue
             checks[name] = answer["check"]
