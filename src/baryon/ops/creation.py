@@ -146,7 +146,7 @@ def arange(
     ctx: str = "",
     dtype: DType = "float32",
 ):
-    """Numbers from `start` up to `stop`, each `repeat` times; a lone `start` is the stop of 0, 1, ...
+    """Numbers from `start` up to `stop`, each `repeat` times; a lone `start` is the stop after 0.
 
     With `infer_range` and no `stop` the length follows from the users of the array in a Symbol.
 
