@@ -92,7 +92,8 @@ def class_stub(cls: type, front: Front) -> Iterator[str]:
     """The lines that declare a tensor class: what it defines itself, and the generated methods."""
     yield f"class {cls.__name__}({', '.join(b.__name__ for b in cls.__bases__)}):"
     for name, member in vars(cls).items():
-        if name in METHODS and name in REGISTRY:
+        by_hand = inspect.isfunction(member) and not hasattr(member, "__signature__")
+        if name in METHODS and name in REGISTRY and not by_hand:
             yield "    " + function_stub(get(name), name, front, method=True)
         elif isinstance(member, property):
             yield f"    @property\n    def {name}(self) -> {_returns(member.fget)}: ..."

@@ -50,8 +50,10 @@ def _reaching(order: Sequence[Node], wanted: set[Key]) -> set[Node]:
 
 
 def constant(op: str, entry: Entry) -> Entry:
-    """``_zeros`` or ``_ones`` of an entry's shape and dtype. It reads nothing: the tape may not
-    have kept the entry's value."""
+    """``_zeros`` or ``_ones`` of an entry's shape and dtype.
+
+    It reads nothing: the tape may not have kept the entry's value.
+    """
     return draw(get(op), [], {"shape": entry.shape, "dtype": entry.dtype})[0]
 
 

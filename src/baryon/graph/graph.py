@@ -142,7 +142,7 @@ def variable(name: str, spec: Spec | None = None, attrs: Mapping[str, str] | Non
 
 
 def walk(heads: Iterable[Entry], stop: Callable[[Node], bool] | None = None) -> list[Node]:
-    """All nodes that `heads` depend on, inputs before users; `stop` nodes' inputs are not visited."""
+    """All nodes that `heads` depend on, inputs before users; those of `stop` nodes left out."""
     order: list[Node] = []
     seen: set[Node] = set()
     for head in heads:
@@ -164,7 +164,7 @@ def rebuild(
     change: Callable[[Node, list[Entry]], Any],
     stop: Callable[[Node], bool] | None = None,
 ) -> list[Entry]:
-    """Redraw a graph: ``change(node, new_inputs)`` gives a node, or entries that replace its outputs.
+    """Redraw a graph: ``change(node, new_inputs)`` gives a node, or entries in its outputs' place.
 
     Nodes whose inputs did not change and which `change` returns as they are stay the same objects.
     `stop` nodes are changed without looking at their inputs.
@@ -199,7 +199,9 @@ def cut(heads: Sequence[Entry], keys: Iterable[Key]) -> tuple[list[Entry], dict[
 
 def with_inputs(node: Node, inputs: Sequence[Entry]) -> Node:
     """`node` itself if its inputs are these already, else a copy that reads them."""
-    if all(a.node is b.node and a.index == b.index for a, b in zip(node.inputs, inputs, strict=True)):
+    if all(
+        a.node is b.node and a.index == b.index for a, b in zip(node.inputs, inputs, strict=True)
+    ):
         return node
     return Node(node.op, node.name, inputs, node.params, node.attrs, node.specs)
 

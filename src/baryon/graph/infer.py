@@ -85,7 +85,7 @@ def declared_shapes(nodes: Sequence[Node]) -> dict[Node, Any]:
 
 
 def declared_dtypes(nodes: Sequence[Node]) -> dict[Node, np.dtype]:
-    """Dtypes that variables carry in their ``__dtype__`` attribute (a name or MXNet's type flag)."""
+    """Dtypes that variables carry in their ``__dtype__`` attribute (a name or MXNet's code)."""
     from ..dtypes import BY_CODE
 
     found = {}

@@ -22,7 +22,7 @@ from .creation import (
     var,
     zeros,
 )
-from .symbol import Symbol, compose
+from .symbol import Symbol, compose, old_name
 
 
 def _make(op: Op) -> Callable[..., Any]:
@@ -41,12 +41,13 @@ def _make(op: Op) -> Callable[..., Any]:
 
 
 def _apply(op: Op, inputs: Sequence[Symbol], raw: Mapping[str, Any]) -> Symbol:
-    return compose(op, inputs, raw)
+    return compose(op, inputs, raw, hint=old_name(op))
 
 
 FRONT = namespaces.Front("baryon.symbol", _make, "Symbol", ("name", "attr"))
 __getattr__, __dir__ = namespaces.install(FRONT)
 namespaces.add_methods(Symbol, FRONT)
 _two = binary_functions(_apply, Symbol, broadcasting=False)
+split_v2 = Symbol.split_v2
 maximum, minimum, power, hypot = (_two[n] for n in ("maximum", "minimum", "power", "hypot"))
 pow = power

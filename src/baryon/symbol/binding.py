@@ -87,7 +87,7 @@ def simple_bind(
     unknown = [f"{n}: {s}" for n, s in zip(names, shapes, strict=True) if not _complete(s)]
     if unknown:
         raise MXNetError(
-            "simple_bind cannot decide the shapes of " + ", ".join(unknown) + "; provide more inputs"
+            f"simple_bind cannot decide the shapes of {', '.join(unknown)}; provide more inputs"
         )
     types, _, aux_types = self.infer_type_partial(**(type_dict or {}))
     reqs = requests(names, grad_req)
@@ -114,7 +114,7 @@ def _complete(shape: tuple | None) -> bool:
 
 
 class _Pool:
-    """Where `simple_bind` takes arrays from: a shared executor, a shared buffer, or fresh memory."""
+    """Where `simple_bind` takes arrays from: a shared executor or buffer, or fresh memory."""
 
     def __init__(
         self,

@@ -27,9 +27,7 @@ def auxiliary_nodes(nodes: Sequence[Node]) -> set[Node]:
     for node in nodes:
         if node.op is not None and node.op.aux:
             names = node.op.input_names(node.params, len(node.inputs))
-            found |= {
-                e.node for n, e in zip(names, node.inputs, strict=True) if n in node.op.aux
-            }
+            found |= {e.node for n, e in zip(names, node.inputs, strict=True) if n in node.op.aux}
     return {n for n in found if n.op is None}
 
 

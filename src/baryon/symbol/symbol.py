@@ -6,8 +6,10 @@ import copy
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from .. import attribute, name as naming
+from .. import attribute
+from .. import name as naming
 from ..base import MXNetError
+from ..dtypes import dtype_name
 from ..files import write_atomically
 from ..graph.graph import Entry, Node, rebuild, walk, with_inputs
 from ..graph.json import HIDDEN_KEYS, from_json, own_variable, to_json
@@ -39,6 +41,25 @@ class Symbol(Arithmetic):
 
     def _method(self, name: str, *others: Any, **attrs: Any) -> Symbol:
         return compose(get(name), (self, *others), attrs, hint=name.lower())
+
+    def astype(self, dtype: Any) -> Symbol:
+        """The same values in another element type."""
+        return self._method("Cast", dtype=dtype_name(dtype))
+
+    def split_v2(
+        self, indices_or_sections: Any, axis: int = 0, squeeze_axis: bool = False
+    ) -> Symbol:
+        """Parts along an axis: equal sections (int), or cut before the given indices."""
+        sections, indices = 0, []
+        if isinstance(indices_or_sections, int):
+            sections = indices_or_sections
+        elif isinstance(indices_or_sections, (tuple, list, set)):
+            indices = [0, *indices_or_sections]
+        else:
+            raise ValueError("indices_or_sections must be an int or a tuple, list or set of ints")
+        return self._method(
+            "_split_v2", indices=indices, axis=axis, squeeze_axis=squeeze_axis, sections=sections
+        )
 
     # ---- structure -------------------------------------------------------------------------------
 
@@ -251,12 +272,25 @@ def output_name(entry: Entry) -> str:
     return f"{node.name}_{node.op.output_names(node.params)[entry.index]}"
 
 
-def operator_hint(op: Op) -> str:
-    """The automatic name of what a Python operator made: ``_plus``, ``_mulscalar``, …"""
+def old_name(op: Op) -> str:
+    """The automatic name after the oldest name of an operator: ``_plus``, ``_mulscalar``, …"""
     for alias in (*op.aliases, op.name):
         if alias[0] == "_" and alias[1:2].isupper():
             return alias.lower()
     return op.name.lower()
+
+
+_OF_LATER_YEARS = ("equal", "greater", "lesser", "rpower")
+
+
+def operator_hint(op: Op) -> str:
+    """The automatic name of what a Python operator made.
+
+    MXNet calls the oldest names there, except for comparisons with a number and powers of one.
+    """
+    if op.name.endswith("_scalar") and any(word in op.name for word in _OF_LATER_YEARS):
+        return op.name
+    return old_name(op)
 
 
 def _single(symbol: Any, where: str) -> Entry:
@@ -313,6 +347,7 @@ def _symbol_type(inputs: Sequence[Any]) -> type[Symbol]:
 
 def _text(op: Op, key: str, given: Any, parsed: Any) -> str:
     """An attribute as MXNet writes it: as the caller spelled it, NumPy scalars as plain numbers."""
-    if isinstance(given, (str, bool, int, tuple)):
+    items = given if isinstance(given, (tuple, list)) else (given,)
+    if all(i is None or isinstance(i, (str, bool, int, tuple)) for i in items):
         return str(given)
     return op.attrs[key].type.show(parsed)
