@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from .checkpoint import save_checkpoint
+
 __all__ = [
     "LogValidationMetricsCallback",
     "ProgressBar",
@@ -40,8 +42,6 @@ def do_checkpoint(prefix: str, period: int = 1) -> Callable[..., None]:
     period = max(1, int(period))
 
     def callback(iter_no: int, sym: Any, arg: Any, aux: Any) -> None:
-        from .model import save_checkpoint  # a room to the right of this one
-
         if (iter_no + 1) % period == 0:
             save_checkpoint(prefix, iter_no + 1, sym, arg, aux)
 

@@ -56,6 +56,9 @@ SETTINGS: dict[str, Setting] = {
     "MXNET_HOME": Setting(
         str, "~/.mxnet", "package", "Where data sets and pretrained models are kept."
     ),
+    "MXNET_UPDATE_ON_KVSTORE": Setting(
+        flag, True, "package", "Whether modules let a kvstore run the optimizer where it can."
+    ),
     "BARYON_SANITIZE": Setting(
         str, None, "build", "Sanitizers to build with, e.g. address,undefined."
     ),
