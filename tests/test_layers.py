@@ -12,7 +12,7 @@ SOURCE = Path(__file__).parent.parent / "src" / "baryon"
 # Rooms from left to right; a room imports only itself and rooms to its left.
 ROOMS = [
     {"base", "dtypes", "settings", "files", "native", "_native", "registry"},
-    {"state", "streams", "name", "attribute", "context", "util", "libinfo"},
+    {"state", "streams", "name", "attribute", "context", "util", "libinfo", "engine"},
     {"backend"},
     {"ops"},
     {"graph"},
@@ -23,7 +23,7 @@ ROOMS = [
     {"optimizer", "initializer", "metric", "lr_scheduler", "loss", "runtime", "visualization"},
     {"io", "callback", "progress"},
     {"gluon"},
-    {"test_utils"},
+    {"test_utils", "as_mxnet"},
 ]
 # Imports inside a function that reach to the right, each for a reason.
 LAZY = {

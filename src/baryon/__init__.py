@@ -21,6 +21,7 @@ __version__ = "0.1.0"
 _LAZY = {
     "callback": "callback",
     "contrib": "contrib",
+    "engine": "engine",
     "executor": "executor",
     "gluon": "gluon",
     "image": "image",

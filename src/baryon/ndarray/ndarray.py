@@ -37,6 +37,8 @@ class NDArray(Arithmetic):
 
     def __init__(self, data: Any, ctx: Context | None = None) -> None:
         """Wrap an array of numpy or cupy without a copy (see `array` for the ordinary way)."""
+        if data is None:  # MXNet's pickles make an array so before they fill it
+            data = np.zeros(0, np.float32)
         if not data.flags.c_contiguous:
             raise MXNetError("NDArray wraps C-contiguous arrays only")
         self._data = data
