@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from .context import Context
 from .graph.plan import MemoryPlan
 from .ndarray import NDArray, zeros
 from .ops.op import Spec
+from .watched import Watched
 
 __all__ = ["Executor"]
 
@@ -46,6 +47,7 @@ class Executor:
         self._shared = shared
         self._trained: bool | None = None  # mode of the last forward
         self._streams = (0, 0)
+        self._watched: Watched | None = None
         compiled = self._compile(True)
         self.outputs = [_empty(s, ctx) for s in compiled.output_specs]
 
@@ -104,6 +106,8 @@ class Executor:
         outs = [x._data for x in self.outputs]
         compiled.forward(self._inputs(), outs, self._arena(is_train), self._streams)
         self._trained = is_train
+        if self._watched is not None:
+            self._watched.run({**self.arg_dict, **self.aux_dict}, is_train, self._streams)
         return self.outputs
 
     def backward(self, out_grads: Any = None, is_train: bool = True) -> None:
@@ -207,6 +211,20 @@ class Executor:
                 "pass allow_up_sizing=True to allow it"
             )
         return zeros(shape, self._ctx, dtype=old.dtype)
+
+    def set_monitor_callback(
+        self, callback: Callable[[str, NDArray], Any] | None, monitor_all: bool = False
+    ) -> None:
+        """Call ``callback(name, array)`` for every node's outputs after each forward pass.
+
+        monitor_all : also for variables and for each node's inputs. None as callback ends it.
+        A watched pass costs two: the nodes are computed again, apart from the executor's own run.
+        """
+        self._watched = None if callback is None else Watched(self._symbol, callback, monitor_all)
+
+    def get_optimized_symbol(self) -> Any:
+        """The symbol that runs: the one that was bound, for passes work on its compiled form."""
+        return self._symbol
 
     def memory_plan(self, is_train: bool = True) -> MemoryPlan:
         """The arena's plan: bytes naive, lower bound and planned, and each buffer's life.

@@ -1,0 +1,64 @@
+"""What the nodes of a graph compute, shown to a callback: the executor's side of `Monitor`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from .compiled import Compiled
+from .graph.graph import Node
+from .ndarray import NDArray
+from .ops.op import Spec
+
+Show = Callable[[str, NDArray], Any]
+
+
+class Watched:
+    """Runs a graph's forward pass once more, with every node's outputs kept, and shows them.
+
+    The program that trains or predicts thus stays as it is, plan and all; a watched pass costs one
+    more forward pass. It reads copies of the arguments, so operators that write some do it there,
+    and the same random numbers.
+
+    inputs_too : show variables and the inputs of each node as well.
+    """
+
+    def __init__(self, symbol: Any, show: Show, inputs_too: bool) -> None:
+        self._show = show
+        self._inputs_too = inputs_too
+        self._nodes: list[Node] = symbol._walk()
+        self._heads = [e for n in self._nodes if n.op is not None for e in n.entries]
+        self._compiled: dict[bool, Compiled] = {}
+
+    def run(
+        self, arrays: Mapping[str, NDArray], train: bool, streams: tuple[int, int]
+    ) -> None:
+        """Show all nodes for these arrays, in the order in which they run."""
+        if train not in self._compiled:
+            specs = {n: Spec(x._data.shape, x._data.dtype) for n, x in arrays.items()}
+            self._compiled[train] = Compiled(self._heads, specs, train, ["null"] * len(specs))
+        compiled = self._compiled[train]
+        inputs = [x._data.copy() for x in arrays.values()]
+        outs = [np.empty(s.shape, s.dtype) for s in compiled.output_specs]
+        compiled.forward(inputs, outs, compiled.program.new_arena(), streams)
+        values = {e.key: NDArray(a) for e, a in zip(self._heads, outs, strict=True)}
+        for name, value in self._named(values, arrays):
+            self._show(name, value)
+
+    def _named(
+        self, values: Mapping[Any, NDArray], arrays: Mapping[str, NDArray]
+    ) -> Iterator[tuple[str, NDArray]]:
+        for node in self._nodes:
+            if node.op is None:
+                if self._inputs_too:
+                    yield node.name, arrays[node.name]
+                continue
+            if self._inputs_too:
+                names: Sequence[str] = node.op.input_names(node.params, len(node.inputs))
+                for name, e in zip(names, node.inputs, strict=True):
+                    known = arrays[e.node.name] if e.node.op is None else values[e.key]
+                    yield f"{node.name}_{name}", known
+            for name, e in zip(node.op.output_names(node.params), node.entries, strict=False):
+                yield f"{node.name}_{name}", values[e.key]
