@@ -117,7 +117,10 @@ class DataParallelExecutorGroup:
         self.label_layouts = label_layouts
         inputs = [*data_shapes, *(label_shapes or ())]
         axes = [*data_layouts, *label_layouts]
-        key = tuple((d.name, d.shape, str(d.dtype), a) for d, a in zip(inputs, axes, strict=True))
+        key = tuple(
+            (d.name, tuple(d.shape), str(d.dtype), axis)
+            for d, axis in zip(inputs, axes, strict=True)
+        )
         if key not in self._kept:
             shared = self._first if reshape else shared_group and shared_group._first
             made = [self._bind_ith(i, inputs, axes, shared) for i in range(len(self.contexts))]
