@@ -19,6 +19,15 @@ class MXNetError(RuntimeError):
     """Every error that baryon raises about operators, graphs, files and devices."""
 
 
+class NotImplementedForSymbol(MXNetError):
+    """A method that only arrays have was called on a Symbol."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"Function {name} is not implemented for Symbol and only available in NDArray."
+        )
+
+
 class NotSupportedForSparseNDArray(MXNetError):
     """A dense-only function was called with a sparse array."""
 

@@ -153,9 +153,7 @@ def arange(
     >>> mx.sym.arange(3).eval()[0].asnumpy()
     array([0., 1., 2.], dtype=float32)
     """
-    if stop is None and not infer_range:
-        start, stop = 0, start
-    return _make("_arange", "_arange", {"name": name}, start=start, stop=stop, step=step,
+    return _make("_arange", "_arange", {"name": name}, start=start, stop=str(stop), step=step,
                  repeat=repeat, infer_range=infer_range, dtype=dtype or "float32")  # fmt: skip
 
 

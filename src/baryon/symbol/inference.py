@@ -73,6 +73,13 @@ def _given(self: Symbol, args: Sequence[Any], kwargs: dict[str, Any], what: str)
     if args and kwargs:
         raise ValueError(f"give {what} either by position or by name, not both")
     if not args:
+        inputs = set(self.list_inputs())
+        for name in kwargs:
+            if name not in inputs:
+                raise MXNetError(
+                    f"{what} given for {name!r}, which is not an input; there are "
+                    f"{self.list_inputs()}"
+                )
         return {k: v for k, v in kwargs.items() if v is not None}
     names = self.list_arguments()
     if len(args) > len(names):

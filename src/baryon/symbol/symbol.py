@@ -8,7 +8,7 @@ from typing import Any
 
 from .. import attribute
 from .. import name as naming
-from ..base import MXNetError
+from ..base import MXNetError, NotImplementedForSymbol
 from ..dtypes import dtype_name
 from ..files import write_atomically
 from ..graph.graph import Entry, Node, rebuild, walk, with_inputs
@@ -101,7 +101,9 @@ class Symbol(Arithmetic):
         return type(self)([self._entries[index]])
 
     def __bool__(self) -> bool:
-        raise NotImplementedError("a Symbol has no truth value; compare with `is None`")
+        raise NotImplementedForSymbol(
+            "__bool__ (a Symbol has no truth value; compare with `is None`)"
+        )
 
     def _walk(self) -> list[Node]:
         return walk(self._entries)
@@ -160,17 +162,24 @@ class Symbol(Arithmetic):
         return {n.name: _shown(n.attrs) for n in self._walk() if n.attrs}
 
     def _set_attr(self, **kwargs: str) -> None:
-        """Set attributes of this symbol's node."""
+        """Set attributes of this symbol's node, the operator's own among them."""
         for key, value in kwargs.items():
             if not isinstance(value, str):
                 raise ValueError(f"attribute {key} must be a string, got {value!r}")
-            self._entries[0].node.attrs[key] = value
+        node = self._entries[0].node
+        attrs = {**node.attrs, **stored(kwargs)}
+        if node.op is not None:
+            node.params = node.op.attributes({k: v for k, v in attrs.items() if not _is_users(k)})
+        node.attrs = attrs
 
     # ---- composition -----------------------------------------------------------------------------
 
     def __call__(self, *args: Symbol, **kwargs: Symbol) -> Symbol:
-        """A copy whose variables are replaced: by position among the arguments, or by name."""
-        kwargs.pop("name", None)
+        """A copy whose variables are replaced: by position among the arguments, or by name.
+
+        `name` is the new name of the last node.
+        """
+        name = kwargs.pop("name", None)
         names = self.list_arguments()
         if args and kwargs:
             raise TypeError("compose only accepts positional or keyword arguments, not both")
@@ -186,6 +195,8 @@ class Symbol(Arithmetic):
         def change(node: Node, inputs: list[Entry]) -> Any:
             if node.op is None and node.name in given:
                 return [_single(given[node.name], node.name)]
+            if name is not None and node is self._entries[0].node:
+                return Node(node.op, name, inputs, node.params, node.attrs)
             return with_inputs(node, inputs)
 
         return type(self)(rebuild(self._entries, change))
@@ -254,9 +265,27 @@ class Symbol(Arithmetic):
     eval = binding.evaluate
 
 
+def _for_arrays_only(name: str) -> Any:
+    def method(self: Symbol, *args: Any, **kwargs: Any) -> Any:
+        raise NotImplementedForSymbol(name)
+
+    method.__name__ = name
+    method.__doc__ = "Raises NotImplementedForSymbol: a symbol has no value yet."
+    return method
+
+
+for _name in ("asnumpy", "asscalar", "as_in_context", "backward", "copy", "detach", "wait_to_read"):
+    setattr(Symbol, _name, _for_arrays_only(_name))
+
+
 def _shown(attrs: Mapping[str, str]) -> dict[str, str]:
     """Attributes as MXNet lists them: its own keys both with and without the underscores."""
     return {**attrs, **{k[2:-2]: v for k, v in attrs.items() if k[2:-2] in HIDDEN_KEYS}}
+
+
+def _is_users(key: str) -> bool:
+    """Whether an attribute of an operator's node is the user's rather than the operator's."""
+    return key.startswith("__") or key in HIDDEN_KEYS
 
 
 def stored(attrs: Mapping[str, str]) -> dict[str, str]:
@@ -319,15 +348,17 @@ def compose(
     raw = dict(raw)
     if op.variadic:
         raw.setdefault(op.variadic, len(inputs))
-    user = {k: str(v) for k, v in raw.items() if k.startswith("__") or k in HIDDEN_KEYS}
+    user = {k: str(v) for k, v in raw.items() if _is_users(k)}
     raw = {k: v for k, v in raw.items() if k not in user}
-    user.update(attr or {})
-    own = {k: v for k, v in user.items() if k in op.attrs}
-    params = op.attributes({**own, **raw})
+    user = attribute.current().get({**user, **(attr or {})})
+    raw = {**{k: v for k, v in user.items() if not _is_users(k)}, **raw}
+    params = op.attributes(raw)
     name = naming.current().get(name, hint or op.name.lower())
     shown = {k: _text(op, k, v, params[k]) for k, v in raw.items()}
-    attrs = {**shown, **stored(attribute.current().get(user))}
-    names = op.input_names(params, len(inputs))
+    attrs = {**stored(user), **shown}
+    names = op.input_names(params, len(inputs) or None)
+    if op.many and not names:
+        raise MXNetError(f"operator {op.name}: needs at least one input")
     if len(inputs) > len(names):
         raise MXNetError(
             f"operator {op.name}: takes {len(names)} inputs ({', '.join(names)}), got {len(inputs)}"
