@@ -176,7 +176,7 @@ class _Call:
         grads = dynamic_op(
             "_backward_CachedGraph", self._backward, [self.ins[i] for i in self._wanted]
         )
-
+        grads.fill = self._fill_gradients
         op.gradient("data")(self._rule(grads, count))
         return Plan(op, op.attributes({}), self.ins, outs)
 
@@ -186,19 +186,23 @@ class _Call:
     def _rule(self, grads: Any, count: int) -> Any:
         def rule(data: list, dys: list, outs: list) -> list:
             found = grads(*data, *outs, *dys[:count])
-            found = dict(zip(self._wanted, found if isinstance(found, list) else [found], strict=True))
-            return [found.get(i) for i in range(len(data))]
+            listed = found if isinstance(found, list) else [found]
+            by_input = dict(zip(self._wanted, listed, strict=True))
+            return [by_input.get(i) for i in range(len(data))]
 
         return rule
 
     def _backward(self, xp: Any, *data: np.ndarray) -> Any:
+        grads = [np.empty(s.shape, s.dtype) for s in (self.ins[i] for i in self._wanted)]
+        self._fill_gradients(data, grads)
+        return tuple(grads)
+
+    def _fill_gradients(self, data: Sequence[np.ndarray], grads: Sequence[np.ndarray]) -> None:
         n, count = len(self.ins), len(self._empty)
         inputs, outs, dys = data[:n], data[n : n + count], data[n + count + 2 :]
         arena, streams = data[n + count], data[n + count + 1]
-        grads = [np.empty(s.shape, s.dtype) for s in (self.ins[i] for i in self._wanted)]
         streams = tuple(map(int, streams.view(np.uint64)))
         self.compiled.backward(inputs, outs, dys, grads, arena, streams)
-        return tuple(grads)
 
     def _inline(self, inputs: Sequence[Entry]) -> list[Entry]:
         """The graph itself drawn over other inputs, for gradients of gradients."""

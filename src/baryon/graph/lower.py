@@ -161,7 +161,7 @@ class _Lowering:
 
     def _takes_over(self, node: Node, out: Entry, step: int, group: int) -> _Storage | None:
         """Storage of the input that this output may be computed in place of."""
-        name = node.op.inplace.get(out.index)
+        name = node.op.overwrites(out.index)
         if name is None:
             return None
         names = node.op.input_names(node.params, len(node.inputs))

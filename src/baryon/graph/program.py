@@ -76,9 +76,12 @@ def _run_python(
 
 def call_body(instruction: Instruction) -> Callable[..., None]:
     """A function that runs an instruction's reference body on arrays: (ins, outs, seed, stream)."""
-    op, params = instruction.op, instruction.params
+    op, params, fill = instruction.op, instruction.params, instruction.op.fill
 
     def call(ins: list[np.ndarray], outs: list[np.ndarray], seed: int, stream: int) -> None:
+        if fill is not None:
+            fill(ins, outs)
+            return
         rng = Philox(np, seed, stream) if op.is_random else None
         for out, value in zip(outs, op.run(np, params, ins, rng), strict=True):
             out[...] = value

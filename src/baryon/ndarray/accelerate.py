@@ -6,7 +6,7 @@ was made with, which stays the specification.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .. import namespaces
@@ -31,11 +31,16 @@ def function(op: Op, plain: Callable[..., Any]) -> Callable[..., Any]:
     return native.function(op, plain) if available and op.inputs else plain
 
 
+def _apply(op: Op, inputs: Sequence[Any], attrs: Mapping[str, Any]) -> Any:
+    return native.invoke(op, tuple(inputs), attrs)
+
+
 def install() -> None:
     """Put native methods in the place of NDArray's Python operators."""
     if not available:
         return
     native.setup(NDArray=NDArray, TapeNode=TapeNode, make_plan=make_plan, slow=call)
+    NDArray._apply = staticmethod(_apply)  # type: ignore[method-assign]
     for kind, names in TABLE.items():
         forward = getattr(NDArray, f"__{kind}__")
         tensors, scalar = get(names.broadcast), get(names.scalar)

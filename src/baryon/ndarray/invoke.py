@@ -138,19 +138,27 @@ def execute(
 
 def _targets(plan: Plan, arrays: Sequence[Any], outs: Sequence[Any] | None) -> list[np.ndarray]:
     """Where a kernel writes: the caller's arrays where that is safe, else fresh ones."""
-    results = [np.empty(s.shape, s.dtype) for s in plan.outs]
-    names = plan.op.input_names(plan.attrs, len(arrays))
-    for i, target in enumerate(outs or ()):
-        allowed = plan.op.inplace.get(i)
-        clash = [n for n, a in zip(names, arrays, strict=True) if _overlap(a, target)]
-        if target.dtype == plan.outs[i].dtype and all(n == allowed for n in clash):
-            results[i] = target
+    if not outs:
+        return [np.empty(s.shape, s.dtype) for s in plan.outs]
+    readers: dict[int, list[str]] = {}
+    for name, a in zip(plan.op.input_names(plan.attrs, len(arrays)), arrays, strict=True):
+        readers.setdefault(_memory(a), []).append(name)
+    results = []
+    for i, spec in enumerate(plan.outs):
+        target = outs[i] if i < len(outs) else None
+        safe = target is not None and target.dtype == spec.dtype
+        if safe:
+            clash = readers.get(_memory(target), ())
+            safe = all(n == plan.op.overwrites(i) for n in clash)
+        results.append(target if safe else np.empty(spec.shape, spec.dtype))
     return results
 
 
-def _overlap(a: np.ndarray, b: np.ndarray) -> bool:
-    """Whether two arrays may share memory; those that own theirs do not."""
-    return a is b or ((a.base is not None or b.base is not None) and np.may_share_memory(a, b))
+def _memory(a: np.ndarray) -> int:
+    """What owns an array's memory, as an identity."""
+    while isinstance(a.base, np.ndarray):
+        a = a.base
+    return id(a if a.base is None else a.base)
 
 
 def _fitted(xp: Any, value: Any, spec: Any) -> Any:

@@ -63,7 +63,15 @@ def _annotated_type(annotation: Any, body: Callable) -> AttrType:
 
 
 class Op:
-    """An operator: body, attributes, rules, gradients and facts (see `op` for the arguments)."""
+    """An operator: body, attributes, rules, gradients and facts (see `op` for the arguments).
+
+    graphs      : symbols that are part of the operator, such as the body of a loop.
+    instantiate : for a name that stands for many operators (``Custom``), ``(raw, graphs)`` -> the
+                  one that a call with these attributes means.
+    """
+
+    graphs: tuple[Sequence[Any], ...] = ()
+    instantiate: Callable[[Mapping[str, Any], Sequence[Any]], Op] | None = None
 
     def __init__(self, body: Callable[..., Any], name: str, **facts: Any) -> None:
         self.name = name
@@ -79,7 +87,7 @@ class Op:
         mutates = facts["mutates"]
         self.mutates: Any = mutates if callable(mutates) else tuple(mutates)
         self.aux: tuple[str, ...] = tuple(facts["aux"] or (() if callable(mutates) else mutates))
-        self.inplace: Mapping[int, str] = facts["inplace"]
+        self._inplace: Mapping[int, str] | Callable[[int], str] = facts["inplace"]
         self.view: bool = facts["view"]
         self.kernel: str | None = name if facts["kernel"] is True else facts["kernel"] or None
         self.params: Callable[..., tuple | None] | None = facts["params"]
@@ -89,6 +97,8 @@ class Op:
         self.complete: Rule | None = facts["complete"]
         self.shape_rule: Rule = facts["shape"]
         self.dtype_rule: Rule = facts["dtype"]
+        # Composite operators made at run time compute straight into given arrays: (ins, outs).
+        self.fill: Callable[[Sequence[Any], Sequence[Any]], None] | None = None
         self.gradients: list[Gradient] = []
         self.samples: list[Sample] = []
         self._memo: dict[Any, Attrs] = {}
@@ -119,6 +129,10 @@ class Op:
 
     def __repr__(self) -> str:
         return f"<Op {self.name}>"
+
+    def for_graph(self) -> Op:
+        """The operator as one node of one compiled graph; an operator with state makes its own."""
+        return self
 
     # ---- facts that depend on attributes ---------------------------------------------------------
 
@@ -153,6 +167,10 @@ class Op:
     def counted(self, attrs: Attrs) -> int:
         """How many outputs symbol JSON counts, hidden ones of MXNet's included."""
         return self._counted(attrs) if self._counted else len(self.output_names(attrs))
+
+    def overwrites(self, index: int) -> str | None:
+        """The input whose memory an output may take over, if any."""
+        return self._inplace(index) if callable(self._inplace) else self._inplace.get(index)
 
     def mutated(self, attrs: Attrs) -> tuple[int, ...]:
         """Positions of the inputs that a call writes, in the order of the body's extra results."""
@@ -360,7 +378,7 @@ def op(
     variadic: str | None = None,
     aux: Iterable[str] = (),
     mutates: Iterable[str] | Callable[[Attrs], Iterable[int]] = (),
-    inplace: Mapping[int, str] | None = None,
+    inplace: Mapping[int, str] | Callable[[int], str] | None = None,
     view: bool = False,
     kernel: str | bool = False,
     params: Callable[..., tuple | None] | None = None,
@@ -381,7 +399,8 @@ def op(
     aux           : inputs that are auxiliary states of a Symbol.
     mutates       : inputs that a call writes, or a function of the attributes that gives their
                     positions; the body returns their new values after its outputs.
-    inplace       : output index -> input whose memory it may take over when nobody reads it after.
+    inplace       : output index -> input whose memory it may take over when nobody reads it after
+                    (a mapping, or a function for operators with any number of outputs).
     view          : the output is the first input's bytes under another shape.
     kernel        : name of the C++ kernel (True: the operator's own).
     params        : ``(attrs, in_specs, out_specs)`` -> numbers for the kernel, None: not this case.

@@ -75,6 +75,7 @@ def _declare(name: str, stride: int, mixed: bool) -> Callable[[Callable], Op]:
             for first in range(0, stride * a.num_weights, stride)
             for k in range(2, stride)
         ],
+        inplace=lambda k: f"arg{k * stride}",
         kernel=True,
         params=_params,
     )
