@@ -1,0 +1,84 @@
+"""Inference of shapes and types, whole and partial, both ways. As seen in MXNet 1.9.1."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import baryon as mx
+from baryon import sym
+
+V = sym.var
+
+
+def fc(x, **kwargs):
+    return sym.FullyConnected(x, num_hidden=3, **kwargs)
+
+
+def net():
+    return fc(sym.relu(fc(V("data"), name="fc1"), name="r"), name="fc2")
+
+
+WHOLE = ([(2, 5), (3, 5), (3,), (3, 3), (3,)], [(2, 3)], [])
+
+
+def test_forward():
+    assert net().infer_shape(data=(2, 5)) == WHOLE
+    assert net().infer_shape((2, 5)) == WHOLE
+    bn = sym.BatchNorm(V("a"), name="bn").infer_shape(a=(2, 3, 4, 4))
+    assert bn == ([(2, 3, 4, 4), (3,), (3,)], [(2, 3, 4, 4)], [(3,), (3,)])
+    assert (V("a", shape=(2, 3)) * V("b")).infer_shape() == ([(2, 3), (2, 3)], [(2, 3)], [])
+
+
+def test_backward_and_unknown_dimensions():
+    assert (V("a") + V("b")).infer_shape(b=(2, 3))[0] == [(2, 3), (2, 3)]
+    assert (V("a", shape=(0, 3)) * V("b")).infer_shape(b=(4, 0))[1] == [(4, 3)]
+    assert net().infer_shape_partial() == ([()] * 5, [()], [])
+    partial = net().infer_shape_partial(data=(0, 5))
+    assert partial == ([(0, 5), (3, 5), (3,), (3, 3), (3,)], [(0, 3)], [])
+    conv = sym.Convolution(V("a"), kernel=(3, 3), num_filter=2, name="c")
+    assert conv.infer_shape_partial(c_weight=(2, 5, 3, 3))[0][1:] == [(2, 5, 3, 3), (2,)]
+    with pytest.warns(UserWarning, match="Cannot decide shape.*\n.*data"):
+        assert net().infer_shape() == (None, None, None)
+
+
+def test_errors_name_node_and_shapes():
+    with pytest.raises(mx.MXNetError, match=r"'fc1'.*FullyConnected.*\(3,7\)"):
+        net().infer_shape(data=(2, 5), fc1_weight=(3, 7))
+    with pytest.raises(mx.MXNetError, match="'foo'.*not an input.*data"):
+        net().infer_shape(foo=(2, 5))
+    with pytest.raises(ValueError, match="not both"):
+        net().infer_shape((2, 5), data=(2, 5))
+    with pytest.raises(ValueError, match="1 arguments"):
+        V("a").infer_shape((1,), (2,))
+    with pytest.raises(TypeError, match="data.*'x'"):
+        net().infer_shape(data="x")
+
+
+def test_types():
+    half = np.float16
+    assert net().infer_type(data="float16") == ([half] * 5, [half], [])
+    assert net().infer_type(data=np.float64)[1] == [np.float64]
+    cast = sym.Cast(V("a"), dtype="int32").infer_type(a="float32")
+    assert cast == ([np.float32], [np.int32], [])
+    ids = sym.Embedding(V("a"), input_dim=3, output_dim=2, name="e").infer_type(a="int32")
+    assert ids == ([np.int32, np.float32], [np.float32], [])
+    assert V("a", dtype="float64").infer_type()[0] == [np.float64]
+    assert net().infer_type() == (None, None, None)
+    assert net().infer_type_partial() == ([None] * 5, [None], [])
+    with pytest.raises(mx.MXNetError, match=r"'fc1'.*float16.*float32|'fc1'.*float32.*float16"):
+        net().infer_type(data="float16", fc1_weight="float32")
+    with pytest.raises(mx.MXNetError, match="foo"):
+        net().infer_type(data="foo")
+
+
+def test_numpy_shapes_have_real_zeros():
+    with mx.util.np_shape(True):
+        assert (V("a") * 2).infer_shape(a=(0, 3))[1] == [(0, 3)]
+        assert (V("a") + V("b")).infer_shape_partial(a=(-1, 3), b=(2, -1))[1] == [(2, 3)]
+
+
+def test_storage_types_are_dense():
+    assert net().infer_storage_type() == (["default"] * 5, ["default"], [])
+    with pytest.raises(mx.MXNetError, match="data.*csr"):
+        net().infer_storage_type(data="csr")
