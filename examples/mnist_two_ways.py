@@ -129,7 +129,9 @@ Step = Callable[[nd.NDArray, nd.NDArray], float]
 Predict = Callable[[nd.NDArray], nd.NDArray]
 
 
-def symbolic_way(values: dict[str, nd.NDArray], lr: float) -> tuple[Step, Predict, mx.executor.Executor]:
+def symbolic_way(
+    values: dict[str, nd.NDArray], lr: float
+) -> tuple[Step, Predict, mx.executor.Executor]:
     """Bind an executor; one step is forward, backward, and the shared optimizer's update."""
     executor = lenet_symbol().simple_bind(
         mx.cpu(), data=(BATCH, 1, 28, 28), softmax_label=(BATCH,),
@@ -193,8 +195,10 @@ def train(name: str, step: Step, predict: Predict, count: int) -> list[float]:
             losses.append(step(batch.data[0], batch.label[0]))
             images += BATCH
         seconds = time.perf_counter() - began
-        print(f"{name:<11} epoch {epoch + 1:2}: {seconds:5.2f} s, {images / seconds:6.0f} images/s, "
-              f"loss {np.mean(losses[-20:]):.4f}, test accuracy {accuracy(predict):.3f}")  # fmt: skip
+        print(
+            f"{name:<11} epoch {epoch + 1:2}: {seconds:5.2f} s, {images / seconds:6.0f} images/s,"
+            f" loss {np.mean(losses[-20:]):.4f}, test accuracy {accuracy(predict):.3f}"
+        )
     return losses[:COMPARED_STEPS]
 
 
@@ -210,7 +214,10 @@ def export_and_reload(net: gluon.HybridBlock, stem: Path) -> None:
     block = gluon.SymbolBlock.imports(files[0], ["data"], files[1])
     symbol, arrays = sym.load(files[0]), nd.load(files[1])
     executor = symbol.bind(mx.cpu(), {"data": images, **{k[4:]: v for k, v in arrays.items()}})
-    for way, got in (("SymbolBlock.imports", block(images)), ("sym.load + bind", executor.forward()[0])):
+    for way, got in (
+        ("SymbolBlock.imports", block(images)),
+        ("sym.load + bind", executor.forward()[0]),
+    ):
         difference = float(np.abs(got.asnumpy() - want).max())
         print(f"{way:<20} predicts the same: largest difference {difference:g}")
         if difference > 1e-5:

@@ -73,7 +73,9 @@ def run_kernel(call, arrays, outs):
     """Run the native kernel if it accepts this call; whether it did."""
     specs = [Spec(a.shape, a.dtype) for a in arrays]
     written = [arrays[i] for i in call.op.mutated(call.attrs)]
-    numbers = accepted_params(call.op, call.attrs, specs, [Spec(o.shape, o.dtype) for o in (*outs, *written)])
+    numbers = accepted_params(
+        call.op, call.attrs, specs, [Spec(o.shape, o.dtype) for o in (*outs, *written)]
+    )
     if numbers is None:
         return False
     if call.op.is_random:
@@ -105,7 +107,10 @@ def test_kernel_may_write_over_its_declared_input(first):
             continue
         position = names.index(name) if name in names else 0
         arrays, outs = [a.copy() for a in first.arrays], fresh(first)
-        if outs[index].nbytes != arrays[position].nbytes or outs[index].dtype != arrays[position].dtype:
+        if (
+            outs[index].nbytes != arrays[position].nbytes
+            or outs[index].dtype != arrays[position].dtype
+        ):
             continue
         outs[index] = arrays[position].reshape(outs[index].shape)
         if run_kernel(first, arrays, outs):
@@ -178,7 +183,11 @@ def test_gradient_against_finite_differences(first):
 
 
 def test_second_order_gradient(first):
-    if not first.sample.second_order or "float64" not in first.sample.dtypes or not differentiable(first):
+    if (
+        not first.sample.second_order
+        or "float64" not in first.sample.dtypes
+        or not differentiable(first)
+    ):
         return
     call = in_double(first)
     inputs, dys, _, pairs = draw_gradients(call)
@@ -247,4 +256,3 @@ def test_json_round_trip(first):
 def test_unknown_attribute_is_refused(first):
     with pytest.raises(mx.MXNetError, match=f"operator {first.op.name}.*no_such_attribute"):
         first.op.attributes({**first.sample.attrs, "no_such_attribute": 1})
-

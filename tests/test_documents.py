@@ -1,4 +1,4 @@
-"""Every Python snippet of the documents runs, and so do the docstring examples of public modules."""
+"""Every Python snippet of the documents runs, and so do docstring examples of the modules."""
 
 from __future__ import annotations
 
@@ -17,12 +17,18 @@ import pytest
 import baryon as mx
 
 ROOT = Path(__file__).parent.parent
-PAGES = [p for p in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))) if "```python" in p.read_text()]
+PAGES = [
+    p
+    for p in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+    if "```python" in p.read_text()
+]
 SKIPPED = {"baryon._native"}
 
 
 def modules():
-    return sorted(m.name for m in pkgutil.walk_packages(mx.__path__, "baryon.") if m.name not in SKIPPED)
+    return sorted(
+        m.name for m in pkgutil.walk_packages(mx.__path__, "baryon.") if m.name not in SKIPPED
+    )
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)

@@ -73,7 +73,9 @@ def test_grad_req_add(form):
     for _ in range(3):
         exe.forward(is_train=True)
         exe.backward()
-    np.testing.assert_allclose(exe.grad_dict["fc1_weight"].asnumpy(), 3 * grads["fc1_weight"], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        exe.grad_dict["fc1_weight"].asnumpy(), 3 * grads["fc1_weight"], rtol=1e-4, atol=1e-5
+    )
 
 
 def test_grad_req_null_makes_no_array():
@@ -106,7 +108,9 @@ def test_running_statistics_change_in_backward():
     exe.forward(is_train=True, x=data)
     np.testing.assert_array_equal(exe.aux_dict["bn_moving_mean"].asnumpy(), np.zeros(3))
     exe.backward(nd.ones((8, 3)))
-    np.testing.assert_allclose(exe.aux_dict["bn_moving_mean"].asnumpy(), 0.5 * data.mean(0), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(
+        exe.aux_dict["bn_moving_mean"].asnumpy(), 0.5 * data.mean(0), rtol=1e-4, atol=1e-6
+    )
 
 
 def test_bind_names_what_is_missing():
@@ -121,7 +125,10 @@ def test_bind_names_what_is_missing():
 
 
 def test_wrong_shapes_name_node_and_operator():
-    args = {n: nd.zeros(s) for n, s in zip(mlp().list_arguments(), mlp().infer_shape(data=(4, 5))[0], strict=True)}
+    args = {
+        n: nd.zeros(s)
+        for n, s in zip(mlp().list_arguments(), mlp().infer_shape(data=(4, 5))[0], strict=True)
+    }
     args["fc2_weight"] = nd.zeros((3, 9))
     with pytest.raises(mx.MXNetError, match=r"'fc2'.*FullyConnected.*\(3,9\)"):
         mlp().bind(mx.cpu(), args)
@@ -133,12 +140,17 @@ def test_reshape_shares_parameters():
     assert small.arg_dict["fc1_weight"] is exe.arg_dict["fc1_weight"]
     x = np.ones((2, 5), "float32")
     exe.arg_dict["data"][:] = 1
-    np.testing.assert_allclose(small.forward(data=x)[0].asnumpy(), exe.forward()[0].asnumpy()[:2], rtol=1e-6)
+    np.testing.assert_allclose(
+        small.forward(data=x)[0].asnumpy(), exe.forward()[0].asnumpy()[:2], rtol=1e-6
+    )
     with pytest.raises(AssertionError, match="allow_up_sizing"):
         exe.reshape(data=(9, 5), softmax_label=(9,))
     with pytest.raises(AssertionError, match="partial_shaping"):
         exe.reshape(data=(2, 3), softmax_label=(2,))
-    assert exe.reshape(allow_up_sizing=True, data=(9, 5), softmax_label=(9,)).outputs[0].shape == (9, 3)
+    assert exe.reshape(allow_up_sizing=True, data=(9, 5), softmax_label=(9,)).outputs[0].shape == (
+        9,
+        3,
+    )
 
 
 def test_copy_params_from():

@@ -37,7 +37,21 @@ def imports(path: Path):
     """(module of baryon, whether at import time) for each import statement of a file."""
     package = ["baryon", *path.relative_to(SOURCE).with_suffix("").parts]
     tree = ast.parse(path.read_text())
-    top = set(map(id, ast.walk(ast.Module([n for n in tree.body if not isinstance(n, ast.FunctionDef | ast.ClassDef | ast.If)], []))))
+    top = set(
+        map(
+            id,
+            ast.walk(
+                ast.Module(
+                    [
+                        n
+                        for n in tree.body
+                        if not isinstance(n, ast.FunctionDef | ast.ClassDef | ast.If)
+                    ],
+                    [],
+                )
+            ),
+        )
+    )
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.level:
             base = package[: len(package) - node.level]
@@ -57,9 +71,13 @@ def test_imports_go_left(path):
     assert room in PLACE, f"{room} has no place in the order of rooms; see docs/architecture.md"
     for other, at_import in imports(path):
         if other in PLACE and PLACE[other] > PLACE[room]:
-            assert not at_import and (room, other) in LAZY, f"{path.name} imports {other} to its right"
+            assert not at_import and (room, other) in LAZY, (
+                f"{path.name} imports {other} to its right"
+            )
 
 
 def test_every_allowed_exception_is_used():
-    found = {(p.relative_to(SOURCE).with_suffix("").parts[0], o) for p in FILES for o, _ in imports(p)}
+    found = {
+        (p.relative_to(SOURCE).with_suffix("").parts[0], o) for p in FILES for o, _ in imports(p)
+    }
     assert set(LAZY) <= found, set(LAZY) - found

@@ -255,4 +255,3 @@ class Function:
         with pause(train_mode=is_training()):
             results = _as_list(self.backward(*[NDArray._wrap(d) for d in dys]))
         return [r._data for r in results]
-

@@ -49,8 +49,7 @@ class Compiled:
         both = simplify([*outputs, *drawn])
         results = [Head(e) for e in both[: len(outputs)]]
         backward = [
-            Head(g, req == "add")
-            for g, (_, req) in zip(both[len(outputs) :], wanted, strict=True)
+            Head(g, req == "add") for g, (_, req) in zip(both[len(outputs) :], wanted, strict=True)
         ]
         self.program = Program(lower([*self.inputs, *self.dys], [results, backward]))
         self._no_dys = [None] * len(self.dys)

@@ -1,4 +1,4 @@
-"""Executors: a graph compiled for given shapes and mode, bound to arrays or called like a function."""
+"""`Executor`: a Symbol compiled for the shapes and dtypes of the arrays it is bound to."""
 
 from __future__ import annotations
 
@@ -98,7 +98,9 @@ class Executor:
         """Compute the outputs. Keyword arguments are copied into the arguments of those names."""
         for name, value in kwargs.items():
             if name not in self.arg_dict:
-                raise MXNetError(f"forward: unknown argument {name!r}; there are {[*self.arg_dict]}")
+                raise MXNetError(
+                    f"forward: unknown argument {name!r}; there are {[*self.arg_dict]}"
+                )
             _assign(name, self.arg_dict[name], value)
         is_train = bool(is_train)
         compiled = self._compile(is_train)
@@ -120,7 +122,9 @@ class Executor:
             raise MXNetError("backward(is_train=False) has no gradient to compute")
         if self._trained is None:
             raise MXNetError("backward: call forward(is_train=True) first")
-        if not self._trained:  # MXNet's executor runs backward in training mode whatever came before
+        if (
+            not self._trained
+        ):  # MXNet's executor runs backward in training mode whatever came before
             self.forward(is_train=True)
         dys = self._head_grads(out_grads)
         grads = [g._data for g in self._wanted_grads()]

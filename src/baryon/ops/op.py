@@ -390,7 +390,7 @@ def op(
 
     name, aliases : MXNet's names of the operator.
     shape, dtype  : rules (see `rules`); a dtype may be a name; default: all alike.
-    complete      : rule that fills unknown input shapes before `shape` is asked (weights from data).
+    complete      : rule that fills unknown input shapes before `shape` is asked (weights).
     outputs       : names of all outputs, or a function of the attributes.
     visible       : how many of them users see (default: all).
     counted       : how many outputs MXNet's symbol files count, where that is not ours.

@@ -2,7 +2,7 @@
 
 A rule is ``rule(attrs, ins, outs) -> (ins, outs)`` over lists of shapes (or dtypes). It completes
 what it can, both ways, and leaves the rest. An unknown shape is ``None``, an unknown dimension
-``-1``, an unknown dtype ``None``. Conflicts raise MXNetError; `Op` adds operator and argument names.
+``-1``, an unknown dtype ``None``. Conflicts raise MXNetError; `Op` adds operator and arguments.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def same(attrs: Any, ins: list, outs: list) -> tuple[list, list]:
 
 
 def broadcast_shapes(*shapes: tuple[int, ...]) -> tuple[int, ...]:
-    """NumPy's broadcast of shapes in which -1 is unknown (and stays so unless a size decides it)."""
+    """NumPy's broadcast of shapes; -1 is unknown and stays so unless another size decides it."""
     rank = max(map(len, shapes))
     result = []
     for dims in zip(*((1,) * (rank - len(s)) + tuple(s) for s in shapes), strict=True):
@@ -131,7 +131,7 @@ def output_dtype(choose: str | Callable[..., Any]) -> Rule:
 
 
 def attr_dtype(name: str = "dtype", default: str | None = None) -> Rule:
-    """Outputs have the dtype of an attribute; where that is None, `default` or the first input's."""
+    """Outputs have the dtype of an attribute; where that is None, `default` or the input's."""
 
     def choose(attrs: Any, *ins: Any) -> Any:
         return attrs[name] or default or (ins[0] if ins else "float32")

@@ -23,6 +23,7 @@ class Draw:
     dtype: str | None = None  # always of this type, whatever the test's
 
     def __call__(self, rng: np.random.Generator, dtype: Any = "float32") -> np.ndarray:
+        """Draw the array, in `dtype` unless the recipe fixes its own."""
         return self.make(rng).reshape(self.shape).astype(self.dtype or dtype)
 
 
