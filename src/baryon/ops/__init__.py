@@ -21,3 +21,4 @@ from . import activation, dropout, heads, layer_norm, losses, lrn, norm, random,
 from . import random_other, random_sample, rnn, update_adaptive, update_multi, update_other
 from . import adaptive_pooling, convolution, deconvolution, dot, fully_connected, linalg_gemm
 from . import pooling, pooling_v1
+from . import linalg, linalg_factor, linalg_triangle
