@@ -14,6 +14,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 import sysconfig
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +23,7 @@ from typing import NamedTuple
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
 CSRC = ROOT / "csrc"
@@ -146,6 +148,22 @@ def compile_unit(unit: Unit, base: list[str]) -> Path:
     return target
 
 
+class BuildStubs(build_py):
+    """Write the ``.pyi`` stubs of the operators beside the modules, from the catalogue itself."""
+
+    def run(self) -> None:
+        """Copy the modules, then describe what they make at run time."""
+        super().run()
+        folder = (ROOT / "src" if self.editable_mode else Path(self.build_lib)) / "baryon"
+        env = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "BARYON_NO_NATIVE": "1"}
+        subprocess.run(
+            [sys.executable, "-m", "baryon.stubs", str(folder)],
+            env=env,
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+
+
 class BuildNative(build_ext):
     """Compile and link the extension with the rules above."""
 
@@ -196,5 +214,5 @@ class BuildNative(build_ext):
 native = os.environ.get("BARYON_NO_NATIVE", "").lower() in ("", "0", "false", "no", "off")
 setup(
     ext_modules=[Extension("baryon._native", sources=[])] if native else [],
-    cmdclass={"build_ext": BuildNative},
+    cmdclass={"build_ext": BuildNative, "build_py": BuildStubs},
 )

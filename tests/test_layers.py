@@ -18,7 +18,7 @@ ROOMS = [
     {"graph"},
     {"namespaces", "operands", "samplers", "stubs", "ndarray"},
     {"backward", "autograd", "random"},
-    {"compiled", "executor"},
+    {"compiled", "executor", "watched"},
     {"symbol"},
     {"optimizer", "initializer", "metric", "lr_scheduler", "loss", "operator"},
     {"runtime", "visualization", "engine", "monitor"},

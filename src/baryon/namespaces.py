@@ -57,6 +57,7 @@ class Front:
 
     package : the package that holds the functions.    make : Op -> callable.
     tensor  : name of its tensor class.                options : its own keyword arguments.
+    completes : inputs may be left out, since it makes variables for them.
     finish  : what becomes of a function once it has its name and documentation.
     """
 
@@ -65,6 +66,7 @@ class Front:
     tensor: str
     options: tuple[str, ...]
     finish: Callable[[Op, Callable[..., Any]], Callable[..., Any]] = lambda op, made: made
+    completes: bool = False
 
 
 def locate(name: str) -> tuple[str, str] | None:
@@ -107,9 +109,10 @@ def signature(op: Op, front: Front) -> inspect.Signature:
         kind = inspect.Parameter.KEYWORD_ONLY
     else:
         for name in op.inputs:
-            default = None if name in op.optional else inspect.Parameter.empty
+            optional_input = front.completes or name in op.optional
+            default = None if optional_input else inspect.Parameter.empty
             parameters.append(inspect.Parameter(name, kind, default=default))
-    optional = not op.many and bool(op.optional)
+    optional = not op.many and bool(op.inputs if front.completes else op.optional)
     for attr in op.attrs.values():
         if attr.required and optional:  # Python wants no required argument after a default
             kind = inspect.Parameter.KEYWORD_ONLY
@@ -131,6 +134,14 @@ def function(front: Front, op: Op, name: str, module: str) -> Callable[..., Any]
     made.__doc__ = op.__doc__
     made.__signature__ = signature(op, front)  # type: ignore[attr-defined]
     return front.finish(op, made)
+
+
+def meant(op: Op, kwargs: dict[str, Any], graphs: tuple | None) -> Op:
+    """The operator that a call means: `op`, or what it stands for with these attributes."""
+    if op.instantiate is None:
+        return op
+    attrs = {k: v for k, v in kwargs.items() if not (hasattr(v, "_apply") or k.startswith("__"))}
+    return op.instantiate({k: plain(k, v) for k, v in attrs.items() if v is not _Null}, graphs)
 
 
 def split(op: Op, args: tuple, kwargs: dict[str, Any]) -> tuple[list, dict[str, Any]]:

@@ -34,8 +34,9 @@ def _make(op: Op) -> Callable[..., Any]:
         attr: Mapping[str, str] | None = None,
         **kwargs: Any,
     ) -> Symbol:
-        inputs, raw = namespaces.split(op, args, kwargs)
-        return compose(op, inputs, raw, name, attr, function.__name__.lower())
+        actual = namespaces.meant(op, kwargs, ())
+        inputs, raw = namespaces.split(actual, args, kwargs)
+        return compose(actual, inputs, raw, name, attr, function.__name__.lower())
 
     return function
 
@@ -44,7 +45,7 @@ def _apply(op: Op, inputs: Sequence[Symbol], raw: Mapping[str, Any]) -> Symbol:
     return compose(op, inputs, raw, hint=old_name(op))
 
 
-FRONT = namespaces.Front("baryon.symbol", _make, "Symbol", ("name", "attr"))
+FRONT = namespaces.Front("baryon.symbol", _make, "Symbol", ("name", "attr"), completes=True)
 __getattr__, __dir__ = namespaces.install(FRONT)
 namespaces.add_methods(Symbol, FRONT)
 _two = binary_functions(_apply, Symbol, broadcasting=False)
