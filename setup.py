@@ -81,9 +81,10 @@ def python_flags() -> tuple[list[str], str]:
 
 
 def sanitizer_flags() -> list[str]:
-    """Options for BARYON_SANITIZE."""
+    """Options for BARYON_SANITIZE. GCC's warnings are often wrong about instrumented code."""
     kinds = os.environ.get("BARYON_SANITIZE")
-    return [f"-fsanitize={kinds}", "-fno-omit-frame-pointer", "-g"] if kinds else []
+    extra = ["-fno-omit-frame-pointer", "-g", "-O1", "-Wno-error"]
+    return [f"-fsanitize={kinds}", *extra] if kinds else []
 
 
 def compiler() -> list[str]:
