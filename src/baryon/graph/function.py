@@ -11,30 +11,37 @@ from ..ops import rules
 from ..ops.op import Op, Spec
 from .tape import Plan, TapeNode
 
+# What the catalogue's decorator states of an operator that says nothing of itself.
+PLAIN_FACTS: dict[str, Any] = {
+    "aliases": (),
+    "shape": rules.same,
+    "dtype": rules.uniform,
+    "complete": None,
+    "outputs": ("output",),
+    "visible": None,
+    "counted": None,
+    "present": {},
+    "variadic": None,
+    "aux": (),
+    "mutates": (),
+    "inplace": {},
+    "view": False,
+    "kernel": False,
+    "params": None,
+    "init": {},
+    "onnx": None,
+    "flops": None,
+}
+
 
 def dynamic_op(name: str, body: Callable[..., Any], outs: Sequence[Spec], **facts: Any) -> Op:
     """An operator of any number of inputs whose outputs have fixed specs; not in the catalogue."""
-    given = {
-        "aliases": (),
+    fixed = {
         "shape": lambda attrs, ins, _: (ins, [s.shape for s in outs]),
         "dtype": rules.output_dtype(lambda attrs, *ins: [s.dtype for s in outs]),
-        "complete": None,
         "outputs": tuple(f"output{i}" for i in range(len(outs))),
-        "visible": None,
-        "counted": None,
-        "present": {},
-        "variadic": None,
-        "aux": (),
-        "mutates": (),
-        "inplace": {},
-        "view": False,
-        "kernel": False,
-        "params": None,
-        "init": {},
-        "onnx": None,
-        "flops": None,
     }
-    return Op(body, name, **{**given, **facts})
+    return Op(body, name, **{**PLAIN_FACTS, **fixed, **facts})
 
 
 def record_function(

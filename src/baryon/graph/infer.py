@@ -125,13 +125,15 @@ def typed(
             Spec(tuple(s), d if d is not None else np.dtype("float32"))
             for s, d in zip(shapes[node], dtypes[node], strict=True)
         )
-        params = node.params
-        if node.op is not None and (node.op.needs_mode or not node.inputs):
-            raw = {k: params[k] for k in node.op.attrs}
+        op, params = node.op, node.params
+        if op is not None:
+            op = op.for_graph()
+        if op is not None and (op.needs_mode or not node.inputs):
+            raw = {k: params[k] for k in op.attrs}
             if not node.inputs and "shape" in raw:  # zeros of shape (0, 5): 0 was unknown
                 raw["shape"] = specs[0].shape
-            params = node.op.attributes(raw, train)
-        copy = Node(node.op, node.name, inputs, params, node.attrs, specs)
+            params = op.attributes(raw, train)
+        copy = Node(op, node.name, inputs, params, node.attrs, specs)
         if node.op is None:
             found[node.name] = Entry(copy)
         return copy

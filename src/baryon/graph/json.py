@@ -17,6 +17,12 @@ HIDDEN_KEYS = ("ctx_group", "lr_mult", "wd_mult", "force_mirroring", "mirror_sta
 
 def to_json(heads: Sequence[Entry]) -> str:
     """The graph of untyped entries as symbol JSON."""
+    document = {**_describe(heads), "attrs": {"mxnet_version": ["int", VERSION]}}
+    return json.dumps(document, indent=2)
+
+
+def _describe(heads: Sequence[Entry]) -> dict[str, Any]:
+    """A graph, or a graph inside an operator, as the document has it."""
     nodes = walk(heads)
     number = {node: i for i, node in enumerate(nodes)}
     versions: dict[Node, int] = {}
@@ -26,16 +32,16 @@ def to_json(heads: Sequence[Entry]) -> str:
         if node.attrs:
             item["attrs"] = dict(sorted(node.attrs.items()))
         item["inputs"] = [[number[e.node], e.index, v] for e, v in _versioned(node, versions)]
+        if node.op and node.op.graphs:
+            item["subgraphs"] = [_describe(graph) for graph in node.op.graphs]
         described.append(item)
         rows.append(rows[-1] + (node.op.counted(node.params) if node.op else 1))
-    document = {
+    return {
         "nodes": described,
         "arg_nodes": [i for i, n in enumerate(nodes) if n.op is None],
         "node_row_ptr": rows,
         "heads": [[number[e.node], e.index, versions.get(e.node, 0)] for e in heads],
-        "attrs": {"mxnet_version": ["int", VERSION]},
     }
-    return json.dumps(document, indent=2)
 
 
 def _versioned(node: Node, versions: dict[Node, int]) -> list[tuple[Entry, int]]:
@@ -55,6 +61,10 @@ def from_json(text: str) -> list[Entry]:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise MXNetError(f"symbol JSON cannot be parsed: {error}") from None
+    return _read_graph(document)
+
+
+def _read_graph(document: Any) -> list[Entry]:
     if not isinstance(document, dict) or not isinstance(document.get("nodes"), list):
         raise MXNetError("symbol JSON has no list of nodes")
     nodes: list[Node] = []
@@ -80,13 +90,20 @@ def _read_node(item: Any, nodes: list[Node]) -> Node:
     inputs = [_read_entry(e, nodes, f"node {name!r}") for e in given]
     if item["op"] == "null":
         return Node(None, name, attrs=attrs)
-    return _operator_node(item["op"], name, inputs, attrs)
+    graphs = item.get("subgraphs", [])
+    if not isinstance(graphs, list):
+        raise MXNetError(f"symbol JSON: subgraphs of node {name!r} are not a list")
+    return _operator_node(item["op"], name, inputs, attrs, [_read_graph(g) for g in graphs])
 
 
-def _operator_node(kind: str, name: str, inputs: list[Entry], attrs: dict[str, str]) -> Node:
+def _operator_node(
+    kind: str, name: str, inputs: list[Entry], attrs: dict[str, str], graphs: list[list[Entry]]
+) -> Node:
     try:
         op = get(kind)
         own = {k: v for k, v in attrs.items() if not k.startswith("__")}
+        if op.instantiate is not None:
+            op = op.instantiate(own, graphs)
         _move_hidden(op.attrs, own, attrs, inputs, op.inputs)
         if op.variadic:
             own.setdefault(op.variadic, str(len(inputs)))

@@ -20,8 +20,9 @@ def _make(op: Op) -> Callable[..., Any]:
     """The eager function of an operator."""
 
     def function(*args: Any, out: Any = None, name: str | None = None, **kwargs: Any) -> Any:
-        inputs, raw = namespaces.split(op, args, kwargs)
-        return invoke(op, [x for x in inputs if x is not None], raw, out, NDArray)
+        actual = namespaces.meant(op, kwargs, None)
+        inputs, raw = namespaces.split(actual, args, kwargs)
+        return invoke(actual, [x for x in inputs if x is not None], raw, out, NDArray)
 
     return function
 

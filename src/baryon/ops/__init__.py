@@ -20,5 +20,5 @@ from . import (
 from . import activation, dropout, heads, layer_norm, losses, lrn, norm, random, softmax, update
 from . import random_other, random_sample, rnn, update_adaptive, update_multi, update_other
 from . import adaptive_pooling, convolution, deconvolution, dot, fully_connected, linalg_gemm
-from . import pooling, pooling_v1
+from . import custom, pooling, pooling_v1
 from . import linalg, linalg_factor, linalg_triangle

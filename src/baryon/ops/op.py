@@ -67,11 +67,11 @@ class Op:
 
     graphs      : symbols that are part of the operator, such as the body of a loop.
     instantiate : for a name that stands for many operators (``Custom``), ``(raw, graphs)`` -> the
-                  one that a call with these attributes means.
+                  one that a call with these attributes means; graphs is None for an eager call.
     """
 
     graphs: tuple[Sequence[Any], ...] = ()
-    instantiate: Callable[[Mapping[str, Any], Sequence[Any]], Op] | None = None
+    instantiate: Callable[[Mapping[str, Any], Sequence[Any] | None], Op] | None = None
 
     def __init__(self, body: Callable[..., Any], name: str, **facts: Any) -> None:
         self.name = name
