@@ -26,6 +26,10 @@ class Executor:
     `forward`.
     """
 
+    arg_dict: dict[str, NDArray]
+    grad_dict: dict[str, NDArray | None]
+    aux_dict: dict[str, NDArray]
+
     def __init__(
         self,
         symbol: Any,

@@ -14,11 +14,7 @@ from .callback import LogValidationMetricsCallback
 from .checkpoint import load_checkpoint, load_params, save_checkpoint
 from .context import Context, current_context
 from .initializer import Initializer, Uniform
-from .io import DataIter, NDArrayIter, ResizeIter
-from .kvstore.training import create_kvstore as _create_kvstore
-from .kvstore.training import initialize_kvstore as _initialize_kvstore
-from .kvstore.training import update_params as _update_params
-from .kvstore.training import update_params_on_kvstore as _update_params_on_kvstore
+from .io import DataDesc, DataIter, NDArrayIter, ResizeIter  # noqa: F401 - DataDesc: MXNet's
 from .module import BucketingModule, Module
 from .module.base_module import BatchEndParam
 from .ndarray import NDArray
@@ -31,6 +27,7 @@ __all__ = [
     "load_params",
     "save_checkpoint",
 ]
+
 
 class FeedForward:
     """A network that is fitted to arrays or iterators; superseded by `Module`, on which it stands.
@@ -139,9 +136,7 @@ class FeedForward:
                 return eval_data[0]
             return self._init_iter(np.array(_plain(eval_data[0])), _plain(eval_data[1]), False)
         if eval_data is not None and not hasattr(eval_data, "provide_data"):
-            raise TypeError(
-                "Eval data must be DataIter, or NDArray/numpy.ndarray/list pair (X, y)"
-            )
+            raise TypeError("Eval data must be DataIter, or NDArray/numpy.ndarray/list pair (X, y)")
         return eval_data
 
     # ---- training and use ------------------------------------------------------------------------
@@ -227,7 +222,9 @@ class FeedForward:
         found: list[tuple[list, list, list]] = []
         for outputs, _, batch in predicted:
             kept = batch.data[0].shape[0] - (batch.pad or 0)
-            inputs = [[x[:kept].asnumpy() for x in part or ()] for part in (batch.data, batch.label)]
+            inputs = [
+                [x[:kept].asnumpy() for x in part or ()] for part in (batch.data, batch.label)
+            ]
             found.append(([x.asnumpy() for x in outputs], *inputs))
         joined = [_joined(part) for part in zip(*found, strict=True)]
         return tuple(joined) if return_data else joined[0]

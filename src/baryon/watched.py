@@ -32,9 +32,7 @@ class Watched:
         self._heads = [e for n in self._nodes if n.op is not None for e in n.entries]
         self._compiled: dict[bool, Compiled] = {}
 
-    def run(
-        self, arrays: Mapping[str, NDArray], train: bool, streams: tuple[int, int]
-    ) -> None:
+    def run(self, arrays: Mapping[str, NDArray], train: bool, streams: tuple[int, int]) -> None:
         """Show all nodes for these arrays, in the order in which they run."""
         if train not in self._compiled:
             specs = {n: Spec(x._data.shape, x._data.dtype) for n, x in arrays.items()}

@@ -1,4 +1,4 @@
-"""Modules that MXNet 1.9.1 trained and saved: the same training, the same files, the same outputs."""
+"""Modules that MXNet 1.9.1 trained and saved: the same training, files and outputs."""
 
 from __future__ import annotations
 

@@ -150,7 +150,9 @@ def create(name: str = "local") -> KVStoreBase:
     if name in KVStoreBase.kv_registry:
         return KVStoreBase.kv_registry[name]()
     if name == "nccl" and not num_gpus():
-        raise MXNetError("kvstore 'nccl' adds up gradients of GPUs, and there is none; use 'device'")
+        raise MXNetError(
+            "kvstore 'nccl' adds up gradients of GPUs, and there is none; use 'device'"
+        )
     if name in LOCAL + DEVICE:
         return KVStore(name)
     if name.startswith("dist") or name in ("p3", "horovod", "byteps"):

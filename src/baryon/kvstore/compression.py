@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .. import ndarray as nd
 from ..base import MXNetError
 from ..ndarray import NDArray
 

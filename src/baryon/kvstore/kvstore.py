@@ -21,7 +21,7 @@ class KVStore(KVStoreBase):
 
     A pushed sum replaces the stored array, or is given to the updater with it. Keys are integers or
     strings, one kind a store. All methods take one key, or a list of keys with a list of values;
-    several arrays for one key (one a context) are a list. ``priority`` is accepted and does nothing.
+    several arrays for one key (one a context) are a list. ``priority`` has no effect.
 
     handle : the store's type, such as ``"local"``; `create` makes stores.
     """

@@ -13,6 +13,7 @@ from ..context import Context, cpu
 from ..files import write_atomically
 from ..initializer import Initializer, Uniform
 from ..io import DataBatch, DataDesc
+from ..name import NameManager  # noqa: F401 - MXNet's name here
 from ..ndarray import NDArray
 from .base_module import BaseModule
 from .inputs import Shapes, _check_input_names
@@ -196,9 +197,7 @@ class BucketingModule(BaseModule):
         self.for_training, self.inputs_need_grad = for_training, inputs_need_grad
         self._grad_req = grad_req
         module = self._make(self._default_bucket_key)
-        module.bind(
-            data_shapes, label_shapes, for_training, inputs_need_grad, grad_req=grad_req
-        )
+        module.bind(data_shapes, label_shapes, for_training, inputs_need_grad, grad_req=grad_req)
         self._buckets[self._default_bucket_key] = module
         self._curr_module, self._curr_bucket_key = module, self._default_bucket_key
         self.binded = True

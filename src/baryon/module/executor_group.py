@@ -13,7 +13,7 @@ from ..base import MXNetError
 from ..context import Context
 from ..executor import Executor
 from ..executor_manager import _split_input_slice
-from ..io import DataBatch, DataDesc
+from ..io import DataDesc
 from ..metric import EvalMetric
 from ..ndarray import NDArray
 from ..symbol import Symbol
@@ -229,9 +229,7 @@ class DataParallelExecutorGroup:
     def get_states(self, merge_multi_context: bool = True) -> list[Any]:
         """The states: a list by context each."""
         if merge_multi_context:
-            raise AssertionError(
-                "merge_multi_context=True is not supported for get_states yet."
-            )
+            raise AssertionError("merge_multi_context=True is not supported for get_states yet.")
         return self.state_arrays
 
     def set_states(self, states: Any = None, value: float | None = None) -> None:
