@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -79,8 +80,14 @@ def declared_shapes(nodes: Sequence[Node]) -> dict[Node, Any]:
     for node in nodes:
         text = node.attrs.get("__shape__") if node.op is None else None
         if text:
-            dims = [int(d) for d in text.strip("()[] ").replace(" ", "").split(",") if d]
-            found[node] = tuple(d if d > 0 else -1 for d in dims)
+            dims = text.strip("()[] ").replace(" ", "").split(",")
+            try:
+                sizes = [int(d) for d in dims if d]
+            except ValueError:
+                raise MXNetError(
+                    f"variable {node.name!r}: __shape__ is not a shape: {text!r}"
+                ) from None
+            found[node] = tuple(d if d > 0 else -1 for d in sizes)
     return found
 
 
@@ -92,8 +99,7 @@ def declared_dtypes(nodes: Sequence[Node]) -> dict[Node, np.dtype]:
     for node in nodes:
         text = node.attrs.get("__dtype__") if node.op is None else None
         if text:
-            code = text.lstrip("-")
-            if not code.isdigit():
+            if re.fullmatch(r"-?[0-9]{1,9}", text) is None:
                 found[node] = as_dtype(text)
             elif int(text) in BY_CODE:
                 found[node] = BY_CODE[int(text)]

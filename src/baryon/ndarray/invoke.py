@@ -182,6 +182,10 @@ def _check_out(plan: Plan, made: list[Any]) -> list[Any]:
             f"operator {plan.op.name}: out needs {plan.visible} arrays, got {len(made)}"
         )
     for x, spec in zip(made, plan.outs, strict=False):
+        if not hasattr(x, "_data"):
+            raise MXNetError(
+                f"operator {plan.op.name}: out must be an NDArray, got {type(x).__name__}"
+            )
         if tuple(x.shape) != spec.shape:
             raise MXNetError(
                 f"operator {plan.op.name}: out has shape {x.shape}, expected {spec.shape}"

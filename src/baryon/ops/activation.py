@@ -6,10 +6,11 @@ from typing import Any, Literal
 
 import numpy as np
 
+from ..base import MXNetError
 from .attrs import Attrs
 from .numeric import widen
 from .op import get, op
-from .rules import same
+from .rules import known, same
 from .samples import constant, normal
 from .samples import uniform as spread
 from .special import special
@@ -116,11 +117,15 @@ for _kind in ACTIVATIONS:
 
 
 def _rectifier_shapes(attrs: Attrs, ins: list, outs: list) -> tuple[list, list]:
-    """Outputs like data; a missing gamma has one entry a channel."""
+    """Outputs like data; a missing gamma has one entry a channel, a given one may have one."""
     (data, *gammas), outs = ins, list(outs)
     (data, *_), outs = same(attrs, [data], outs)
     if gammas and gammas[0] is None and data is not None:
         gammas = [data[1:2] if len(data) > 1 else data[:1]]
+    elif gammas and known(data) and known(gammas[0]) and len(gammas[0]) == 1:
+        channels = data[1] if len(data) > 1 else data[0]
+        if gammas[0][0] not in (1, channels):
+            raise MXNetError(f"gamma has {gammas[0][0]} entries, expected 1 or {channels}")
     return [data, *gammas], outs
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+from ..base import MXNetError
 from .attrs import Attrs, Shape
 from .op import Spec, op
+from .reshape import normalize
 from .rules import known, unify
 from .samples import normal
 
@@ -18,10 +20,12 @@ def dropping(attrs: Attrs) -> bool:
 
 def _shapes(attrs: Attrs, ins: list, outs: list) -> tuple[list, list]:
     """The mask has data's shape, with size 1 along `axes`."""
+    if not 0 <= attrs.p <= 1:
+        raise MXNetError(f"p is {attrs.p}, expected a probability")
     data = unify(ins[0], outs[0])
     mask = outs[1]
     if known(data):
-        axes = {a % len(data) for a in attrs.axes} if data else set()
+        axes = {normalize(a, len(data)) for a in attrs.axes}
         mask = tuple(1 if i in axes else d for i, d in enumerate(data))
     return [data], [data, mask]
 
