@@ -324,3 +324,14 @@ class TestSymbolBlock:
         x = mx.sym.var("x")
         with pytest.raises(AssertionError, match="must be variable"):
             gluon.SymbolBlock(x + 1, x * 2)
+
+
+def test_a_graph_without_intermediate_results_trains():
+    net = nn.Dense(2, in_units=3)
+    net.initialize()
+    net.hybridize()
+    x = mx.nd.ones((4, 3))
+    with mx.autograd.record():
+        y = net(x)
+    y.backward()
+    np.testing.assert_allclose(net.weight.grad().asnumpy(), 4 * np.ones((2, 3)))

@@ -24,7 +24,8 @@ class Program:
         self.lowered = lowered
         self.plan = lowered.plan
         self.boundaries = [0, *lowered.boundaries]
-        self.arena_bytes = lowered.plan.planned
+        # (A graph without intermediate results has an arena too: a shape of 0 means unknown.)
+        self.arena_bytes = max(lowered.plan.planned, 1)
         self._streams = lowered.random_count
         self._native = None if native is None else _build_native(lowered)
 

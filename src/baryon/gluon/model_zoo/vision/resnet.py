@@ -283,7 +283,7 @@ def get_resnet(
 
     >>> net = mx.gluon.model_zoo.vision.get_resnet(1, 18, classes=10, thumbnail=True)
     >>> len(net.collect_params())
-    99
+    98
     """
     if num_layers not in _LAYERS:
         raise ArgumentError(
