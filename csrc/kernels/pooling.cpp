@@ -1,10 +1,10 @@
 // Pooling of planes, and its gradient. Maxima pass NaN on and start from the lowest finite value.
 #include <algorithm>
-#include <limits>
 #include <vector>
 
 #include "../kernel.h"
 #include "../parallel.h"
+#include "pool_pairs.h"
 #include "room.h"
 
 namespace baryon::BARYON_ISA {
@@ -20,6 +20,13 @@ struct PoolShape {
 
   // One window over all of a plane.
   bool whole() const { return kernel == in && pad == Int3{0, 0, 0} && volume(out) == 1; }
+  // Maxima of windows of 2 x 2 that cover every plane exactly.
+  bool pairs() const {
+    return kind == kMax && kernel == Int3{1, 2, 2} && stride == kernel && pad == Int3{0, 0, 0} &&
+           in == Int3{out[0], 2 * out[1], 2 * out[2]};
+  }
+  // Rows of results in all planes.
+  Int out_rows() const { return planes * out[0] * out[1]; }
 };
 
 // params: kind, whether padding counts, then kernel, stride and padding of each axis.
@@ -53,9 +60,6 @@ std::vector<Int3> taps_of(const PoolShape& s) {
         taps.push_back({z - s.pad[0], y - s.pad[1], x - s.pad[2]});
   return taps;
 }
-
-template <class T>
-constexpr T kLowest = std::numeric_limits<T>::lowest();
 
 template <class T>
 inline bool takes(T value, T best) {
@@ -117,6 +121,13 @@ void spread_all(const PoolShape& s, const T* data, T head, T* to) {
 
 Int grain_of(const PoolShape& s) { return 1 + 16384 / (1 + volume(s.in)); }
 
+// Calls body(pooling, first, count) for ranges of the rows of results in all planes.
+template <class T, class Body>
+void for_row_pairs(const PoolShape& s, const Body& body) {
+  parallel_for(s.out_rows(), 1 + 4096 / s.out[2],
+               [&](Int begin, Int end) { body(PairPooling<T>(s.out[2]), begin, end - begin); });
+}
+
 // The divisors of a mean: one a row of windows, and a row of them for the last axis.
 template <class T>
 class Counts {
@@ -149,6 +160,10 @@ void forward(const Call& call) {
   const T* data = call.in[0].as<T>();
   T* out = call.out[0].as<T>();
   if (volume(s.out) == 0) return;
+  if (s.pairs())
+    return for_row_pairs<T>(s, [&](const PairPooling<T>& pooling, Int row, Int count) {
+      pooling.forward(data + row * 4 * s.out[2], count, out + row * s.out[2]);
+    });
   const bool max = s.kind == kMax;
   const std::vector<Int3> taps = taps_of(s);
   const Counts<T> counts(s);
@@ -189,7 +204,7 @@ void spread(const std::vector<Int>& places, const T* data, Vector<T> head, T* su
     chosen -= 1;
     for (std::size_t p = 0; p < places.size(); ++p) {
       const Vector<T> value = load(data + places[p]);
-      const auto take = (value > best) | ((value != value) & (best == best));
+      const auto take = replaces<T>(value, best);
       best = take ? value : best;
       chosen = take ? decltype(chosen){} + static_cast<int>(p) : chosen;
     }
@@ -210,6 +225,11 @@ void backward(const Call& call) {
   T* out = call.out[0].as<T>();
   const Int size = volume(s.in);
   if (size == 0) return;
+  if (s.pairs())
+    return for_row_pairs<T>(s, [&](const PairPooling<T>& pooling, Int row, Int count) {
+      pooling.backward(heads + row * s.out[2], data + row * 4 * s.out[2], count,
+                       out + row * 4 * s.out[2]);
+    });
   const std::vector<Int3> taps = taps_of(s);
   const Counts<T> counts(s);
   parallel_for(s.planes, grain_of(s), [&](Int begin, Int end) {

@@ -4,6 +4,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+from both import check
 
 import baryon as mx
 
@@ -88,6 +89,16 @@ def test_nan_is_the_maximum_and_gets_the_gradient():
     y.backward()
     assert np.isnan(y.asnumpy()).all()
     np.testing.assert_array_equal(x.grad.asnumpy()[0, 0], [[0, 0, 0, 1], [1, 0, 0, 0]])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shape", [(3, 7, 8, 8), (2, 3, 6, 14), (1, 2, 4, 70), (1, 1, 2, 4100)])
+def test_adjacent_windows_of_two_by_two(shape, dtype):
+    odd = [np.nan, np.inf, -np.inf, np.finfo(dtype).min, 0.0, 1.0, 2.0]
+    x = np.random.default_rng(0).choice(odd, shape).astype(dtype)
+    attrs = {"kernel": (2, 2), "stride": (2, 2)}
+    head = array(*check("Pooling", x, **attrs).shape).astype(dtype)
+    check("_backward_Pooling", head, x, shape=shape, **attrs)
 
 
 def test_windows_in_the_padding_are_the_lowest_value_as_in_mxnet():
