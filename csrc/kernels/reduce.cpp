@@ -185,8 +185,8 @@ struct Min {
 
 // ---- loops over contiguous elements -------------------------------------------------------------
 
-constexpr int kLanes = 32;     // independent partial results, which the compiler keeps in registers
-constexpr Index kFlush = 512;  // elements that float lanes add before they go to double
+constexpr int kLanes = 64;  // independent partial results, which the compiler keeps in registers
+constexpr Index kFlush = 4096;  // elements that float lanes add before they go to double
 
 // Whole groups of kLanes elements into `total`, by lanes of type L; the number of elements taken.
 template <class Op, class L, class T, class A>
