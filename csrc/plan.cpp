@@ -1,8 +1,7 @@
 // Operators and plans as the fast path keeps them.
 #include <pybind11/stl.h>
 
-#include <pybind11/stl.h>
-
+#include <cmath>
 #include <cstring>
 #include <memory>
 #include <unordered_map>
@@ -217,11 +216,15 @@ PyObject* plain_attrs(OpFacts& facts, bool train) {
 }
 
 // Arrays have no names: the keyword "name" is accepted for the sake of symbols, and passed over.
-bool is_name(PyObject* keyword) {
-  return PyUnicode_CompareWithASCIIString(keyword, "name") == 0;
+bool is_name(PyObject* keyword) { return PyUnicode_CompareWithASCIIString(keyword, "name") == 0; }
+
+// Python holds -0.0 equal to 0.0, so a key with it would find the attributes of the other.
+bool is_negative_zero(PyObject* value) {
+  return PyFloat_CheckExact(value) && PyFloat_AS_DOUBLE(value) == 0.0 &&
+         std::signbit(PyFloat_AS_DOUBLE(value));
 }
 
-// The key of Op.attributes: (train, (name, value), ...).
+// The key of Op.attributes: (train, (name, value), ...); null where only Python can tell.
 PyObject* make_key(const OpFacts& facts, bool train, PyObject* kwnames, PyObject* const* values,
                    Py_ssize_t n_in) {
   const Py_ssize_t count = kwnames == nullptr ? 0 : PyTuple_GET_SIZE(kwnames);
@@ -231,6 +234,7 @@ PyObject* make_key(const OpFacts& facts, bool train, PyObject* kwnames, PyObject
     PyObject* keyword = PyTuple_GET_ITEM(kwnames, i);
     counted = counted || PyUnicode_Compare(keyword, facts.variadic) == 0;
     names += is_name(keyword) ? 1 : 0;
+    if (is_negative_zero(values[i])) return nullptr;
   }
   PyObject* key = PyTuple_New(1 + count - names + (counted ? 0 : 1));
   if (key == nullptr) return nullptr;

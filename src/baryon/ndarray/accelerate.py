@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .. import namespaces
-from ..graph.tape import TapeNode, make_plan
+from ..graph.tape import TapeNode
 from ..native import native
 from ..ops.op import Op, get
 from ..ops.operators import TABLE
-from .invoke import invoke
+from .invoke import find_plan, invoke
 from .ndarray import NDArray
 
 available = native is not None
@@ -39,7 +39,7 @@ def install() -> None:
     """Put native methods in the place of NDArray's Python operators."""
     if not available:
         return
-    native.setup(NDArray=NDArray, TapeNode=TapeNode, make_plan=make_plan, slow=call)
+    native.setup(NDArray=NDArray, TapeNode=TapeNode, make_plan=find_plan, slow=call)
     NDArray._apply = staticmethod(_apply)  # type: ignore[method-assign]
     for kind, names in TABLE.items():
         forward = getattr(NDArray, f"__{kind}__")

@@ -22,9 +22,8 @@ _PLANS: dict[Any, Plan] = {}
 _PLAN_LIMIT = 16384  # plans kept before the memo starts afresh
 
 
-def find_plan(op: Op, attrs: Attrs, arrays: Sequence[Any]) -> Plan:
-    """The plan for these arrays, from the memo where the same call was seen before."""
-    specs = tuple((a.shape, a.dtype) for a in arrays)
+def find_plan(op: Op, attrs: Attrs, specs: tuple) -> Plan:
+    """The plan for inputs of these (shape, dtype), from the memo where it was made before."""
     key = (op, attrs, specs)
     plan = _PLANS.get(key)
     if plan is None:
@@ -66,7 +65,7 @@ def invoke_all(
     arrays = [x._data for x in inputs]
     device = _device(inputs, attrs)
     xp = array_module(device)
-    plan = find_plan(op, attrs, arrays)
+    plan = find_plan(op, attrs, tuple((a.shape, a.dtype) for a in arrays))
     given = [] if out is None else list(_as_list(out))
     results = execute(plan, xp, arrays, _check_out(plan, given) if given else None)
     cls = cls or type(inputs[0])
@@ -78,7 +77,7 @@ def invoke_all(
 
 def adopt(op: Op, x: Any, raw: Mapping[str, Any], data: Any) -> Any:
     """What `op` makes of `x`, known already: `data`, which may share memory with `x`."""
-    plan = find_plan(op, op.attributes(raw, state.is_training()), [x._data])
+    plan = find_plan(op, op.attributes(raw, state.is_training()), ((x._data.shape, x._data.dtype),))
     made = _new(type(x), data.reshape(plan.outs[0].shape), x.context)
     if state.is_recording() and x._node is not None:
         _record(plan, [x], [x._data], [made._data], [made])

@@ -9,10 +9,11 @@ into an `AttrType`, which parses both Python values and MXNet's strings and prin
 from __future__ import annotations
 
 import ast
+import math
 import re
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -160,20 +161,33 @@ class Attr:
             ) from None
 
 
+def negative_zeros(values: Mapping[str, Any]) -> tuple[str, ...]:
+    """Names whose value is -0.0, which Python holds equal to 0.0 though operators do not."""
+    return tuple(
+        k for k, v in values.items() if type(v) is float and v == 0 and math.copysign(1, v) < 0
+    )
+
+
 class Attrs(dict):
     """Parsed attributes of one call: hashable, never changed, read as ``attrs.axis``.
 
     `Op.attributes` interns them, so equal attributes of one operator are one object.
     """
 
-    __slots__ = ("_hash",)
+    __slots__ = ("_hash", "_negative")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._hash = hash(tuple(self.items()))
+        self._negative = negative_zeros(self)
+        self._hash = hash((self._negative, *self.items()))
 
     def __hash__(self) -> int:  # type: ignore[override]
         return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        return dict.__eq__(self, other) and self._negative == negative_zeros(other)
 
     def __getattr__(self, name: str) -> Any:
         try:

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..base import MXNetError
 from . import rules
-from .attrs import Attr, Attrs, AttrType, attr_type
+from .attrs import Attr, Attrs, AttrType, attr_type, negative_zeros
 from .rules import Rule, known, show
 from .samples import Draw, Sample
 
@@ -205,7 +205,7 @@ class Op:
         """Parsed attributes with defaults filled in; equal ones are the same object."""
         train = train and self.needs_mode
         try:
-            key = (train, *raw.items())
+            key = (train, *raw.items(), *negative_zeros(raw))
             found = self._memo.get(key)
         except TypeError:  # a list among the values
             key = found = None
