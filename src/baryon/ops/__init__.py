@@ -21,6 +21,7 @@ from . import activation, dropout, heads, layer_norm, losses, lrn, norm, random,
 from . import random_other, random_sample, rnn, update_adaptive, update_multi, update_other
 from . import adaptive_pooling, convolution, deconvolution, dot, fully_connected, linalg_gemm
 from . import custom, pooling, pooling_v1
+from . import columns, deformable_roi, psroi, resizing, roi, roi_align, rroi_align, spatial, upsampling
 from . import attention, batch_norm_other, ctc, linalg, linalg_factor, linalg_triangle
 from . import pdf, regularizer
-from . import columns, deformable_roi, psroi, resizing, roi, roi_align, rroi_align, spatial, upsampling
+from . import contrib, update_fused, update_helpers

@@ -66,7 +66,7 @@ def adam_update(
     return weight - lr * mean / (xp.sqrt(var) + epsilon), mean, var
 
 
-def _adamw(xp, weight, grad, mean, var, rescale_grad, attrs) -> tuple:
+def adamw_step(xp, weight, grad, mean, var, rescale_grad, attrs) -> tuple:
     """New weight, moments, clipped gradient, and whether its scale lets anything change."""
     scale = rescale_grad.reshape(()).astype(np.float32)
     go = xp.isfinite(scale) & (scale != 0)
@@ -133,7 +133,7 @@ def adamw_update(
     """
     attrs = dict(lr=lr, beta1=beta1, beta2=beta2, epsilon=epsilon, wd=wd, eta=eta)
     attrs["clip_gradient"] = clip_gradient
-    found = _adamw(xp, weight, grad, mean, var, rescale_grad, attrs)
+    found = adamw_step(xp, weight, grad, mean, var, rescale_grad, attrs)
     return found[:4] if clip_gradient >= 0 else found[:3]
 
 
@@ -165,7 +165,7 @@ def mp_adamw_update(
     """`adamw_update` of a half-width weight through its float32 copy ``weight32``."""
     attrs = dict(lr=lr, beta1=beta1, beta2=beta2, epsilon=epsilon, wd=wd, eta=eta)
     attrs["clip_gradient"] = clip_gradient
-    new, mean, var, _, go = _adamw(xp, weight32, grad, mean, var, rescale_grad, attrs)
+    new, mean, var, _, go = adamw_step(xp, weight32, grad, mean, var, rescale_grad, attrs)
     return xp.where(go, new, weight), mean, var, new
 
 

@@ -82,7 +82,7 @@ def ftml_update(
 # ---- LAMB (You et al., ICLR 2020) ----------------------------------------------------------------
 
 
-def _lamb_step(xp, weight, grad, mean, var, attrs) -> tuple:
+def lamb_step(xp, weight, grad, mean, var, attrs) -> tuple:
     """The direction before it is scaled by the trust ratio, and the new moments."""
     beta1, beta2, t = attrs["beta1"], attrs["beta2"], attrs["t"]
     grad = clip(xp, single(xp, grad) * attrs["rescale_grad"], attrs["clip_gradient"])
@@ -119,7 +119,7 @@ def lamb_update_phase1(
     """First phase of LAMB: Adam's direction plus ``wd * weight`` at step `t` >= 1."""
     attrs: dict[str, Any] = dict(beta1=beta1, beta2=beta2, epsilon=epsilon, t=t, wd=wd)
     attrs |= dict(bias_correction=bias_correction, rescale_grad=rescale_grad)
-    return _lamb_step(xp, weight, grad, mean, var, attrs | {"clip_gradient": clip_gradient})
+    return lamb_step(xp, weight, grad, mean, var, attrs | {"clip_gradient": clip_gradient})
 
 
 def _mp_lamb_dtypes(attrs: Attrs, ins: list, outs: list) -> tuple[list, list]:
@@ -153,10 +153,10 @@ def mp_lamb_update_phase1(
     """`lamb_update_phase1` of a half-width weight through its float32 copy ``weight32``."""
     attrs: dict[str, Any] = dict(beta1=beta1, beta2=beta2, epsilon=epsilon, t=t, wd=wd)
     attrs |= dict(bias_correction=bias_correction, rescale_grad=rescale_grad)
-    return _lamb_step(xp, weight32, grad, mean, var, attrs | {"clip_gradient": clip_gradient})
+    return lamb_step(xp, weight32, grad, mean, var, attrs | {"clip_gradient": clip_gradient})
 
 
-def _scaled_step(xp, weight, g, r1, r2, lr, lower_bound, upper_bound):
+def scaled_step(xp, weight, g, r1, r2, lr, lower_bound, upper_bound):
     """Weight less `g` scaled by the trust ratio of the two norms."""
     norm = r1 if lower_bound < 0 else xp.maximum(r1, lower_bound)
     norm = norm if upper_bound < 0 else xp.minimum(norm, upper_bound)
@@ -182,7 +182,7 @@ def lamb_update_phase2(
     ``r1`` and ``r2`` are the norms of the weight, kept within the bounds that are not negative,
     and of ``g``; their ratio is 1 where either is 0.
     """
-    return _scaled_step(xp, weight, g, r1, r2, lr, lower_bound, upper_bound)
+    return scaled_step(xp, weight, g, r1, r2, lr, lower_bound, upper_bound)
 
 
 @op(
@@ -204,7 +204,7 @@ def mp_lamb_update_phase2(
     upper_bound: float = -1.0,
 ):
     """`lamb_update_phase2` of a half-width weight through its float32 copy ``weight32``."""
-    new = _scaled_step(xp, weight32, g, r1, r2, lr, lower_bound, upper_bound)
+    new = scaled_step(xp, weight32, g, r1, r2, lr, lower_bound, upper_bound)
     return new, new
 
 
