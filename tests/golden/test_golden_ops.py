@@ -13,6 +13,16 @@ CASES = list(cases())
 EAGER = [c for c in CASES if mx.namespaces.locate(c.op) is not None]
 SYMBOLIC = [c for c in CASES if not c.out and c.op not in VALUES_DECIDE_SHAPES]
 
+# Known gaps: a test that passes after all fails, so that its line goes.
+GAPS = {"_npi_det.9847": "the determinant of one matrix is (1,) under numpy shapes too, not ()"}
+
+
+def symbolic_cases():
+    for case in SYMBOLIC:
+        gap = GAPS.get(case.spec["id"])
+        marks = [pytest.mark.xfail(reason=gap, strict=True)] if gap else []
+        yield pytest.param(case, id=case.spec["id"], marks=marks)
+
 
 def skip_sparse(case: Case) -> None:
     if case.sparse:
@@ -31,7 +41,7 @@ def test_eager(case):
         case.run_eagerly()
 
 
-@pytest.mark.parametrize("case", SYMBOLIC, ids=lambda c: c.spec["id"])
+@pytest.mark.parametrize("case", symbolic_cases())
 def test_symbolic(case):
     skip_sparse(case)
     with case.scope():
