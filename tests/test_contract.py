@@ -23,6 +23,9 @@ PUBLIC = [op for op in OPS if not op.name.startswith("_backward_")]
 EVERY = dict(calls())
 FIRST = dict(calls(all_dtypes=False))
 EPSILON = 1e-6
+# Operators that compute nothing without code or graphs of the user's, and where they are tested.
+MADE_BY_USERS = {"Custom": "test_custom.py", "_foreach": "test_control_flow.py",
+                 "_while_loop": "test_control_flow.py", "_cond": "test_control_flow.py"}  # fmt: skip
 
 
 @pytest.fixture(params=EVERY.values(), ids=EVERY)
@@ -43,7 +46,7 @@ def close(got, want, call, what):
 
 @pytest.mark.parametrize("op", PUBLIC, ids=lambda op: op.name)
 def test_operator_is_declared_whole(op):
-    assert op.samples, f"{op.name} has no sample"
+    assert op.samples or op.name in MADE_BY_USERS, f"{op.name} has no sample"
     assert op.__doc__ and op.__doc__.strip(), f"{op.name} has no documentation"
     for key in (*op.present, *op.mutates) if not callable(op.mutates) else op.present:
         assert key in op.inputs

@@ -46,6 +46,8 @@ def test_snippets_run(page, tmp_path):
 def test_docstring_examples_run(name, tmp_path, monkeypatch):
     if name.startswith("baryon.ops.") and name != "baryon.ops.op":
         pytest.skip("operators' examples run in the contract tests")
+    if name == "baryon.backend.cuda":
+        pytest.importorskip("cupy")
     monkeypatch.chdir(tmp_path)
     module = importlib.import_module(name)
     mx.random.seed(0)
