@@ -41,7 +41,7 @@ def test_eager(case):
         case.run_eagerly()
 
 
-@pytest.mark.parametrize("case", symbolic_cases())
+@pytest.mark.parametrize("case", list(symbolic_cases()))
 def test_symbolic(case):
     skip_sparse(case)
     with case.scope():
