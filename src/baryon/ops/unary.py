@@ -200,7 +200,7 @@ cbrt = unary(
     lambda xp, x: xp.cbrt(x),
     lambda dy, out: dy / (square(out) * 3),
     doc="Cube root.",
-    example=([8.0, -27.0], "[ 2., -3.]"),
+    example=([8.0, -1.0], "[ 2., -1.]"),
     sample=positive,
 )
 rcbrt = unary(
