@@ -1,27 +1,75 @@
 """The catalogue of operators: one file a family, each operator declared once."""
 
-from .op import REGISTRY, Op, Spec, get, op
-from . import binary, broadcast, cast, copies, functions, logic, piecewise, positions  # noqa: E402,F401
-from . import reduce, scalar, unary
 from . import (
+    activation,
+    adaptive_pooling,
+    attention,
     axes,
+    batch_norm_other,
+    binary,
     blocks,
+    broadcast,
+    cast,
+    columns,
+    contrib,
+    convolution,
+    copies,
+    correlation,
     creation,
+    ctc,
+    custom,
+    deconvolution,
+    deformable,
+    deformable_roi,
+    dot,
+    dropout,
+    fully_connected,
+    functions,
+    heads,
     indexing,
     join,
+    layer_norm,
+    linalg,
+    linalg_factor,
+    linalg_gemm,
+    linalg_triangle,
+    logic,
+    losses,
+    lrn,
+    norm,
     ordering,
+    pdf,
+    piecewise,
+    pooling,
+    pooling_v1,
+    positions,
+    psroi,
+    random,
+    random_other,
+    random_sample,
+    reduce,
+    regularizer,
     reshape,
+    resizing,
+    rnn,
+    roi,
+    roi_align,
+    rroi_align,
+    scalar,
     scatter,
     selection,
     sequence,
     shape,
     slicing,
+    softmax,
+    spatial,
+    unary,
+    update,
+    update_adaptive,
+    update_fused,
+    update_helpers,
+    update_multi,
+    update_other,
+    upsampling,
 )
-from . import activation, dropout, heads, layer_norm, losses, lrn, norm, random, softmax, update
-from . import random_other, random_sample, rnn, update_adaptive, update_multi, update_other
-from . import adaptive_pooling, convolution, deconvolution, dot, fully_connected, linalg_gemm
-from . import custom, pooling, pooling_v1
-from . import columns, deformable_roi, psroi, resizing, roi, roi_align, rroi_align, spatial, upsampling
-from . import attention, batch_norm_other, ctc, linalg, linalg_factor, linalg_triangle
-from . import pdf, regularizer
-from . import contrib, update_fused, update_helpers
+from .op import REGISTRY, Op, Spec, get, op

@@ -19,7 +19,7 @@ def _of(attrs: Any) -> Window:
     return window(attrs["kernel"], attrs["stride"], attrs["dilate"], attrs["pad"])
 
 
-def _places(win: Window, size: Sequence[int]) -> tuple[int, ...]:
+def places(win: Window, size: Sequence[int]) -> tuple[int, ...]:
     """How many windows there are along every axis of an image of `size`."""
     if len(size) != len(win.kernel):
         raise MXNetError(f"size {tuple(size)} must have {len(win.kernel)} entries, as kernel has")
@@ -35,7 +35,7 @@ def _column_shape(attrs: Attrs, data: Sequence[int]) -> tuple[int, ...]:
     win = _of(attrs)
     if len(data) != len(win.kernel) + 2:
         raise MXNetError(f"data has {len(data)} axes, expected {len(win.kernel) + 2}")
-    return data[0], data[1] * prod(win.kernel), prod(_places(win, data[2:]))
+    return data[0], data[1] * prod(win.kernel), prod(places(win, data[2:]))
 
 
 @op("im2col", shape=forward(_column_shape))
@@ -51,7 +51,7 @@ def im2col(xp, data, *, kernel: Shape, stride: Shape = (), dilate: Shape = (), p
            [2., 3.]], dtype=float32)
     """
     win = window(kernel, stride, dilate, pad)
-    cut = patches(xp, data, win, _places(win, data.shape[2:]))
+    cut = patches(xp, data, win, places(win, data.shape[2:]))
     return cut.reshape(_column_shape(_attrs(win), data.shape))
 
 
@@ -61,7 +61,7 @@ def _attrs(win: Window) -> Attrs:
 
 def _image_shape(attrs: Attrs, data: Sequence[int]) -> tuple[int, ...]:
     win = _of(attrs)
-    windows, area = prod(_places(win, attrs.output_size)), prod(win.kernel)
+    windows, area = prod(places(win, attrs.output_size)), prod(win.kernel)
     if len(data) != 3 or data[1] % area or data[2] != windows:
         raise MXNetError(f"data has shape {tuple(data)}, expected (batch, {area} n, {windows})")
     return (data[0], data[1] // area, *attrs.output_size)
@@ -88,7 +88,7 @@ def col2im(
     """
     win = window(kernel, stride, dilate, pad)
     shape = _image_shape(Attrs(_attrs(win), output_size=output_size), data.shape)
-    columns = widen(xp, data).reshape(*shape[:2], *kernel, *_places(win, output_size))
+    columns = widen(xp, data).reshape(*shape[:2], *kernel, *places(win, output_size))
     return folded(xp, columns, win, shape)
 
 

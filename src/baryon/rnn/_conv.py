@@ -61,7 +61,7 @@ class BaseConvRNNCell(BaseRNNCell):
         given = symbol.Convolution(
             symbol.var("data"), num_filter=num_hidden, layout=conv_layout, **self._windows["i2h"]
         )
-        self._state_shape = (0, *given.infer_shape(data=tuple(input_shape))[1][0][1:])
+        self._state_shape = (0, *given.infer_shape_partial(data=tuple(input_shape))[1][0][1:])
         self._iW = self._params.get("i2h_weight", init=i2h_weight_initializer)
         self._hW = self._params.get("h2h_weight", init=h2h_weight_initializer)
         self._iB = self._params.get("i2h_bias", init=i2h_bias_initializer)
