@@ -18,11 +18,31 @@ from baryon.gluon.model_zoo import model_store, vision
 # Of each network of MXNet 1.9.1: CRC-32 of its symbol's JSON (sorted keys), of its Parameters by
 # structural name, of its printed form, and the number of its weights.
 DIGESTS = json.loads((Path(__file__).parent / "digests.json").read_text())
-STORED = (
-    "alexnet densenet121 densenet201 inceptionv3 mobilenet0.25 mobilenet0.75 mobilenet1.0 "
-    "mobilenetv2_0.25 mobilenetv2_0.5 mobilenetv2_1.0 resnet101_v1 resnet152_v2 resnet18_v1 "
-    "resnet18_v2 resnet34_v2 resnet50_v1 squeezenet1.1 vgg11 vgg11_bn vgg13_bn vgg16 vgg19 vgg19_bn"
-).split()
+STORED = [
+    "alexnet",
+    "densenet121",
+    "densenet201",
+    "inceptionv3",
+    "mobilenet0.25",
+    "mobilenet0.75",
+    "mobilenet1.0",
+    "mobilenetv2_0.25",
+    "mobilenetv2_0.5",
+    "mobilenetv2_1.0",
+    "resnet101_v1",
+    "resnet152_v2",
+    "resnet18_v1",
+    "resnet18_v2",
+    "resnet34_v2",
+    "resnet50_v1",
+    "squeezenet1.1",
+    "vgg11",
+    "vgg11_bn",
+    "vgg13_bn",
+    "vgg16",
+    "vgg19",
+    "vgg19_bn",
+]
 
 
 def fresh(name, **kwargs):
