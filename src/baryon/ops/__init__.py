@@ -73,3 +73,4 @@ from . import (
     upsampling,
 )
 from .op import REGISTRY, Op, Spec, get, op
+
