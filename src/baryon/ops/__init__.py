@@ -12,6 +12,7 @@ from . import (
     cast,
     columns,
     contrib,
+    control_flow,
     convolution,
     copies,
     correlation,
@@ -73,4 +74,3 @@ from . import (
     upsampling,
 )
 from .op import REGISTRY, Op, Spec, get, op
-

@@ -64,9 +64,7 @@ ones.sample(shape=(2, 3), dtype="int32")
     kernel=True,
     params=_value(lambda a: a.value),
 )
-def full(
-    xp, *, shape: Shape | None = None, ctx: str = "", dtype: DType = "float32", value: float
-):
+def full(xp, *, shape: Shape | None = None, ctx: str = "", dtype: DType = "float32", value: float):
     """An array of one `value`.
 
     >>> mx.nd.full((1, 2), 7).asnumpy()

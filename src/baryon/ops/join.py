@@ -175,8 +175,9 @@ def _split_evenly(attrs: Attrs, ins: list, outs: list) -> tuple[list, list]:
     axis = normalize(attrs.axis, len(data))
     if data[axis] != -1 and data[axis] % n:
         raise MXNetError(f"axis {attrs.axis} of size {data[axis]} does not split into {n} parts")
-    part = _without(_with(data, axis, -1 if data[axis] == -1 else data[axis] // n), axis,
-                    attrs.squeeze_axis)
+    part = _without(
+        _with(data, axis, -1 if data[axis] == -1 else data[axis] // n), axis, attrs.squeeze_axis
+    )
     for shape in outs:
         part = unify(part, shape)
     if len(part) == len(data):

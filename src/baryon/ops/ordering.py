@@ -107,9 +107,7 @@ sort.sample(data=distinct(2, 3, 2), axis=None)
     kernel=True,
     params=_sort_params,
 )
-def argsort(
-    xp, data, *, axis: int | None = -1, is_ascend: bool = True, dtype: DType = "float32"
-):
+def argsort(xp, data, *, axis: int | None = -1, is_ascend: bool = True, dtype: DType = "float32"):
     """The positions, as `dtype`, that sort `data` along `axis` (None: all elements as a vector).
 
     >>> mx.nd.argsort(mx.nd.array([3, 1, 2])).asnumpy()

@@ -281,9 +281,7 @@ def _flat(attrs: Attrs, ins: list, outs: list) -> tuple[list, list]:
     return [_fill_one((out[0], *data[1:]) if data else data, out)], [out]
 
 
-@op(
-    "Flatten", aliases=("flatten", "_npx_batch_flatten"), shape=_flat, view=True, onnx="Flatten"
-)
+@op("Flatten", aliases=("flatten", "_npx_batch_flatten"), shape=_flat, view=True, onnx="Flatten")
 def flatten(xp, data):
     """All axes but the first as one: (n, a, b, ...) becomes (n, a*b*...) (MXNet ``Flatten``).
 

@@ -150,9 +150,7 @@ def _(dy, data, sequence_length, use_sequence_length, axis):
 
 
 sequence_last.sample(data=normal(4, 3, 2), sequence_length=_LENGTHS, use_sequence_length=True)
-sequence_last.sample(
-    data=normal(3, 4), sequence_length=_LENGTHS, use_sequence_length=True, axis=1
-)
+sequence_last.sample(data=normal(3, 4), sequence_length=_LENGTHS, use_sequence_length=True, axis=1)
 sequence_last.sample(data=normal(4, 3, 2))
 
 

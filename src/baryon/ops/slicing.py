@@ -20,9 +20,7 @@ def _slices(begin: Sequence, end: Sequence, step: Sequence, ndim: int) -> Slices
     """Python slices of the leading axes; MXNetError unless the three describe some."""
     step = step or (None,) * len(begin)
     if not len(begin) == len(end) == len(step) or len(begin) > ndim:
-        raise MXNetError(
-            f"begin {begin}, end {end} and step {step} do not match {ndim} dimensions"
-        )
+        raise MXNetError(f"begin {begin}, end {end} and step {step} do not match {ndim} dimensions")
     if 0 in step:
         raise MXNetError("step is 0")
     return tuple(map(builtins.slice, begin, end, step))
@@ -119,9 +117,7 @@ def _(dy, begin, end, step):
 
 
 slice_assign.sample(lhs=normal(4, 5), rhs=normal(2, 3), begin=(1, 1), end=(3, 4))
-slice_assign.sample(
-    lhs=normal(4, 6), rhs=normal(2, 3), begin=(0, 5), end=(4, None), step=(2, -2)
-)
+slice_assign.sample(lhs=normal(4, 6), rhs=normal(2, 3), begin=(0, 5), end=(4, None), step=(2, -2))
 
 
 @op(
@@ -220,9 +216,7 @@ def slice_axis(xp, data, *, axis: int, begin: int, end: int | None):
 @slice_axis.gradient("data")
 def _(dy, data, axis, begin, end):
     index = _along(axis, begin, end, dy.ndim)
-    return place(
-        dy, shape=data.shape, begin=[s.start for s in index], end=[s.stop for s in index]
-    )
+    return place(dy, shape=data.shape, begin=[s.start for s in index], end=[s.stop for s in index])
 
 
 slice_axis.sample(data=normal(4, 5), axis=1, begin=-3, end=None)
@@ -252,9 +246,7 @@ def _slice_like_dtype(attrs: Attrs, ins: list, outs: list) -> tuple[list, list]:
     shape=forward(lambda a, data, like: _cut(data, _corner(a.axes, data, like))),
     dtype=_slice_like_dtype,
     kernel="_strided_read",
-    params=lambda a, ins, outs: sliced(
-        ins[0].shape, _corner(a.axes, ins[0].shape, ins[1].shape)
-    ),
+    params=lambda a, ins, outs: sliced(ins[0].shape, _corner(a.axes, ins[0].shape, ins[1].shape)),
 )
 def slice_like(xp, data, shape_like, *, axes: Shape = ()):
     """The leading corner of `data` whose sizes in `axes` (all by default) are `shape_like`'s.
