@@ -12,7 +12,6 @@ from . import (
     cast,
     columns,
     contrib,
-    control_flow,
     convolution,
     copies,
     correlation,
