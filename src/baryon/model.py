@@ -15,6 +15,12 @@ from .checkpoint import load_checkpoint, load_params, save_checkpoint
 from .context import Context, current_context
 from .initializer import Initializer, Uniform
 from .io import DataDesc, DataIter, NDArrayIter, ResizeIter  # noqa: F401 - DataDesc: MXNet's
+
+# Programs import these four from here.
+from .kvstore.training import create_kvstore as _create_kvstore  # noqa: F401
+from .kvstore.training import initialize_kvstore as _initialize_kvstore  # noqa: F401
+from .kvstore.training import update_params as _update_params  # noqa: F401
+from .kvstore.training import update_params_on_kvstore as _update_params_on_kvstore  # noqa: F401
 from .module import BucketingModule, Module
 from .module.base_module import BatchEndParam
 from .ndarray import NDArray
