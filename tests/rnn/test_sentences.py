@@ -29,7 +29,10 @@ def test_batches(layout, caplog):
     assert data.provide_data[0] == ("data", shape) and data.provide_data[0].layout == layout
     seen = []
     for batch in data:
-        x, y = (a.asnumpy() if layout == "NT" else a.asnumpy().T for a in (batch.data[0], batch.label[0]))
+        x, y = (
+            a.asnumpy() if layout == "NT" else a.asnumpy().T
+            for a in (batch.data[0], batch.label[0])
+        )
         assert batch.bucket_key == x.shape[1] == 3
         np.testing.assert_array_equal(y[:, :-1], x[:, 1:])
         assert (y[:, -1] == 0).all()

@@ -101,7 +101,9 @@ def test_stacks_dropout_and_both_directions():
     stack = mx.rnn.SequentialRNNCell()
     stack.add(mx.rnn.LSTMCell(H, prefix="a_"))
     stack.add(mx.rnn.DropoutCell(0.5))
-    stack.add(mx.rnn.BidirectionalCell(mx.rnn.GRUCell(H, prefix="l_"), mx.rnn.GRUCell(H, prefix="r_")))
+    stack.add(
+        mx.rnn.BidirectionalCell(mx.rnn.GRUCell(H, prefix="l_"), mx.rnn.GRUCell(H, prefix="r_"))
+    )
     outputs, _ = stack.unroll(T, sym.var("data"), merge_outputs=True)
     arrays = random_arrays(outputs)
     low = by_hand("lstm", arrays, "a_")  # dropout does nothing in inference
