@@ -9,7 +9,6 @@ import argparse
 import logging
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import digits_data
 import numpy as np
