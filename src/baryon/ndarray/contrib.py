@@ -5,6 +5,7 @@ from __future__ import annotations
 from .. import backend
 from ..base import MXNetError
 from ..ops.op import get
+from .control_flow import cond, foreach, rand_zipfian, while_loop  # noqa: F401
 from .invoke import invoke
 from .ndarray import NDArray
 
