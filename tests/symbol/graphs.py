@@ -107,9 +107,31 @@ def attributes(mx: Any) -> Any:
     return mx.sym.FullyConnected(x, num_hidden=3, lr_mult=0.1, flatten=False)
 
 
+def loops(mx: Any) -> Any:
+    """A loop in a loop over an outer result, and a loop with a condition."""
+    x, s, w = mx.sym.var("x"), mx.sym.var("s"), mx.sym.var("w")
+
+    def rows(row: Any, total: Any) -> Any:
+        _, new = mx.sym.contrib.foreach(lambda v, t: (v * t, t + v * w), row, total)
+        return new * 2, new
+
+    rows_out, last = mx.sym.contrib.foreach(rows, mx.sym.exp(x), s)
+    steps, ends = mx.sym.contrib.while_loop(
+        lambda n, p: n < 3, lambda n, p: (p * w, [n + 1, p * w]), [mx.sym.var("n"), last], 4
+    )
+    return mx.sym.Group([rows_out, steps, ends[1]])
+
+
+def branch(mx: Any) -> Any:
+    """One of two graphs, of which each reads something else."""
+    a, b = mx.sym.var("a"), mx.sym.var("b")
+    return mx.sym.contrib.cond(mx.sym.sum(a) > 0, lambda: a * b, lambda: b - 3) * 2
+
+
 GRAPHS = {
     f.__name__: f
     for f in (
-        lenet, resnet_unit, lstm_unrolled, split_concat, scalars, rnn, prelu, attributes,
+        lenet, resnet_unit, lstm_unrolled, split_concat, scalars, rnn, prelu, attributes, loops,
+        branch,
     )
 }  # fmt: skip

@@ -12,6 +12,7 @@ from . import (
     cast,
     columns,
     contrib,
+    control_flow,
     convolution,
     copies,
     correlation,

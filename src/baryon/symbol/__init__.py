@@ -8,7 +8,7 @@ from typing import Any
 from .. import namespaces
 from ..operands import binary_functions
 from ..ops.op import Op
-from . import creation, random
+from . import contrib, creation, random
 from .creation import (
     Group,
     Variable,
