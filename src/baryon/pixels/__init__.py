@@ -1,0 +1,23 @@
+"""Images as NumPy arrays (height, width, channels): decode, encode, resize, pad, warp.
+
+OpenCV (``pip install baryon[image]``) does the work where it is installed. Without it Pillow
+decodes and encodes, and NumPy does the rest, more slowly. Both are imported only when used, and
+both release the interpreter's lock, so that threads decode in parallel.
+"""
+
+from .border import BORDERS, add_border
+from .codec import decode, encode
+from .resize import INTERPOLATIONS, resize
+from .warp import from_hls, to_hls, warp_affine
+
+__all__ = [
+    "BORDERS",
+    "INTERPOLATIONS",
+    "add_border",
+    "decode",
+    "encode",
+    "from_hls",
+    "resize",
+    "to_hls",
+    "warp_affine",
+]
