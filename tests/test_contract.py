@@ -55,6 +55,8 @@ def test_operator_is_declared_whole(op):
 
 @pytest.mark.parametrize("op", PUBLIC, ids=lambda op: op.name)
 def test_documentation_example_runs(op):
+    if "mx.np" in (op.__doc__ or "") and not hasattr(mx, "np"):
+        pytest.skip("the NumPy front end is not there")
     parser, runner = doctest.DocTestParser(), doctest.DocTestRunner(verbose=False)
     example = parser.get_doctest(op.__doc__ or "", {"mx": mx, "np": np}, op.name, None, 0)
     report: list[str] = []
@@ -147,7 +149,7 @@ def numeric(function, arrays, position, direction):
     shifted = []
     for sign in (1, -1):
         moved = list(arrays)
-        moved[position] = arrays[position] + sign * EPSILON * direction
+        moved[position] = np.asarray(arrays[position] + sign * EPSILON * direction)
         shifted.append(function(moved))
     return [(a - b) / (2 * EPSILON) for a, b in zip(*shifted, strict=True)]
 
@@ -159,7 +161,7 @@ def in_double(call):
 def check_derivative(call, function, gradients, arrays, heads, positions, what):
     """Gradients contracted with random directions equal finite differences."""
     rng = np.random.default_rng(7)
-    weights = [rng.uniform(-1, 1, h.shape) for h in heads]
+    weights = [np.asarray(rng.uniform(-1, 1, h.shape)) for h in heads]
     results = gradients([*arrays, *weights])
     for position, grad in zip(positions, results, strict=True):
         direction = rng.uniform(-1, 1, arrays[position].shape)
@@ -202,7 +204,7 @@ def test_second_order_gradient(first):
     if not kept:
         return
     rng = np.random.default_rng(3)
-    arrays = [*call.arrays, *[rng.uniform(-1, 1, d.shape) for d in dys]]
+    arrays = [*call.arrays, *[np.asarray(rng.uniform(-1, 1, d.shape)) for d in dys]]
     positions = [[e.key for e in sources].index(w.key) for w, _ in kept]
     check_derivative(
         call, program_of(sources, grads), program_of([*sources, *vs], [s for _, s in kept]),
@@ -237,10 +239,10 @@ def run_hybridized(call):
 def test_eager_symbolic_and_hybridized_agree(first):
     if not first.arrays or callable(first.op.mutates):
         return
-    streams.seed(SEED)
-    eager = run_eager(first)
-    for way in (run_symbolic, run_hybridized):
-        for i, (got, want) in enumerate(zip(way(first), eager, strict=True)):
+    with mx.util.np_shape(first.op.name.startswith("_np")):
+        eager, *others = (way(first) for way in (run_eager, run_symbolic, run_hybridized))
+    for way, found in zip((run_symbolic, run_hybridized), others, strict=True):
+        for i, (got, want) in enumerate(zip(found, eager, strict=True)):
             assert got.dtype == want.dtype
             close(got, want, first, f"{way.__name__}, output {i}")
 

@@ -261,7 +261,5 @@ def _assign(name: str, target: NDArray, value: Any) -> None:
 
 
 def _empty(spec: Spec, ctx: Context) -> NDArray:
-    if 0 in spec.shape:
-        return zeros((1,), ctx)
-    with np_shape(True):  # an operator may have a result without axes in legacy mode, too
+    with np_shape(True):  # a result may have no axes or no elements in legacy mode, too
         return zeros(spec.shape, ctx, dtype=spec.dtype)

@@ -105,6 +105,15 @@ def uniform(attrs: Any, ins: list, outs: list) -> tuple[list, list]:
     return [dtype] * len(ins), [dtype] * len(outs)
 
 
+def integral(attrs: Any, ins: list, outs: list) -> tuple[list, list]:
+    """All inputs and outputs have one dtype, an integer type or bool."""
+    ins, outs = uniform(attrs, ins, outs)
+    for dtype in (*ins, *outs):
+        if dtype is not None and np.dtype(dtype).kind not in "biu":
+            raise MXNetError(f"data type {dtype} is not supported; cast to an integer type first")
+    return ins, outs
+
+
 def uniform_among(*indices: int) -> Rule:
     """The inputs at `indices` share one dtype with all outputs; the other inputs are free."""
 

@@ -1,0 +1,56 @@
+"""Comparisons of the NumPy interface: results of type bool; no gradient flows through them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from . import rules
+from .op import get
+from .samples import integers
+from .twins import twin
+
+_TABLE = (
+    ("equal", "equal", "==", "[False, True, False]"),
+    ("not_equal", "not_equal", "!=", "[True, False, True]"),
+    ("greater", "greater", ">", "[False, False, True]"),
+    ("greater_equal", "greater_equal", ">=", "[False, True, True]"),
+    ("less", "lesser", "<", "[True, False, False]"),
+    ("less_equal", "lesser_equal", "<=", "[True, True, False]"),
+)
+_array = "mx.np.array([1.0, 2.0, 3.0])"
+
+
+def _answers(attrs: Any, ins: list, outs: list) -> tuple[list, list]:
+    """Dtype rule: the inputs are alike, the output is bool."""
+    dtype = rules.unify_dtypes(ins)
+    return [dtype] * len(ins), [np.dtype(bool)]
+
+
+def _doc(sign: str, name: str, other: str, printed: str) -> str:
+    return (
+        f"Where ``lhs {sign} rhs``, as bool; an array may be compared with a number.\n\n"
+        "Shapes broadcast; arrays have one dtype. NaN is unequal to everything, and a number is\n"
+        f"cut to the type of an integer array.  (MXNet ``mx.np.{name}``.)\n\n"
+        f"    >>> ({_array} {sign} {other}).tolist()\n    {printed}\n    "
+    )
+
+
+for _name, _legacy, _sign, _printed in _TABLE:
+    _made = twin(
+        get(f"broadcast_{_legacy}"),
+        f"_npi_{_name}",
+        dtype=_answers,
+        native=False,
+        doc=_doc(_sign, _name, "mx.np.array([2.0])", _printed),
+    )
+    _bits = {"lhs": integers(2, 3, low=0, high=2), "rhs": integers(low=0, high=2)}
+    _made.sample(**_bits, _grad=(), _dtypes=("float32", "bool"))
+    twin(
+        get(f"_{_legacy}_scalar"),
+        f"_npi_{_name}_scalar",
+        dtype=_answers,
+        native=False,
+        doc=_doc(_sign, _name, "2", _printed),
+    )
