@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 SOURCES := pyproject.toml setup.py $(wildcard csrc/*.* csrc/kernels/*.*)
 
-.PHONY: demo test check bench docs lint clean
+.PHONY: demo test check bench bench-ops docs lint clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python examples/mnist_two_ways.py
@@ -23,6 +23,9 @@ lint: $(VENV)/.test
 # BENCH="--only lenet" and the like; docs/benchmarks.md tells how to name the peers.
 bench: $(VENV)/.test
 	$(BIN)/python -m benchmarks $(BENCH)
+
+bench-ops: $(VENV)/.test
+	$(BIN)/python -m benchmarks.ops $(BENCH)
 
 $(VENV)/.made:
 	$(PYTHON) -m venv $(VENV)

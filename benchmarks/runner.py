@@ -71,26 +71,40 @@ def measure(
     find: Callable[[str], str | None] | None = None,
 ) -> Result:
     """One workload with every contestant that can be had; those that fail are noted."""
-    result, checks, ready = Result(workload), {}, []
+    notes, peers = [], {}
     with ExitStack() as stack:
         for name in workload.contestants:
             python = (find or interpreter)(name.split("/")[0])
             if python is None:
-                result.notes.append(f"{name} skipped: its package is not installed")
+                notes.append(f"{name} skipped: its package is not installed")
                 continue
             try:
-                peer = stack.enter_context(Peer(name, python, threads))
-                answer = peer.prepare(workload.name)
+                peers[name] = stack.enter_context(Peer(name, python, threads))
             except PeerError as error:
-                result.notes.append(f"failed: {error}")
-                continue
-            checks[name] = answer["check"]
-            result.figures[name] = answer["figures"]
-            result.versions[name.split("/")[0]] = answer["version"]
-            ready.append(peer)
-        result.void = disagreement(checks)
-        if workload.timed and not result.void:
-            result.times = take_turns(ready, rounds, seconds)
+                notes.append(f"failed: {error}")
+        result = contest(workload, peers, rounds, seconds)
+    result.notes = [*notes, *result.notes]
+    return result
+
+
+def contest(workload: Workload, peers: Mapping[str, Peer], rounds: int, seconds: float) -> Result:
+    """One workload among those of its contestants that run already."""
+    result, checks, ready = Result(workload), {}, []
+    for name in workload.contestants:
+        if name not in peers:
+            continue
+        try:
+            answer = peers[name].prepare(workload.name)
+        except PeerError as error:
+            result.notes.append(f"failed: {error}")
+            continue
+        checks[name] = answer["check"]
+        result.figures[name] = answer["figures"]
+        result.versions[name.split("/")[0]] = answer["version"]
+        ready.append(peers[name])
+    result.void = disagreement(checks)
+    if workload.timed and not result.void:
+        result.times = take_turns(ready, rounds, seconds)
     return result
 
 

@@ -10,16 +10,21 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import report
+from baryon.ops import REGISTRY
+from benchmarks import ops, report
 from benchmarks.__main__ import main, options
 from benchmarks.machine import facts
+from benchmarks.operators import CASES
+from benchmarks.operators.summary import geometric, speed, summary
 from benchmarks.process import Peer, PeerError, environment, interpreter
 from benchmarks.runner import Result, disagreement, measure, measured, spread, steps_for
 from benchmarks.workloads import ALL, Bar, Workload, select
 
 ROOT = Path(__file__).parent.parent
 PORTABLE = sorted(
-    p for folder in ("workloads", "peers") for p in (ROOT / "benchmarks" / folder).glob("*.py")
+    p
+    for folder in ("workloads", "peers", "operators")
+    for p in (ROOT / "benchmarks" / folder).glob("*.py")
 )
 
 
@@ -152,3 +157,33 @@ def test_interpreters_come_from_the_environment(monkeypatch):
     assert interpreter("no_such_peer") is None
     assert "PYTHONPATH" not in environment("elsewhere", 2)
     assert environment(sys.executable, 3)["OMP_NUM_THREADS"] == "3"
+
+
+def test_cases_are_of_operators_with_kernels():
+    assert all(REGISTRY[case.op].kernel for case in CASES.values())
+
+
+def test_operators_are_measured_in_one_process(capsys, monkeypatch, tmp_path):
+    for peer in ("MXNET", "TORCH"):
+        monkeypatch.setenv(f"BARYON_BENCH_{peer}_PYTHON", str(tmp_path / "missing"))
+    monkeypatch.setattr(
+        "benchmarks.ops.interpreter",
+        lambda peer: sys.executable if peer in ("baryon", "numpy") else None,
+    )
+    wanted = "exp,sum,softmax,Convolution:3x3+grad,RNN:lstm,adam_update"
+    assert ops.main(["--only", wanted, "--size", "L1", "--rounds", "1", "--seconds", "1e-4"]) == 0
+    out = capsys.readouterr().out
+    assert "| exp " in out and "| numpy " in out and "| Convolution:3x3+grad " in out
+    with pytest.raises(SystemExit):
+        ops.options(["--only", "unknown"])
+
+
+def test_summary_tells_what_is_slower_than_mxnet():
+    workload = CASES["exp"].workload("L1")
+    fast = Result(workload, {"baryon/call": [1.0], "mxnet/call": [4.0]})
+    slow = Result(workload, {"baryon/call": [2.0], "mxnet/call": [1.0]})
+    assert speed(fast, "mxnet") == 4 and speed(fast, "torch") is None
+    text = summary({("exp", "L1"): fast, ("log", "L1"): slow})
+    assert "- log (L1): 0.50 of MXNet's speed" in text and "1 of 2" in text
+    assert geometric([1.0, 4.0]) == pytest.approx(2)
+    assert speed(Result(workload, fast.times, void="differs"), "mxnet") is None

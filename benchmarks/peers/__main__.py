@@ -15,13 +15,15 @@ import platform
 import sys
 import time
 
+from ..operators import WORKLOADS
 from ..workloads import ALL
 from .base import ADAPTERS, Prepared
 
 ADAPTER_FILES = {
-    "baryon": ("mx_eager", "mx_nets", "mx_memory"),
-    "mxnet": ("mx_eager", "mx_nets", "mx_memory"),
-    "torch": ("torch_eager", "torch_nets"),
+    "baryon": ("mx_eager", "mx_nets", "mx_memory", "operators"),
+    "mxnet": ("mx_eager", "mx_nets", "mx_memory", "operators"),
+    "torch": ("torch_eager", "torch_nets", "operators"),
+    "numpy": ("operators",),
 }
 
 
@@ -40,7 +42,7 @@ def prepare(package: object, workload: str, way: str) -> Prepared:
     """The workload, checked and warm."""
     if (workload, way) not in ADAPTERS:
         raise ValueError(f"{package.__name__} has no adapter for {workload}, {way}")
-    prepared = ADAPTERS[workload, way](package, ALL[workload].arrays())
+    prepared = ADAPTERS[workload, way](package, {**ALL, **WORKLOADS}[workload].arrays())
     if prepared.loop is not None:
         prepared.loop(3)
         prepared.finish()

@@ -1,0 +1,57 @@
+"""What the figures of single operators say together."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+
+from ..report import quantity, table
+from ..runner import Result, ratio, value
+from .case import PEERS, SIZES
+
+Results = Mapping[tuple[str, str], Result]
+OURS = "baryon/call"
+BARS = {"mxnet": (2.0, "at least 2 x MXNet"), "torch": (1.2, "at least 1.2 x PyTorch")}
+SLOWER = 1.1  # times MXNet's: slower than this is a fault
+
+
+def speed(result: Result, peer: str) -> float | None:
+    """How many times as fast as a peer; None where one of the two is missing."""
+    found = None if result.void else ratio(result, OURS, f"{peer}/call")
+    return 1 / found if found else None
+
+
+def geometric(values: Sequence[float]) -> float:
+    """Their geometric mean."""
+    return math.exp(statistics.fmean(map(math.log, values)))
+
+
+def summary(results: Results) -> str:
+    """Geometric means by peer and size, the bars, and the cases behind MXNet."""
+    rows = []
+    for peer in PEERS[1:]:
+        speeds = {k: s for k, r in results.items() if (s := speed(r, peer)) is not None}
+        if not speeds:
+            continue
+        by_size = [[s for (_, z), s in speeds.items() if z == size] for size in SIZES]
+        cells = [f"{geometric(s):.2f}" if s else "-" for s in (*by_size, [*speeds.values()])]
+        bar, text = BARS.get(peer, (0, "-"))
+        verdict = "" if not bar else "pass" if geometric([*speeds.values()]) >= bar else "**fail**"
+        rows.append([peer, *cells, text, verdict])
+    found = table(("times as fast as", *SIZES, "all", "bar", "verdict"), rows)
+    slow = {k: s for k, r in results.items() if (s := speed(r, "mxnet")) and s < 1 / SLOWER}
+    lines = [f"- {name} ({size}): {s:.2f} of MXNet's speed" for (name, size), s in slow.items()]
+    voids = [f"- {n} ({z}) is void: {r.void}" for (n, z), r in results.items() if r.void]
+    head = f"Slower than MXNet by more than a tenth: {len(lines)} of {len(results)}."
+    return "\n\n".join([found, head, *(["\n".join(lines)] if lines else []), *voids])
+
+
+def table_of(results: Results) -> str:
+    """One row a case and size: our time, and how many times as fast as each peer."""
+    rows = []
+    for (name, size), result in results.items():
+        speeds = [speed(result, peer) for peer in PEERS[1:]]
+        cells = ["-" if s is None else f"{s:.2f}" for s in speeds]
+        rows.append([name, size, quantity(value(result, OURS), True), *cells])
+    return table(("operator", "size", "baryon", *(f"x {p}" for p in PEERS[1:])), rows)
