@@ -28,6 +28,8 @@ from . import (
     fully_connected,
     functions,
     heads,
+    image,
+    image_color,
     indexing,
     join,
     layer_norm,
