@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from .. import pixels
 from ..base import MXNetError
 from . import shape as shapes
 from .attrs import Attrs, Floats, Shape
 from .numeric import numeric, widen
 from .op import Op, op
-from .resample import METHODS, resample
 from .rules import forward, output_dtype
 from .samples import integers, normal, uniform
 from .slicing import place
@@ -183,8 +183,8 @@ def _resize_shape(attrs: Attrs, data: Sequence[int]) -> tuple[int, ...]:
     check_image(data)
     if len(attrs.size) not in (1, 2) or min(attrs.size) < 1:
         raise MXNetError(f"size must be 1 or 2 positive numbers, got {tuple(attrs.size)}")
-    if attrs.interp not in METHODS:
-        raise MXNetError(f"interp must be 0 to {max(METHODS)}, got {attrs.interp}")
+    if attrs.interp not in pixels.INTERPOLATIONS:
+        raise MXNetError(f"interp must be 0 to {max(pixels.INTERPOLATIONS)}, got {attrs.interp}")
     if not min(data[-3:-1]):
         raise MXNetError("an image without pixels cannot be resized")
     return (*data[:-3], *_target(attrs.size, attrs.keep_ratio, data), data[-1])
@@ -202,10 +202,18 @@ def resize(xp, data, *, size: Shape = (), keep_ratio: bool = False, interp: int 
     >>> mx.nd.image.resize(image, size=(4, 1)).asnumpy().ravel()
     array([0. , 0.5, 1.5, 2. ], dtype=float32)
     """
-    return resample(xp, data, _target(size, keep_ratio, data.shape), interp)
+    height, width = _target(size, keep_ratio, data.shape)
+    if xp is not np or data.dtype.name not in pixels.RESIZABLE:
+        return pixels.resample(xp, data, (height, width), interp)
+    if data.ndim == 3:
+        return pixels.resize(data, width, height, interp)
+    out = np.empty((len(data), height, width, data.shape[-1]), data.dtype)
+    for i, image in enumerate(data):
+        out[i] = pixels.resize(image, width, height, interp)
+    return out
 
 
-for _interp in METHODS:
+for _interp in pixels.INTERPOLATIONS:
     resize.sample(data=uniform(4, 5, 3, high=255), size=(3, 6), interp=_interp)
 resize.sample(
     data=integers(2, 4, 6, 1, high=256), size=(3,), keep_ratio=True, _dtypes=("uint8", "float32")

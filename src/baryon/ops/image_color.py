@@ -16,7 +16,6 @@ from .attrs import Attrs, Floats
 from .image import check_colors
 from .numeric import numeric, widen
 from .op import Op, op
-from .resample import saturated
 from .rules import forward
 from .samples import integers, uniform
 
@@ -108,9 +107,17 @@ def _color_op(name: str) -> Callable[[Callable], Op]:
     return declare
 
 
+def _cut(xp: Any, values: Any, dtype: np.dtype) -> Any:
+    """Values as `dtype`: cut towards zero and kept in its range where it is integral."""
+    if np.dtype(dtype).kind in "iu":
+        limits = np.iinfo(dtype)
+        values = xp.clip(xp.trunc(values), limits.min, limits.max)
+    return values.astype(dtype)
+
+
 def _kept(xp: Any, data: Any, change: Callable, *args: Any) -> Any:
     """`change` of an image of floats, in the type of `data`."""
-    return saturated(xp, change(xp, widen(xp, data), *args), data.dtype, nearest=False)
+    return _cut(xp, change(xp, widen(xp, data), *args), data.dtype)
 
 
 def _between(rng: Any, low: float, high: float) -> Any:
@@ -217,7 +224,7 @@ def random_color_jitter(
         if spans[k] > 0:
             base = 0 if _CHANGES[k] is _turned else 1
             x = _CHANGES[k](xp, x, (base + (2 * draws[k] - 1) * spans[k]).astype(x.dtype))
-    return saturated(xp, x, data.dtype, nearest=False)
+    return _cut(xp, x, data.dtype)
 
 
 for _op in (random_brightness, random_contrast, random_saturation, random_hue):

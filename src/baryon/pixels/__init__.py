@@ -7,16 +7,19 @@ both release the interpreter's lock, so that threads decode in parallel.
 
 from .border import BORDERS, add_border
 from .codec import decode, encode
-from .resize import INTERPOLATIONS, resize
+from .resample import resample
+from .resize import INTERPOLATIONS, RESIZABLE, resize
 from .warp import from_hls, to_hls, warp_affine
 
 __all__ = [
     "BORDERS",
     "INTERPOLATIONS",
+    "RESIZABLE",
     "add_border",
     "decode",
     "encode",
     "from_hls",
+    "resample",
     "resize",
     "to_hls",
     "warp_affine",

@@ -1,4 +1,9 @@
-"""Images of another size: every interpolation that OpenCV numbers, as one matrix an axis."""
+"""Images of another size in NumPy or CuPy, by every interpolation that OpenCV numbers.
+
+They place pixel centres at half-integers and, except ``area``, do not smooth when they shrink.
+Each is linear and separable: one matrix for the rows, one for the columns. Bytes are rounded step
+by step as OpenCV's fixed-point arithmetic rounds them.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +12,6 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-
-from .numeric import widen
 
 NEAREST, LINEAR, CUBIC, AREA, LANCZOS, LINEAR_EXACT = METHODS = range(6)
 _CUBIC = -0.75  # Keys' free parameter, as OpenCV chooses it
@@ -71,11 +74,11 @@ def _averaged(n: int, out: int) -> np.ndarray:
 def _matrix(n: int, out: int, method: int, covers: bool) -> np.ndarray:
     """(out, n): how much every pixel of a line counts for every pixel of the result."""
     if covers:
-        return _averaged(n, out).astype(np.float32)
+        return _averaged(n, out)
     if method == NEAREST:
         at = np.floor(np.arange(out) * (n / out)).astype(np.int64)
-        return _sparse(n, np.minimum(at, n - 1)[:, None], np.ones((out, 1))).astype(np.float32)
-    return _sparse(n, *_taps(n, out, method)).astype(np.float32)
+        return _sparse(n, np.minimum(at, n - 1)[:, None], np.ones((out, 1)))
+    return _sparse(n, *_taps(n, out, method))
 
 
 _BITS = 11  # of the weights by which OpenCV multiplies bytes
@@ -109,13 +112,12 @@ def _resample_bytes(xp: Any, images: Any, size: Sequence[int], method: int) -> A
     return xp.clip(total, 0, 255).astype(np.uint8)
 
 
-def saturated(xp: Any, values: Any, dtype: Any, nearest: bool) -> Any:
-    """Values as `dtype`: within its range where it is integral, rounded or cut towards zero."""
-    if np.dtype(dtype).kind not in "iu":
-        return values.astype(dtype)
-    limits = np.iinfo(dtype)
-    values = xp.rint(values) if nearest else xp.trunc(values)
-    return xp.clip(values, limits.min, limits.max).astype(dtype)
+def _rounded(xp: Any, values: Any, dtype: np.dtype) -> Any:
+    """Values as `dtype`: the nearest within its range where it is integral."""
+    if dtype.kind in "iu":
+        limits = np.iinfo(dtype)
+        values = xp.clip(xp.rint(values), limits.min, limits.max)
+    return values.astype(dtype)
 
 
 def resample(xp: Any, images: Any, size: Sequence[int], method: int = LINEAR) -> Any:
@@ -129,11 +131,12 @@ def resample(xp: Any, images: Any, size: Sequence[int], method: int = LINEAR) ->
     if images.dtype == np.uint8 and method not in (NEAREST, LINEAR_EXACT) and not covers:
         result = _resample_bytes(xp, stacked, size, method)
     else:
+        wide = np.float64 if images.dtype == np.float64 else np.float32
         down, across = (
-            xp.asarray(_matrix(n, out, method, covers))
+            xp.asarray(_matrix(n, out, method, covers), wide)
             for n, out in zip((height, width), size, strict=True)
         )
-        rows = widen(xp, stacked).astype(np.float32).reshape(-1, height, width * channels)
+        rows = stacked.astype(wide).reshape(-1, height, width * channels)
         result = across @ (down @ rows).reshape(-1, width, channels)
-        result = saturated(xp, result, images.dtype, nearest=True)
+        result = _rounded(xp, result, images.dtype)
     return result.reshape(*lead, *size, channels)
