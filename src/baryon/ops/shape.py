@@ -14,7 +14,7 @@ from .samples import normal
 from .strided import permuted, sliced, strides, view
 
 
-def _permutation(axes_of: Callable[[Attrs, int], Sequence[int]]):
+def permutation(axes_of: Callable[[Attrs, int], Sequence[int]]):
     """A two-way shape rule for an operator that orders axes as ``axes_of(attrs, ndim)``."""
 
     def rule(attrs: Attrs, ins: list, outs: list) -> tuple[list, list]:
@@ -41,7 +41,7 @@ def _axes(attrs: Attrs, ndim: int) -> tuple[int, ...]:
 
 @op(
     "transpose",
-    shape=_permutation(_axes),
+    shape=permutation(_axes),
     kernel="_strided_read",
     params=lambda a, ins, outs: permuted(ins[0].shape, _axes(a, len(ins[0].shape))),
     onnx="Transpose",
@@ -76,7 +76,7 @@ def _swapped(attrs: Attrs, ndim: int) -> tuple[int, ...]:
 @op(
     "SwapAxis",
     aliases=("swapaxes", "_npi_swapaxes"),
-    shape=_permutation(_swapped),
+    shape=permutation(_swapped),
     kernel="_strided_read",
     params=lambda a, ins, outs: permuted(ins[0].shape, _swapped(a, len(ins[0].shape))),
 )
