@@ -234,3 +234,28 @@ def test_dependencies_that_are_not_declared_are_not_kept():
         y = mx.nd.Custom(x, op_type="test_lean")
     y.backward()
     np.testing.assert_allclose(x.grad.asnumpy(), sigmoid(X) * (1 - sigmoid(X)), rtol=1e-5)
+
+
+class OldSquare:
+    """``x ** 2`` in MXNet's first style, for both kinds of arrays."""
+
+    def forward(self, in_data, out_data):
+        out_data[0][:] = in_data[0] ** 2
+
+    def backward(self, out_grad, in_data, out_data, in_grad):
+        in_grad[0][:] = 2 * in_data[0] * out_grad[0]
+
+
+@pytest.mark.parametrize("kind", ["NumpyOp", "NDArrayOp"])
+def test_operators_in_the_first_style(kind):
+    cls = type("Square", (OldSquare, getattr(mx.operator, kind)), {})
+    with pytest.warns(DeprecationWarning, match="CustomOp"):
+        square = cls()
+    net = square(mx.sym.var("x"), name="sq") * 3
+    assert net.list_arguments() == ["x"]
+    assert square(name="alone").list_arguments() == ["alone_data"]
+    exe = net.simple_bind(mx.cpu(), x=(2,))
+    exe.forward(is_train=True, x=np.array([2.0, -5.0]))
+    exe.backward(mx.nd.ones(2))
+    np.testing.assert_array_equal(exe.outputs[0].asnumpy(), [12, 75])
+    np.testing.assert_array_equal(exe.grad_dict["x"].asnumpy(), [12, -30])

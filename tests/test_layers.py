@@ -11,7 +11,7 @@ SOURCE = Path(__file__).parent.parent / "src" / "baryon"
 
 # Rooms from left to right; a room imports only itself and rooms to its left.
 ROOMS = [
-    {"base", "dtypes", "settings", "files", "native", "_native", "registry", "threads"},
+    {"base", "dtypes", "settings", "files", "native", "_native", "registry", "threads", "log"},
     {"state", "streams", "name", "attribute", "context", "util", "nested", "pixels", "recordio"},
     {"backend"},
     {"ops"},
@@ -20,7 +20,7 @@ ROOMS = [
     {"backward", "autograd", "random"},
     {"compiled", "executor", "watched"},
     {"symbol"},
-    {"optimizer", "initializer", "metric", "lr_scheduler", "loss", "operator"},
+    {"optimizer", "initializer", "metric", "lr_scheduler", "loss", "operator", "python_op"},
     {"runtime", "visualization", "engine", "monitor"},
     {"io", "callback", "progress", "checkpoint", "kvstore"},
     {"gluon", "module", "model", "executor_manager", "rnn"},

@@ -31,6 +31,7 @@ _LAZY = {
     "io": "io",
     "kv": "kvstore",
     "kvstore": "kvstore",
+    "log": "log",
     "loss": "loss",
     "lr_scheduler": "lr_scheduler",
     "metric": "metric",

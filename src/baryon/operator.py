@@ -25,7 +25,10 @@ from .ops.op import REGISTRY, Gradient, Op, Spec, get
 __all__ = [
     "CustomOp",
     "CustomOpProp",
+    "NDArrayOp",
+    "NumpyOp",
     "OperatorArguments",
+    "PythonOp",
     "get_all_registered_operators",
     "get_operator_arguments",
     "register",
@@ -393,3 +396,5 @@ def _instantiate(raw: Mapping[str, Any], graphs: Sequence[Any] | None) -> _Custo
 
 
 get("Custom").instantiate = _instantiate
+
+from .python_op import NDArrayOp, NumpyOp, PythonOp  # noqa: E402 - they are custom operators

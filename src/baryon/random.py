@@ -10,6 +10,7 @@ from typing import Any
 
 from . import streams
 from .base import MXNetError
+from .context import Context
 from .ndarray.random import (
     exponential,
     gamma,
@@ -58,6 +59,6 @@ def seed(seed_state: int, ctx: Any = "all") -> None:
         if not isinstance(seed_state, float) or not seed_state.is_integer():
             raise ValueError(f"seed_state must be an integer, got {seed_state!r}") from None
         value = int(seed_state)
-    if ctx != "all" and not hasattr(ctx, "device_type"):
+    if ctx != "all" and not isinstance(ctx, Context):
         raise MXNetError(f"seed: ctx must be a Context or 'all', got {ctx!r}")
     streams.seed(value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections import OrderedDict
+from typing import NamedTuple
 
 from .base import MXNetError
 from .context import num_gpus
@@ -12,15 +13,39 @@ from .native import native
 __all__ = ["Feature", "Features", "describe", "feature_list"]
 
 
-class Feature:
+class Feature(NamedTuple):
     """One ability of the build: `name` and whether it is `enabled`."""
 
-    def __init__(self, name: str, enabled: bool) -> None:
-        self.name = name
-        self.enabled = enabled
+    name: str
+    enabled: bool
 
     def __repr__(self) -> str:
         return f"{'✔' if self.enabled else '✖'} {self.name}"
+
+
+# fmt: off
+_NAMES = (  # what MXNet reports, in its order
+    "CUDA", "CUDNN", "NCCL", "CUDA_RTC", "TENSORRT", "CPU_SSE", "CPU_SSE2", "CPU_SSE3",
+    "CPU_SSE4_1", "CPU_SSE4_2", "CPU_SSE4A", "CPU_AVX", "CPU_AVX2", "OPENMP", "SSE", "F16C",
+    "JEMALLOC", "BLAS_OPEN", "BLAS_ATLAS", "BLAS_MKL", "BLAS_APPLE", "LAPACK", "MKLDNN", "OPENCV",
+    "CAFFE", "PROFILER", "DIST_KVSTORE", "CXX14", "INT64_TENSOR_SIZE", "SIGNAL_HANDLER", "DEBUG",
+    "TVM_OP",
+)
+# fmt: on
+# What each instruction set that the kernels were compiled for includes of MXNet's list.
+_ISA = {
+    "v3": (
+        "CPU_SSE",
+        "CPU_SSE2",
+        "CPU_SSE3",
+        "CPU_SSE4_1",
+        "CPU_SSE4_2",
+        "CPU_AVX",
+        "CPU_AVX2",
+        "F16C",
+    ),
+    "baseline": ("CPU_SSE", "CPU_SSE2"),
+}  # fmt: skip
 
 
 def _has_blas() -> bool:
@@ -39,28 +64,37 @@ def feature_list() -> list[Feature]:
     >>> any(f.name == "CUDA" for f in mx.runtime.feature_list())
     True
     """
-    found = {
-        "CUDA": num_gpus() > 0,
-        "CUDNN": False,
-        "NATIVE": native is not None,
-        "BLAS_OPEN": _has_blas(),
-        "MKLDNN": False,
-        "OPENCV": False,
-        "INT64_TENSOR_SIZE": True,
-        "SIGNAL_HANDLER": False,
-    }
-    return [Feature(name, enabled) for name, enabled in found.items()]
+    enabled = {"LAPACK", "INT64_TENSOR_SIZE"}
+    enabled |= {"CUDA"} if num_gpus() > 0 else set()
+    if native is not None:
+        enabled |= {"NATIVE"}
+        if platform.machine() in ("x86_64", "AMD64"):
+            enabled |= set(_ISA.get(native.isa(), _ISA["v3"]))
+    enabled |= {"BLAS_OPEN"} if _has_blas() else set()
+    return [Feature(name, name in enabled) for name in (*_NAMES, "NATIVE")]
 
 
 class Features(OrderedDict):
-    """The abilities by name.
+    """The abilities by name; one object, `instance`, since a build does not change.
 
     >>> mx.runtime.Features().is_enabled("INT64_TENSOR_SIZE")
     True
     """
 
+    instance: Features | None = None
+
+    def __new__(cls) -> Features:
+        """The one object."""
+        if cls.instance is None:
+            cls.instance = super().__new__(cls)
+            OrderedDict.__init__(cls.instance, ((f.name, f) for f in feature_list()))
+        return cls.instance
+
     def __init__(self) -> None:
-        super().__init__((f.name, f) for f in feature_list())
+        pass  # filled once, by `__new__`
+
+    def __repr__(self) -> str:
+        return str([*self.values()])
 
     def is_enabled(self, feature_name: str) -> bool:
         """Whether the build has a feature; RuntimeError if there is none of that name."""

@@ -105,7 +105,8 @@ class PearsonCorrelation(EvalMetric):
         """Forget the running moments of the micro average."""
         self._count = 0
         self._means = numpy.zeros(2)
-        self._moments = numpy.zeros((2, 2))  # sums of products of deviations
+        self._spreads = numpy.zeros(2)  # sums of squared deviations
+        self._comoment = 0.0  # sum of products of deviations
 
     def reset(self) -> None:
         """Begin again."""
@@ -125,17 +126,41 @@ class PearsonCorrelation(EvalMetric):
                 self.num_inst += 1
                 self.global_num_inst += 1
 
+    def update_variance(
+        self, new_values: numpy.ndarray, count: int, mean: Any, m_2: Any
+    ) -> tuple[int, Any, Any]:
+        """Count, mean and sum of squared deviations with more values (Chan, Golub and LeVeque
+        1979).
+
+        >>> metric = mx.metric.PearsonCorrelation(average="micro")
+        >>> count, mean, spread = metric.update_variance(np.array([1.0, 3.0]), 2, 4.0, 2.0)
+        >>> count, float(mean), float(spread)
+        (4, 3.0, 8.0)
+        """
+        added = numpy.size(new_values)
+        total = count + added
+        shift = numpy.mean(new_values) - mean
+        within = ((new_values - numpy.mean(new_values)) ** 2).sum()
+        between = shift**2 * (count * added / total)
+        return total, mean + shift * (added / total), m_2 + within + between
+
+    def update_cov(self, label: numpy.ndarray, pred: numpy.ndarray) -> None:
+        """Take in the co-moment of a batch; call it before the batch's `update_variance`."""
+        added = numpy.size(label)
+        shifts = numpy.array([numpy.mean(label), numpy.mean(pred)]) - self._means
+        within = ((label - numpy.mean(label)) * (pred - numpy.mean(pred))).sum()
+        self._comoment += within + shifts.prod() * (self._count * added / (self._count + added))
+
     def _merge(self, pair: numpy.ndarray) -> None:
-        """Add a batch to the running moments (Chan, Golub and LeVeque 1979)."""
-        count = pair.shape[1]
-        means = pair.mean(axis=1)
-        centred = pair - means[:, None]
-        shift = means - self._means
-        total = self._count + count
-        cross = numpy.outer(shift, shift) * (self._count * count / total)
-        self._moments = self._moments + centred @ centred.T + cross
-        self._means = self._means + shift * (count / total)
-        self._count = total
+        """Add a batch to the running moments."""
+        self.update_cov(*pair)
+        new = [
+            self.update_variance(x, self._count, m, s)
+            for x, m, s in zip(pair, self._means, self._spreads, strict=True)
+        ]
+        self._count = new[0][0]
+        self._means = numpy.array([m for _, m, _ in new])
+        self._spreads = numpy.array([s for _, _, s in new])
 
     def get(self) -> tuple[str, float]:
         """``(name, value)`` of the local value."""
@@ -143,8 +168,7 @@ class PearsonCorrelation(EvalMetric):
             return (self.name, ratio(self.sum_metric, self.num_inst))
         if self.num_inst == 0:
             return (self.name, float("nan"))
-        spread = numpy.sqrt(self._moments[0, 0] * self._moments[1, 1])
-        return (self.name, ratio(self._moments[0, 1], spread))
+        return (self.name, ratio(self._comoment, numpy.sqrt(self._spreads.prod())))
 
     def get_global(self) -> tuple[str, float]:
         """``(name, value)`` since `reset`."""

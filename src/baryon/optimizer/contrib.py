@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import ndarray as nd
-from ..ndarray import NDArray
+from ..ndarray import NDArray, clip, mean, sqrt, square  # noqa: F401 - MXNet has them here
 from .base import Optimizer, register
 
 __all__ = ["GroupAdaGrad"]

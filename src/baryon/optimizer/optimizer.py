@@ -1,6 +1,11 @@
 """``mxnet.optimizer.optimizer``: the module path by which programs and saved states know these."""
 
+from typing import Any
+
+from .. import ndarray
+from ..ndarray import NDArray
 from ..ndarray import abs as NDabs  # noqa: N812 - MXNet's name
+from ..ndarray import norm as NDnorm  # noqa: N812 - MXNet's name
 from .adam import FTML, LAMB, Adam, Adamax, AdamW, Nadam
 from .adaptive import AdaDelta, AdaGrad, Ftrl, RMSProp
 from .base import Optimizer, Test, create, register
@@ -23,7 +28,9 @@ __all__ = [
     "AdamW",
     "Adamax",
     "Ftrl",
+    "NDArray",
     "NDabs",
+    "NDnorm",
     "Nadam",
     "Optimizer",
     "RMSProp",
@@ -35,3 +42,10 @@ __all__ = [
     "get_updater",
     "register",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """MXNet's module also has the array functions that it uses, such as `sgd_update`."""
+    if name.startswith("__"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(ndarray, name)

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from .. import namespaces
-from ..operands import binary_functions
 from ..ops.op import Op
-from . import contrib, creation, random
+from . import contrib, random, symbol
+from ._symbol import Symbol, compose
 from .creation import (
     Group,
     Variable,
     arange,
     eye,
     full,
+    histogram,
     linspace,
     load,
     load_json,
     ones,
+    split_v2,
     var,
     zeros,
 )
-from .symbol import Symbol, compose, old_name
+from .operands import hypot, maximum, minimum, pow, power
 
 
 def _make(op: Op) -> Callable[..., Any]:
@@ -32,8 +34,11 @@ def _make(op: Op) -> Callable[..., Any]:
         *args: Any,
         name: str | None = None,
         attr: Mapping[str, str] | None = None,
+        out: None = None,
         **kwargs: Any,
     ) -> Symbol:
+        if out is not None:
+            raise ValueError(f"{function.__name__}: a Symbol has no array to write to; out is None")
         actual = namespaces.meant(op, kwargs, ())
         inputs, raw = namespaces.split(actual, args, kwargs)
         return compose(actual, inputs, raw, name, attr, function.__name__.lower())
@@ -41,14 +46,6 @@ def _make(op: Op) -> Callable[..., Any]:
     return function
 
 
-def _apply(op: Op, inputs: Sequence[Symbol], raw: Mapping[str, Any]) -> Symbol:
-    return compose(op, inputs, raw, hint=old_name(op))
-
-
-FRONT = namespaces.Front("baryon.symbol", _make, "Symbol", ("name", "attr"), completes=True)
+FRONT = namespaces.Front("baryon.symbol", _make, "Symbol", ("name", "attr", "out"), completes=True)
 __getattr__, __dir__ = namespaces.install(FRONT)
 namespaces.add_methods(Symbol, FRONT)
-_two = binary_functions(_apply, Symbol, broadcasting=False)
-split_v2 = Symbol.split_v2
-maximum, minimum, power, hypot = (_two[n] for n in ("maximum", "minimum", "power", "hypot"))
-pow = power

@@ -16,7 +16,7 @@ from ..util import is_np_shape
 if TYPE_CHECKING:
     from ..executor import Executor
     from ..ndarray import NDArray
-    from .symbol import Symbol
+    from ._symbol import Symbol
 
 _REQS = ("write", "add", "null")
 

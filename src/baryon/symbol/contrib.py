@@ -13,8 +13,8 @@ from ..graph.step import variables_of
 from ..nested import Form, flatten, regroup
 from ..ops.op import get
 from . import random
+from ._symbol import Symbol, compose, output_name
 from .creation import var
-from .symbol import Symbol, compose, output_name
 
 __all__ = ["cond", "foreach", "rand_zipfian", "while_loop"]
 

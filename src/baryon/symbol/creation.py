@@ -11,11 +11,11 @@ from ..dtypes import dtype_code, dtype_name
 from ..graph.graph import Entry, Node
 from ..graph.json import from_json
 from ..ops.op import get
-from .symbol import Symbol, compose, stored
+from ._symbol import Symbol, compose, stored
 
 __all__ = [
-    "Group", "Variable", "arange", "eye", "full", "linspace", "load", "load_json", "ones", "var",
-    "zeros",
+    "Group", "Variable", "arange", "eye", "full", "histogram", "linspace", "load", "load_json",
+    "ones", "split_v2", "var", "zeros",
 ]  # fmt: skip
 
 _STYPES = {"default": 0, "row_sparse": 1, "csr": 2}
@@ -172,3 +172,31 @@ def linspace(
     """
     return _make("_linspace", "_linspace", {"name": name}, start=start, stop=stop, num=num,
                  endpoint=endpoint, dtype=dtype or "float32")  # fmt: skip
+
+
+def split_v2(
+    ary: Symbol, indices_or_sections: Any, axis: int = 0, squeeze_axis: bool = False
+) -> Symbol:
+    """Parts along an axis: equal sections (int), or cut before the given indices.
+
+    >>> mx.sym.split_v2(mx.sym.var("x"), (1,)).infer_shape(x=(3, 2))[1]
+    [(1, 2), (2, 2)]
+    """
+    return ary.split_v2(indices_or_sections, axis, squeeze_axis)
+
+
+def histogram(
+    a: Symbol, bins: int | Symbol = 10, range: tuple[float, float] | None = None, **kwargs: Any
+) -> Symbol:
+    """How many values fall into each bin, and the edges of the bins.
+
+    bins : their number, over `range`; or a symbol of their edges.
+    """
+    name, attr = kwargs.pop("name", None), kwargs.pop("attr", None)
+    if isinstance(bins, Symbol):
+        return compose(get("_histogram"), (a, bins), kwargs, name, attr)
+    if not isinstance(bins, int):
+        raise ValueError("bins must be an integer or a Symbol of the bins' edges")
+    if range is None:
+        raise ValueError("histogram: a number of bins needs a range")
+    return compose(get("_histogram"), (a,), {"bin_cnt": bins, "range": range}, name, attr)

@@ -16,7 +16,7 @@ from ..ops.rules import known
 from ..util import is_np_shape
 
 if TYPE_CHECKING:
-    from .symbol import Symbol
+    from ._symbol import Symbol
 
 Results = tuple[list | None, list | None, list | None]
 

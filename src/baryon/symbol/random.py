@@ -11,7 +11,7 @@ from typing import Any
 from ..namespaces import _Null
 from ..ops.op import get
 from ..samplers import SAMPLERS, sampler
-from .symbol import Symbol, compose
+from ._symbol import Symbol, compose
 
 __all__ = [*SAMPLERS, "multinomial", "randn", "shuffle"]
 

@@ -1,384 +1,55 @@
-"""`Symbol`: a declared graph, named, composed, asked and bound, as in MXNet."""
+"""``mxnet.symbol.symbol``: the module path by which programs and pickles know these."""
 
-from __future__ import annotations
-
-import copy
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
-
-from .. import attribute
-from .. import name as naming
+from ..attribute import AttrScope
 from ..base import MXNetError, NotImplementedForSymbol
-from ..dtypes import dtype_name
-from ..files import write_atomically
-from ..graph.graph import Entry, Node, rebuild, walk, with_inputs
-from ..graph.json import HIDDEN_KEYS, from_json, own_variable, to_json
-from ..ops.op import Op, get
-from ..ops.operators import Arithmetic
-from . import binding, inference
-
-
-class Symbol(Arithmetic):
-    """One or several outputs of a graph of operators on variables.
-
-    >>> x = mx.sym.var("x")
-    >>> y = mx.sym.FullyConnected(x, num_hidden=4, name="fc")
-    >>> y.list_arguments()
-    ['x', 'fc_weight', 'fc_bias']
-    """
-
-    __slots__ = ("_entries",)
-
-    def __init__(self, entries: Sequence[Entry]) -> None:
-        self._entries = list(entries)
-
-    @staticmethod
-    def _apply(op: Op, inputs: Sequence[Any], raw: Mapping[str, Any]) -> Symbol:
-        return compose(op, inputs, raw, hint=operator_hint(op))
-
-    def _broadcasts(self, other: Any) -> bool:
-        return False  # MXNet's symbols meet under the plain operators, which broadcast if need be
-
-    def _method(self, name: str, *others: Any, **attrs: Any) -> Symbol:
-        return compose(get(name), (self, *others), attrs, hint=name.lower())
-
-    def astype(self, dtype: Any) -> Symbol:
-        """The same values in another element type."""
-        return self._method("Cast", dtype=dtype_name(dtype))
-
-    def split_v2(
-        self, indices_or_sections: Any, axis: int = 0, squeeze_axis: bool = False
-    ) -> Symbol:
-        """Parts along an axis: equal sections (int), or cut before the given indices."""
-        sections, indices = 0, []
-        if isinstance(indices_or_sections, int):
-            sections = indices_or_sections
-        elif isinstance(indices_or_sections, (tuple, list, set)):
-            indices = [0, *indices_or_sections]
-        else:
-            raise ValueError("indices_or_sections must be an int or a tuple, list or set of ints")
-        return self._method(
-            "_split_v2", indices=indices, axis=axis, squeeze_axis=squeeze_axis, sections=sections
-        )
-
-    # ---- structure -------------------------------------------------------------------------------
-
-    @property
-    def name(self) -> str | None:
-        """The name of a symbol of one node, None for a group."""
-        names = {e.node.name for e in self._entries}
-        return names.pop() if len({e.node for e in self._entries}) == 1 else None
-
-    def __repr__(self) -> str:
-        if self.name is not None:
-            return f"<{type(self).__name__} {self.name}>"
-        return f"<{type(self).__name__} group [{', '.join(e.node.name for e in self._entries)}]>"
-
-    def __len__(self) -> int:
-        return len(self._entries)
-
-    @property
-    def num_outputs(self) -> int:
-        """Number of outputs."""
-        return len(self._entries)
-
-    def __iter__(self) -> Iterator[Symbol]:
-        return (self[i] for i in range(len(self)))
-
-    def __getitem__(self, index: int | str | slice) -> Symbol:
-        if isinstance(index, slice):
-            return type(self)(self._entries[index])
-        if isinstance(index, str):
-            found = [i for i, n in enumerate(self.list_outputs()) if n == index]
-            if len(found) != 1:
-                problem = "Cannot find output" if not found else "There are several outputs"
-                raise ValueError(f'{problem} that matches name "{index}"')
-            index = found[0]
-        if not isinstance(index, int):
-            raise TypeError(f"a Symbol is indexed by integer, name or slice, not {index!r}")
-        if not -len(self) <= index < len(self):
-            raise IndexError(f"output {index} of a symbol that has {len(self)}")
-        return type(self)([self._entries[index]])
-
-    def __bool__(self) -> bool:
-        raise NotImplementedForSymbol(
-            "__bool__ (a Symbol has no truth value; compare with `is None`)"
-        )
-
-    def _walk(self) -> list[Node]:
-        return walk(self._entries)
-
-    def _variables(self, aux: bool) -> list[str]:
-        nodes = self._walk()
-        states = inference.auxiliary_nodes(nodes)
-        return [n.name for n in nodes if n.op is None and (n in states) == aux]
-
-    def list_arguments(self) -> list[str]:
-        """Names of the variables, auxiliary states left out, in walking order."""
-        return self._variables(aux=False)
-
-    def list_auxiliary_states(self) -> list[str]:
-        """Names of the auxiliary states, such as BatchNorm's running mean."""
-        return self._variables(aux=True)
-
-    def list_inputs(self) -> list[str]:
-        """Names of all variables, auxiliary states included."""
-        return [n.name for n in self._walk() if n.op is None]
-
-    def list_outputs(self) -> list[str]:
-        """Names of the outputs, such as ``fc_output``."""
-        return [output_name(e) for e in self._entries]
-
-    def get_internals(self) -> Symbol:
-        """Every visible output of every node, as a group: ``net.get_internals()["fc_output"]``."""
-        found = []
-        for node in self._walk():
-            found += node.entries[: 1 if node.op is None else node.op.visible(node.params)]
-        return type(self)(found)
-
-    def get_children(self) -> Symbol | None:
-        """The inputs of this symbol's nodes, or None for variables."""
-        nodes = dict.fromkeys(e.node for e in self._entries)
-        inputs = [e for n in nodes for e in n.inputs]
-        return type(self)(inputs) if inputs else None
-
-    # ---- attributes ------------------------------------------------------------------------------
-
-    def attr(self, key: str) -> str | None:
-        """One attribute as a string, or None."""
-        attrs = self.list_attr()
-        return attrs.get(key, attrs.get(f"__{key}__"))
-
-    def list_attr(self, recursive: bool = False) -> dict[str, str]:
-        """Attributes of this symbol's node."""
-        if recursive:
-            raise DeprecationWarning("list_attr(recursive=True) is deprecated; use attr_dict()")
-        if self.name is None:
-            return {}
-        return _shown(self._entries[0].node.attrs)
-
-    def attr_dict(self) -> dict[str, dict[str, str]]:
-        """Attributes of every node that has some, by name."""
-        return {n.name: _shown(n.attrs) for n in self._walk() if n.attrs}
-
-    def _set_attr(self, **kwargs: str) -> None:
-        """Set attributes of this symbol's node, the operator's own among them."""
-        for key, value in kwargs.items():
-            if not isinstance(value, str):
-                raise ValueError(f"attribute {key} must be a string, got {value!r}")
-        node = self._entries[0].node
-        attrs = {**node.attrs, **stored(kwargs)}
-        if node.op is not None:
-            node.params = node.op.attributes({k: v for k, v in attrs.items() if not _is_users(k)})
-        node.attrs = attrs
-
-    # ---- composition -----------------------------------------------------------------------------
-
-    def __call__(self, *args: Symbol, **kwargs: Symbol) -> Symbol:
-        """A copy whose variables are replaced: by position among the arguments, or by name.
-
-        `name` is the new name of the last node.
-        """
-        name = kwargs.pop("name", None)
-        names = self.list_arguments()
-        if args and kwargs:
-            raise TypeError("compose only accepts positional or keyword arguments, not both")
-        given = dict(zip(names, args, strict=False)) if args else kwargs
-        if len(args) > len(names):
-            raise MXNetError(f"symbol takes {len(names)} arguments, got {len(args)}")
-        for key, value in given.items():
-            if not isinstance(value, Symbol):
-                raise TypeError(f"argument {key} must be a Symbol, got {type(value).__name__}")
-            if key not in names:
-                raise MXNetError(f"symbol has no argument {key!r}; it has {names}")
-
-        def change(node: Node, inputs: list[Entry]) -> Any:
-            if node.op is None and node.name in given:
-                return [_single(given[node.name], node.name)]
-            if name is not None and node is self._entries[0].node:
-                return Node(node.op, name, inputs, node.params, node.attrs)
-            return with_inputs(node, inputs)
-
-        return type(self)(rebuild(self._entries, change))
-
-    def __copy__(self) -> Symbol:
-        return copy.deepcopy(self)
-
-    def __deepcopy__(self, memo: Any = None) -> Symbol:
-        def change(node: Node, inputs: list[Entry]) -> Node:
-            return Node(node.op, node.name, inputs, node.params, node.attrs)
-
-        return type(self)(rebuild(self._entries, change))
-
-    # ---- files -----------------------------------------------------------------------------------
-
-    def tojson(self, remove_amp_cast: bool = True) -> str:
-        """The graph as MXNet's symbol JSON.
-
-        remove_amp_cast : leave out the casts that mixed precision put in.
-        """
-        return to_json(self._stored(remove_amp_cast))
-
-    def _stored(self, remove_amp_cast: bool) -> list[Entry]:
-        if not remove_amp_cast:
-            return self._entries
-
-        def change(node: Node, inputs: list[Entry]) -> Any:
-            is_cast = node.op is not None and node.op.name in ("amp_cast", "amp_multicast")
-            return inputs if is_cast else with_inputs(node, inputs)
-
-        return rebuild(self._entries, change)
-
-    def save(self, fname: str, remove_amp_cast: bool = True) -> None:
-        """Write the symbol JSON to a file, whole or not at all."""
-        write_atomically(fname, [self.tojson(remove_amp_cast).encode()])
-
-    def __getstate__(self) -> dict[str, str]:
-        return {"handle": self.tojson(remove_amp_cast=False)}
-
-    def __setstate__(self, state: Mapping[str, str]) -> None:
-        self._entries = from_json(state["handle"])
-
-    def debug_str(self) -> str:
-        """The nodes in walking order, for reading."""
-        lines = ["Symbol Outputs:"]
-        lines += [f"\toutput[{i}]={e.node.name}({e.index})" for i, e in enumerate(self._entries)]
-        for node in self._walk():
-            if node.op is None:
-                lines.append(f"Variable:{node.name}")
-                continue
-            lines += ["-" * 20, f"Op:{node.op.name}, Name={node.name}", "Inputs:"]
-            lines += [f"\targ[{i}]={e.node.name}({e.index})" for i, e in enumerate(node.inputs)]
-            lines += ["Attrs:"] if node.attrs else []
-            lines += [f"\t{k}={v}" for k, v in sorted(node.attrs.items())]
-        return "\n".join(lines) + "\n"
-
-    # ---- inference and binding -------------------------------------------------------------------
-
-    infer_shape = inference.infer_shape
-    infer_shape_partial = inference.infer_shape_partial
-    infer_type = inference.infer_type
-    infer_type_partial = inference.infer_type_partial
-    infer_storage_type = inference.infer_storage_type
-    bind = binding.bind
-    simple_bind = binding.simple_bind
-    eval = binding.evaluate
-
-
-def _for_arrays_only(name: str) -> Any:
-    def method(self: Symbol, *args: Any, **kwargs: Any) -> Any:
-        raise NotImplementedForSymbol(name)
-
-    method.__name__ = name
-    method.__doc__ = "Raises NotImplementedForSymbol: a symbol has no value yet."
-    return method
-
-
-for _name in ("asnumpy", "asscalar", "as_in_context", "backward", "copy", "detach", "wait_to_read"):
-    setattr(Symbol, _name, _for_arrays_only(_name))
-
-
-def _shown(attrs: Mapping[str, str]) -> dict[str, str]:
-    """Attributes as MXNet lists them: its own keys both with and without the underscores."""
-    return {**attrs, **{k[2:-2]: v for k, v in attrs.items() if k[2:-2] in HIDDEN_KEYS}}
-
-
-def _is_users(key: str) -> bool:
-    """Whether an attribute of an operator's node is the user's rather than the operator's."""
-    return key.startswith("__") or key in HIDDEN_KEYS
-
-
-def stored(attrs: Mapping[str, str]) -> dict[str, str]:
-    """Attributes as nodes keep them: MXNet's own keys with underscores."""
-    return {f"__{k}__" if k in HIDDEN_KEYS else k: v for k, v in attrs.items()}
-
-
-def output_name(entry: Entry) -> str:
-    """An output's name: the node's, and which output it is."""
-    node = entry.node
-    if node.op is None:
-        return node.name
-    return f"{node.name}_{node.op.output_names(node.params)[entry.index]}"
-
-
-def old_name(op: Op) -> str:
-    """The automatic name after the oldest name of an operator: ``_plus``, ``_mulscalar``, …"""
-    for alias in (*op.aliases, op.name):
-        if alias[0] == "_" and alias[1:2].isupper():
-            return alias.lower()
-    return op.name.lower()
-
-
-_OF_LATER_YEARS = ("equal", "greater", "lesser", "rpower")
-
-
-def operator_hint(op: Op) -> str:
-    """The automatic name of what a Python operator made.
-
-    MXNet calls the oldest names there, except for comparisons with a number and powers of one.
-    """
-    if op.name.endswith("_scalar") and any(word in op.name for word in _OF_LATER_YEARS):
-        return op.name
-    return old_name(op)
-
-
-def _single(symbol: Any, where: str) -> Entry:
-    """The one entry of a symbol used as an input."""
-    if not isinstance(symbol, Symbol):
-        raise TypeError(f"{where} must be a Symbol, got {type(symbol).__name__}")
-    if len(symbol._entries) != 1:
-        raise MXNetError(
-            f"{where}: a symbol with {len(symbol)} outputs cannot be one input; index it"
-        )
-    return symbol._entries[0]
-
-
-def compose(
-    op: Op,
-    inputs: Sequence[Any],
-    raw: Mapping[str, Any],
-    name: str | None = None,
-    attr: Mapping[str, str] | None = None,
-    hint: str | None = None,
-) -> Symbol:
-    """Apply an operator to symbols; inputs that are missing become variables of their own.
-
-    name : of the new node; made from `hint` when None.    attr : user attributes.
-    """
-    raw = dict(raw)
-    if op.variadic:
-        raw.setdefault(op.variadic, len(inputs))
-    user = {k: str(v) for k, v in raw.items() if _is_users(k)}
-    raw = {k: v for k, v in raw.items() if k not in user}
-    user = attribute.current().get({**user, **(attr or {})})
-    raw = {**{k: v for k, v in user.items() if not _is_users(k)}, **raw}
-    params = op.attributes(raw)
-    name = naming.current().get(name, hint or op.name.lower())
-    shown = {k: _text(op, k, v, params[k]) for k, v in raw.items()}
-    attrs = {**stored(user), **shown}
-    names = op.input_names(params, len(inputs) or None)
-    if op.many and not names:
-        raise MXNetError(f"operator {op.name}: needs at least one input")
-    if len(inputs) > len(names):
-        raise MXNetError(
-            f"operator {op.name}: takes {len(names)} inputs ({', '.join(names)}), got {len(inputs)}"
-        )
-    given = [*inputs, *[None] * (len(names) - len(inputs))]
-    entries = [
-        own_variable(op, name, n, attrs) if x is None else _single(x, f"{op.name}: input {n}")
-        for n, x in zip(names, given, strict=True)
-    ]
-    node = Node(op, name, entries, params, attrs)
-    return _symbol_type(inputs)(node.entries[: op.visible(params)])
-
-
-def _symbol_type(inputs: Sequence[Any]) -> type[Symbol]:
-    return next((type(x) for x in inputs if isinstance(x, Symbol)), Symbol)
-
-
-def _text(op: Op, key: str, given: Any, parsed: Any) -> str:
-    """An attribute as MXNet writes it: as the caller spelled it, NumPy scalars as plain numbers."""
-    items = given if isinstance(given, (tuple, list)) else (given,)
-    if all(i is None or isinstance(i, (str, bool, int, tuple)) for i in items):
-        return str(given)
-    return op.attrs[key].type.show(parsed)
+from ..context import Context
+from ..executor import Executor
+from ..ndarray import NDArray
+from ._symbol import Symbol
+from .creation import (
+    Group,
+    Variable,
+    arange,
+    eye,
+    full,
+    histogram,
+    linspace,
+    load,
+    load_json,
+    ones,
+    split_v2,
+    var,
+    zeros,
+)
+from .operands import hypot, maximum, minimum, pow, power
+
+SymbolBase = Symbol
+
+__all__ = [
+    "AttrScope",
+    "Context",
+    "Executor",
+    "Group",
+    "MXNetError",
+    "NDArray",
+    "NotImplementedForSymbol",
+    "Symbol",
+    "SymbolBase",
+    "Variable",
+    "arange",
+    "eye",
+    "full",
+    "histogram",
+    "hypot",
+    "linspace",
+    "load",
+    "load_json",
+    "maximum",
+    "minimum",
+    "ones",
+    "pow",
+    "power",
+    "split_v2",
+    "var",
+    "zeros",
+]
