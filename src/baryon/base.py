@@ -141,7 +141,7 @@ def build_param_doc(  # noqa: D417 - the example is not its own section
         seen.add(name)
         lines.append(f"{name} : {kind}")
         lines += [f"    {text}"] if text else []
-    return "\n".join([*lines, ""])
+    return "\n".join(lines)
 
 
 def _as_list(obj: Any) -> list:
