@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import baryon as mx
-from baryon import operator
+from baryon import custom
 
 X = np.array([[0.5, -1.0, 2.0], [1.5, 0.0, -0.5]], np.float32)
 
@@ -110,7 +110,7 @@ def test_eager_and_its_gradient():
         np.testing.assert_allclose(x.grad.asnumpy(), 3 * sigmoid(X) * (1 - sigmoid(X)), rtol=1e-5)
     gc.collect()
     del y
-    assert not operator._LIVE  # no call's operator outlives its tape
+    assert not custom._LIVE  # no call's operator outlives its tape
 
 
 def test_each_eager_call_has_its_own_operator():

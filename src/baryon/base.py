@@ -122,17 +122,13 @@ def register_error(func_name: Any = None, cls: type | None = None) -> Any:
     return register if cls is None else register(cls)
 
 
-def build_param_doc(  # noqa: D417 - the example is not its own section
+def build_param_doc(
     arg_names: list[str], arg_types: list[str], arg_descs: list[str], remove_dup: bool = True
 ) -> str:
     """A docstring's list of parameters from their names, types and descriptions.
 
-    >>> print(mx.base.build_param_doc(["p"], ["float"], ["A probability."]))
-
-    Parameters
-    ----------
-    p : float
-        A probability.
+    >>> mx.base.build_param_doc(["p"], ["float"], ["A probability."]).splitlines()[2:]
+    ['p : float', '    A probability.']
     """
     lines, seen = ["Parameters", "----------"], set()
     for name, kind, text in zip(arg_names, arg_types, arg_descs, strict=True):

@@ -1,4 +1,4 @@
-"""MXNet's first way to write an operator in Python, deprecated in favour of `operator.CustomOp`."""
+"""MXNet's first way to write an operator in Python, deprecated in favour of `CustomOp`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-from . import operator
+from . import custom
 from .ndarray import NDArray
 from .ops.op import get
 from .symbol import Symbol, compose
@@ -34,7 +34,7 @@ class PythonOp:
 
     def get_symbol(self, *args: Symbol, name: str | None = None, **kwargs: Symbol) -> Symbol:
         """The operator applied to symbols, by position or by argument name."""
-        operator._PROPS[self._op_type] = lambda: _Prop(self)
+        custom._PROPS[self._op_type] = lambda: _Prop(self)
         raw = {"op_type": self._op_type}
         op = get("Custom").instantiate(raw, ())
         inputs, unknown = op.bind(args, kwargs)
@@ -76,6 +76,7 @@ class NumpyOp(PythonOp):
     >>> class Square(mx.operator.NumpyOp):
     ...     def forward(self, in_data, out_data):
     ...         out_data[0][:] = in_data[0] ** 2
+    >>> import warnings
     >>> with warnings.catch_warnings():
     ...     warnings.simplefilter("ignore")
     ...     square = Square()
@@ -104,8 +105,8 @@ class NDArrayOp(PythonOp):
         return [*(out_grad if self.need_top_grad() else ()), *in_data, *out_data]
 
 
-class _Prop(operator.CustomOpProp):
-    """A `PythonOp` as `operator.CustomOp` sees it."""
+class _Prop(custom.CustomOpProp):
+    """A `PythonOp` as `CustomOp` sees it."""
 
     def __init__(self, op: PythonOp) -> None:
         super().__init__(op.need_top_grad())
@@ -122,12 +123,12 @@ class _Prop(operator.CustomOpProp):
         declare = getattr(self._op, "declare_backward_dependency", None)
         return (declare or super().declare_backward_dependency)(*groups)
 
-    def create_operator(self, ctx: Any, in_shapes: list, in_dtypes: list) -> operator.CustomOp:
+    def create_operator(self, ctx: Any, in_shapes: list, in_dtypes: list) -> custom.CustomOp:
         """An operator that calls the Python object."""
         return _Calls(self._op)
 
 
-class _Calls(operator.CustomOp):
+class _Calls(custom.CustomOp):
     def __init__(self, op: PythonOp) -> None:
         self._op = op
 

@@ -166,3 +166,10 @@ def test_heads_live_in_their_external_arrays():
     lowered = lower([x], [[Head(apply("exp", x))]])
     assert [r.space for r in lowered.instructions[0].outs] == [EXTERNAL]
     assert lowered.plan.planned == 0
+
+
+def test_a_result_of_another_dtype_does_not_take_over_memory():
+    x = mx.sym.var("x")
+    y = mx.sym.Cast(x * 2 + 1, dtype="int32") % 3  # as wide as float32
+    found = y.eval(x=mx.nd.array([1.0, 2.5]))[0]
+    assert found.dtype == np.int32 and found.asnumpy().tolist() == [0, 0]

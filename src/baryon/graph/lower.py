@@ -170,7 +170,8 @@ class _Lowering:
         others = [self.storage[e.key] for j, e in enumerate(node.inputs) if j != k]
         free = source.space == ARENA and source.last <= step and source not in others
         is_head = self.last_use.get(out.key) == FOREVER
-        if not free or source.nbytes != out.spec.nbytes or (is_head and source.group != group):
+        same = source.nbytes == out.spec.nbytes and node.inputs[k].dtype == out.dtype
+        if not free or not same or (is_head and source.group != group):
             return None
         return source
 
