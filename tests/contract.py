@@ -51,7 +51,7 @@ class Call:
     def symbol(self) -> Any:
         """The same call as an untyped symbol on variables in0, in1, …"""
         variables = [mx.sym.var(f"in{i}") for i in range(len(self.arrays))]
-        return mx.sym.symbol.compose(self.op, variables, self.sample.attrs, name="op")
+        return mx.sym.compose(self.op, variables, self.sample.attrs, name="op")
 
     def nds(self) -> list[Any]:
         """Inputs as NDArrays."""

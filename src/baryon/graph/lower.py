@@ -12,8 +12,9 @@ from ..base import MXNetError
 from ..native import native
 from ..ops.attrs import Attrs
 from ..ops.op import Op, Spec, get
-from .graph import Entry, Key, Node, walk
+from .graph import Entry, Key, Node
 from .plan import Buffer, MemoryPlan, plan_memory
+from .schedule import schedule
 
 ARENA, EXTERNAL, CONSTANT = 0, 1, 2
 FOREVER = 1 << 40
@@ -98,16 +99,10 @@ class _Lowering:
 
     def _order(self) -> list[tuple[Node, int]]:
         """Operator nodes with their group, in the order in which they run."""
-        seen: set[Node] = {e.node for e in self.inputs}
-        steps = []
-        for group, heads in enumerate(self.groups):
-            for node in walk([h.entry for h in heads], stop=seen.__contains__):
-                if node in seen:
-                    continue
-                seen.add(node)
-                if node.op is None:
-                    raise MXNetError(f"variable {node.name!r} is not bound to an array")
-                steps.append((node, group))
+        steps = schedule(self.inputs, [[h.entry for h in heads] for heads in self.groups])
+        for node, _ in steps:
+            if node.op is None:
+                raise MXNetError(f"variable {node.name!r} is not bound to an array")
         return steps
 
     def _root(self, entry: Entry) -> Key:

@@ -68,6 +68,7 @@ def _batch_params(attrs: Attrs, ins: Sequence[Spec], outs: Sequence[Spec]) -> tu
     aux=("moving_mean", "moving_var"),
     init={"moving_mean": '["zero", {}]', "moving_var": '["one", {}]'},
     mutates=lambda a: (1,) if a.fix_gamma else (),
+    inplace={0: "data"},
     kernel=True,
     params=_batch_params,
     onnx="BatchNormalization",
@@ -132,6 +133,7 @@ def _backward_shapes(attrs: Attrs, ins: list, outs: list) -> tuple[list, list]:
     dtype=lambda a, ins, outs: (ins, [ins[1], ins[2], ins[2]]),
     outputs=("d_data", "d_gamma", "d_beta"),
     mutates=("moving_mean", "moving_var"),
+    inplace={0: "dy"},
     kernel=True,
     params=_backward_params,
 )

@@ -5,7 +5,7 @@ from ..base import MXNetError, NotImplementedForSymbol
 from ..context import Context
 from ..executor import Executor
 from ..ndarray import NDArray
-from ._symbol import Symbol
+from ._symbol import Symbol, compose  # noqa: F401 - the second for this package
 from .creation import (
     Group,
     Variable,
