@@ -31,7 +31,7 @@ ROOMS = [
         "python_op",
     },
     {"runtime", "visualization", "engine", "monitor"},
-    {"io", "callback", "progress", "checkpoint", "kvstore"},
+    {"io", "image", "callback", "progress", "checkpoint", "kvstore"},
     {"gluon", "module", "model", "executor_manager", "rnn"},
     {"test_utils", "as_mxnet"},
 ]

@@ -7,7 +7,7 @@ from typing import Any
 
 from .. import namespaces
 from ..ops.op import Op
-from . import accelerate, contrib, creation, ndarray, operations, random, utils
+from . import _internal, accelerate, contrib, creation, ndarray, operations, random, utils
 from .creation import arange, array, empty, eye, full, linspace, ones, zeros
 from .interchange import from_dlpack, from_numpy
 from .invoke import invoke

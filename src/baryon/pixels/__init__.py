@@ -7,6 +7,7 @@ both release the interpreter's lock, so that threads decode in parallel.
 
 from .border import BORDERS, add_border
 from .codec import decode, encode
+from .draw import draw_boxes, show
 from .resample import resample
 from .resize import INTERPOLATIONS, RESIZABLE, resize
 from .warp import from_hls, to_hls, warp_affine
@@ -17,10 +18,12 @@ __all__ = [
     "RESIZABLE",
     "add_border",
     "decode",
+    "draw_boxes",
     "encode",
     "from_hls",
     "resample",
     "resize",
+    "show",
     "to_hls",
     "warp_affine",
 ]
