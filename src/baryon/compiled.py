@@ -14,6 +14,7 @@ from .graph.gradient import constant, gradient
 from .graph.graph import Entry, cut, rebuild, variable, walk, with_inputs
 from .graph.infer import typed
 from .graph.lower import Head, lower
+from .graph.mirror import mirror
 from .graph.program import Program
 from .graph.simplify import simplify
 from .graph.tape import Plan, TapeNode
@@ -47,10 +48,9 @@ class Compiled:
         used = set(walk(drawn))
         self.reads_head_grad = [dy.node in used for dy in self.dys]
         both = simplify([*outputs, *drawn])
-        results = [Head(e) for e in both[: len(outputs)]]
-        backward = [
-            Head(g, req == "add") for g, (_, req) in zip(both[len(outputs) :], wanted, strict=True)
-        ]
+        results, drawn = both[: len(outputs)], mirror(both[: len(outputs)], both[len(outputs) :])
+        results = [Head(e) for e in results]
+        backward = [Head(g, req == "add") for g, (_, req) in zip(drawn, wanted, strict=True)]
         self.program = Program(lower([*self.inputs, *self.dys], [results, backward]))
         self._no_dys = [None] * len(self.dys)
         self._no_grads = [None] * len(wanted)

@@ -59,6 +59,13 @@ SETTINGS: dict[str, Setting] = {
     "MXNET_UPDATE_ON_KVSTORE": Setting(
         flag, True, "package", "Whether modules let a kvstore run the optimizer where it can."
     ),
+    "MXNET_BACKWARD_DO_MIRROR": Setting(
+        flag,
+        False,
+        "package",
+        "Whether a compiled backward pass computes cheap forward values again in place of keeping "
+        "them.",
+    ),
     "BARYON_SANITIZE": Setting(
         str, None, "build", "Sanitizers to build with, e.g. address,undefined."
     ),

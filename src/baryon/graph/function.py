@@ -31,6 +31,7 @@ PLAIN_FACTS: dict[str, Any] = {
     "init": {},
     "onnx": None,
     "flops": None,
+    "idempotent": False,
 }
 
 

@@ -69,6 +69,7 @@ def _batch_params(attrs: Attrs, ins: Sequence[Spec], outs: Sequence[Spec]) -> tu
     init={"moving_mean": '["zero", {}]', "moving_var": '["one", {}]'},
     mutates=lambda a: (1,) if a.fix_gamma else (),
     inplace={0: "data"},
+    idempotent=True,
     kernel=True,
     params=_batch_params,
     onnx="BatchNormalization",

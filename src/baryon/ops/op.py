@@ -94,6 +94,7 @@ class Op:
         self.init: Mapping[str, str] = facts["init"]
         self.onnx: str | None = facts["onnx"]
         self.flops: Callable[..., int] | None = facts["flops"]
+        self.idempotent: bool = facts["idempotent"]
         self.complete: Rule | None = facts["complete"]
         self.shape_rule: Rule = facts["shape"]
         self.dtype_rule: Rule = facts["dtype"]
@@ -385,6 +386,7 @@ def op(
     init: Mapping[str, str] | None = None,
     onnx: str | None = None,
     flops: Callable[..., int] | None = None,
+    idempotent: bool = False,
 ) -> Callable[[Callable], Op]:
     """Declare an operator whose reference body is the decorated function.
 
@@ -407,6 +409,7 @@ def op(
     init          : ``__init__`` attributes of input variables that a Symbol makes by itself.
     onnx          : the ONNX operator.
     flops         : ``(attrs, in_specs, out_specs)`` -> floating-point operations of one call.
+    idempotent    : although it writes inputs, a second call with them writes and gives the same.
     """
 
     def declare(body: Callable) -> Op:
@@ -431,6 +434,7 @@ def op(
             init=init or {},
             onnx=onnx,
             flops=flops,
+            idempotent=idempotent,
         )
         for key in (name, *made.aliases):
             if key in REGISTRY:
