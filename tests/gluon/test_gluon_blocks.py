@@ -230,7 +230,7 @@ def test_errors_name_the_block():
     with net.name_scope():
         net.add(nn.Dense(3, in_units=4))
     net.initialize()
-    with pytest.raises(mx.MXNetError, match=r"(?s)net_dense0 .*FullyConnected.*\(2,5\)"):
+    with pytest.raises(mx.MXNetError, match=r"(?s)net\[0\] .*FullyConnected.*\(2,5\)"):
         net(mx.nd.ones((2, 5)))
     net.hybridize()
     with pytest.raises(mx.MXNetError, match=r"(?s)net_dense0_fwd.*FullyConnected.*\(2,5\)"):

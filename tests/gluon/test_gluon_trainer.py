@@ -12,16 +12,16 @@ from baryon.gluon import nn
 CONTEXTS = [mx.cpu(0), mx.cpu(1)]
 
 
-def make(ctx=None, optimizer="sgd", **options):
+def make(ctx=None, optimizer="sgd", store=None, **options):
     net = nn.Dense(1, in_units=2, weight_initializer="ones")
     net.initialize(ctx=ctx)
     options.setdefault("learning_rate", 0.5)
-    return net, gluon.Trainer(net.collect_params(), optimizer, options)
+    return net, gluon.Trainer(net.collect_params(), optimizer, options, **(store or {}))
 
 
 def backward(net, x):
     with mx.autograd.record():
-        loss = net(mx.nd.array(x)).sum()
+        loss = net(x if isinstance(x, mx.nd.NDArray) else mx.nd.array(x)).sum()
     loss.backward()
 
 
@@ -64,8 +64,9 @@ def test_stale_gradients():
 
 
 @pytest.mark.parametrize("hybrid", [False, True])
-@pytest.mark.parametrize("kvstore", ["device", "local", None])
-def test_several_contexts_act_as_one_batch(hybrid, kvstore):
+@pytest.mark.parametrize("kvstore", ["device", "local"])
+@pytest.mark.parametrize("on_store", [None, False])
+def test_several_contexts_act_as_one_batch(hybrid, kvstore, on_store):
     x = np.random.rand(4, 3).astype(np.float32)
     results = []
     for contexts in (CONTEXTS[:1], CONTEXTS):
@@ -74,9 +75,8 @@ def test_several_contexts_act_as_one_batch(hybrid, kvstore):
         net.add(nn.Dense(4, activation="tanh", in_units=3), nn.Dense(2, in_units=4))
         net.initialize(mx.init.One(), ctx=contexts)
         net.hybridize(hybrid)
-        trainer = gluon.Trainer(
-            net.collect_params(), "adam", {"learning_rate": 0.1}, kvstore=kvstore
-        )
+        options = {"kvstore": kvstore, "update_on_kvstore": on_store}
+        trainer = gluon.Trainer(net.collect_params(), "adam", {"learning_rate": 0.1}, **options)
         for _ in range(3):
             parts = gluon.utils.split_and_load(x, contexts)
             with mx.autograd.record():
@@ -90,12 +90,86 @@ def test_several_contexts_act_as_one_batch(hybrid, kvstore):
     np.testing.assert_allclose(results[0], results[1], rtol=1e-5, atol=1e-6)
 
 
-def test_allreduce_then_update():
-    net, trainer = make(ctx=CONTEXTS)
+def backward_everywhere(net):
     for ctx in CONTEXTS:
         with mx.autograd.record():
             loss = net(mx.nd.array([[1.0, 2.0]], ctx=ctx)).sum()
         loss.backward()
+
+
+def test_contexts_without_a_store_go_their_own_ways():
+    net, trainer = make(ctx=CONTEXTS, store={"kvstore": None})
+    for ctx, x in zip(CONTEXTS, (1.0, 2.0), strict=True):
+        with mx.autograd.record():
+            loss = net(mx.nd.array([[x, x]], ctx=ctx)).sum()
+        loss.backward()
+    trainer.step(1)
+    values = [array.asnumpy().tolist() for array in net.weight.list_data()]
+    assert values == [[[0.5, 0.5]], [[0, 0]]]
+
+
+def test_a_store_that_updates_makes_all_updates():
+    net, trainer = make(ctx=CONTEXTS)
+    backward_everywhere(net)
+    trainer.step(2)
+    for call in (trainer.allreduce_grads, lambda: trainer.update(1)):
+        with pytest.raises(AssertionError, match="update_on_kvstore=False"):
+            call()
+    for kvstore, ctx in ((None, CONTEXTS), ("device", CONTEXTS[:1])):
+        store = {"kvstore": kvstore, "update_on_kvstore": True}
+        net, trainer = make(ctx=ctx, store=store)
+        with pytest.raises(ValueError, match="a store that updates"):
+            trainer.step(1)
+
+
+def test_a_store_that_updates_sees_what_is_set():
+    net, trainer = make(ctx=CONTEXTS, momentum=0.9)
+    backward_everywhere(net)
+    trainer.step(2)
+    net.weight.set_data(mx.nd.array([[5.0, 5.0]]))
+    backward_everywhere(net)
+    trainer.step(2)  # momentum goes on: 0.9 * 0.5 + 0.5 times the gradient
+    for array in net.weight.list_data():
+        np.testing.assert_allclose(array.asnumpy(), [[5 - 0.95, 5 - 1.9]], rtol=1e-6)
+
+
+def test_gradient_compression():
+    """Numbers that MXNet 1.9.1 gives for the same two steps."""
+    options = {"compression_params": {"type": "2bit", "threshold": 0.5}}
+    net, trainer = make(ctx=CONTEXTS, store=options)
+    for _ in range(2):
+        for ctx in CONTEXTS:
+            with mx.autograd.record():
+                loss = net(mx.nd.array([[0.3, 1.2]], ctx=ctx)).sum()
+            loss.backward()
+        trainer.step(2)
+    np.testing.assert_allclose(net.weight.data(CONTEXTS[1]).asnumpy(), [[0.75, 0.5]], rtol=1e-6)
+    net, trainer = make(ctx=CONTEXTS, store={**options, "kvstore": "local"})
+    backward_everywhere(net)
+    with pytest.raises(mx.MXNetError, match="not supported"):
+        trainer.step(1)
+
+
+def test_accumulated_gradients_stay_each_contexts_own():
+    net, trainer = make(ctx=CONTEXTS)
+    net.weight.grad_req = "add"
+    for _ in range(2):
+        backward_everywhere(net)
+        trainer.step(2)
+    np.testing.assert_allclose(net.weight.grad(CONTEXTS[0]).asnumpy(), [[2, 4]])
+
+
+def test_a_deferred_parameter_is_named():
+    net = nn.Dense(1)
+    net.initialize()
+    trainer = gluon.Trainer(net.collect_params(), "sgd")
+    with pytest.raises(gluon.DeferredInitializationError, match="weight"):
+        trainer.step(1, ignore_stale_grad=True)
+
+
+def test_allreduce_then_update():
+    net, trainer = make(ctx=CONTEXTS, store={"update_on_kvstore": False})
+    backward_everywhere(net)
     trainer.allreduce_grads()
     for grad in net.weight.list_grad():
         np.testing.assert_allclose(grad.asnumpy(), [[2, 4]])
@@ -116,24 +190,30 @@ def test_learning_rate():
         trainer.set_learning_rate(0.1)
 
 
+@pytest.mark.parametrize("ctx", [CONTEXTS[:1], CONTEXTS])
 @pytest.mark.parametrize("optimizer", ["sgd", "nag", "adam", "rmsprop", "adagrad"])
-def test_states_resume_exactly(optimizer, tmp_path):
+def test_states_resume_exactly(optimizer, ctx, tmp_path):
     path = str(tmp_path / "states")
     options = {"momentum": 0.9} if optimizer in ("sgd", "nag") else {}
-    net, trainer = make(optimizer=optimizer, learning_rate=0.1, **options)
+    net, trainer = make(ctx, optimizer, learning_rate=0.1, **options)
     x = [[1.0, 2.0]]
-    for _ in range(3):
-        backward(net, x)
+
+    def step(net, trainer):
+        for c in ctx:
+            backward(net, mx.nd.array(x, ctx=c))
         trainer.step(1)
+
+    for _ in range(3):
+        step(net, trainer)
     trainer.save_states(path)
-    other, resumed = make(optimizer=optimizer, learning_rate=0.1, **options)
+    other, resumed = make(ctx, optimizer, learning_rate=0.1, **options)
     resumed.load_states(path)
     for a, b in zip(net.collect_params().values(), other.collect_params().values(), strict=True):
-        b.set_data(a.data())
+        b.set_data(a.data(ctx[0]))
     for n, t in ((net, trainer), (other, resumed)):
-        backward(n, x)
-        t.step(1)
-    np.testing.assert_array_equal(net.weight.data().asnumpy(), other.weight.data().asnumpy())
+        step(n, t)
+    for a, b in zip(net.weight.list_data(), other.weight.list_data(), strict=True):
+        np.testing.assert_array_equal(a.asnumpy(), b.asnumpy())
 
 
 def test_damaged_states(tmp_path):
@@ -158,10 +238,14 @@ def test_arguments():
     assert gluon.Trainer(list(params.values()), mx.optimizer.SGD()).learning_rate == 0.01
 
 
-class Store:
-    """A KVStore that adds up."""
+class Store(mx.kv.KVStoreBase):
+    """A store that adds up."""
 
-    def init(self, key, value):
+    @staticmethod
+    def is_capable(capability):
+        return False
+
+    def broadcast(self, key, value, out, priority=0):
         pass
 
     def pushpull(self, key, value, out=None, priority=0):

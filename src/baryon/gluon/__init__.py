@@ -5,10 +5,14 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from ..ndarray import NDArray
+from ..symbol import Symbol
 from . import block, data, loss, nn, parameter, rnn, trainer, utils
 from .block import Block, HybridBlock, SymbolBlock
 from .parameter import Constant, DeferredInitializationError, Parameter, ParameterDict
 from .trainer import Trainer
+
+tensor_types = (Symbol, NDArray)
 
 __all__ = [
     "Block",

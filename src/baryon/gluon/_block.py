@@ -10,7 +10,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .. import ndarray
+from ..base import MXNetError
 from ..context import Context
+from ._location import locate
 from ._parameter import DEFAULT_INIT, Parameter
 from ._scope import BlockScope
 from ._summary import summarize
@@ -312,7 +314,11 @@ class Block:
     def __call__(self, *args: Any) -> Any:
         for hook in tuple(self._forward_pre_hooks.values()):
             hook(self, args)
-        out = self.forward(*args)
+        try:
+            out = self.forward(*args)
+        except MXNetError as error:
+            locate(error, self)
+            raise
         for hook in tuple(self._forward_hooks.values()):
             hook(self, args, out)
         return out

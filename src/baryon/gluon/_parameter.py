@@ -210,6 +210,7 @@ class Parameter:
         self._ctx_list = list(ctx)
         self._data = [data.copyto(context) for context in self._ctx_list]
         self._init_grad()
+        self._tell_trainer()
 
     def _init_grad(self) -> None:
         if self.grad_req == "null":
@@ -369,6 +370,12 @@ class Parameter:
             return
         for array in self._data:
             array[:] = data
+        self._tell_trainer()
+
+    def _tell_trainer(self) -> None:
+        """A store that updates this Parameter has a copy of its own, which is old now."""
+        if self._trainer is not None:
+            self._trainer._forget(self)
 
     def zero_grad(self) -> None:
         """Fill the gradients of all contexts with zero."""
@@ -400,6 +407,7 @@ class Parameter:
         with autograd.pause():
             self._data = [array.astype(dtype) for array in self._data]
             self._init_grad()
+        self._tell_trainer()
 
     def var(self) -> Any:
         """The Symbol that stands for this Parameter."""

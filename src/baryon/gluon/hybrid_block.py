@@ -12,6 +12,7 @@ from ..ndarray import NDArray
 from ..symbol import Symbol
 from ._block import Block
 from ._cache import CompiledCall, Trace, trace
+from ._location import ShapeInferenceError
 from ._parameter import DeferredInitializationError, Parameter
 from ._structure import first_tensor, tensors
 from .parameter import ParameterDict
@@ -21,10 +22,6 @@ _NO_TENSOR = (
     "In HybridBlock, there must be one NDArray or one Symbol in the input. "
     "Please check the type of the args."
 )
-
-
-class ShapeInferenceError(MXNetError, ValueError):
-    """The shapes of a Block's Parameters cannot be found from its inputs."""
 
 
 class HybridBlock(Block):
@@ -194,8 +191,8 @@ class HybridBlock(Block):
             if not self._children:
                 shapes = ", ".join(str(x.shape) for x in tensors(args))
                 raise ShapeInferenceError(
-                    f"Block {self.name} ({type(self).__name__}): Deferred initialization failed "
-                    f"because shape cannot be inferred from inputs of shapes {shapes}. {error}"
+                    f"Deferred initialization failed because shape cannot be inferred from inputs "
+                    f"of shapes {shapes}. {error}"
                 ) from error
             self._infer_by_running(*args)
         for param in self.collect_params().values():
@@ -226,26 +223,16 @@ class HybridBlock(Block):
             return self.hybrid_forward(symbol, *args, **params)
 
     def _run(self, first: NDArray, *args: Any) -> Any:
-        """`hybrid_forward` on NDArrays; an error gets the Block's name in front."""
+        """`hybrid_forward` on NDArrays, or the compiled graph."""
         ctx = first.context
+        if self._active:
+            return self._call_cached_op(ctx, *args)
         try:
-            if self._active:
-                return self._call_cached_op(ctx, *args)
-            try:
-                params = {name: param.data(ctx) for name, param in self._reg_params.items()}
-            except DeferredInitializationError:
-                self._finish_params(*args)
-                params = {name: param.data(ctx) for name, param in self._reg_params.items()}
-            return self.hybrid_forward(ndarray, *args, **params)
-        except MXNetError as error:
-            self._sign(error)
-            raise
-
-    def _sign(self, error: MXNetError) -> None:
-        """Put the innermost Block's name in front of an error's message."""
-        if not getattr(error, "block", None) and type(error) is MXNetError:
-            error.block = self.name
-            error.args = (f"Block {self.name} ({type(self).__name__}): {error}",)
+            params = {name: param.data(ctx) for name, param in self._reg_params.items()}
+        except DeferredInitializationError:
+            self._finish_params(*args)
+            params = {name: param.data(ctx) for name, param in self._reg_params.items()}
+        return self.hybrid_forward(ndarray, *args, **params)
 
     def _call_cached_op(self, ctx: Any, *args: Any) -> Any:
         cached = self._cached

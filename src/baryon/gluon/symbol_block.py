@@ -108,11 +108,7 @@ class SymbolBlock(HybridBlock):
         """Run compiled on NDArrays, or substitute Symbols for the inputs."""
         first = first_tensor((x, *args))
         if isinstance(first, NDArray):
-            try:
-                return self._call_cached_op(first.context, x, *args)
-            except MXNetError as error:
-                self._sign(error)
-                raise
+            return self._call_cached_op(first.context, x, *args)
         if first is None:
             raise ValueError("SymbolBlock needs NDArrays or Symbols as its inputs")
         return self._draw(x, *args)

@@ -2,38 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from .. import ndarray, optimizer
+from .. import optimizer
 from ..base import MXNetError
 from ..context import Context
+from ..files import write_atomically
+from ..kvstore import KVStore, KVStoreBase, create
+from ..kvstore.training import create_kvstore, initialize_kvstore
 from .parameter import Parameter, ParameterDict
-from .utils import ArgumentError, replace_file
+from .utils import ArgumentError
 
-__all__ = ["Trainer"]
-
-# Stores of one process: what they do across its contexts is done here.
-_LOCAL_STORES = (
-    "local",
-    "device",
-    "local_allreduce_cpu",
-    "local_allreduce_device",
-    "local_update_cpu",
-    "nccl",
-)
+__all__ = ["KVStore", "Trainer"]
 
 
 class Trainer:
     """Updates Parameters with an optimizer after each backward pass.
 
-    params               : Parameters, as a dictionary (taken in the order of their names) or list.
-    optimizer            : name of an optimizer or an `Optimizer`.
-    optimizer_params     : its keyword arguments, when it is given by name.
-    kvstore              : how gradients of several contexts are added up: a name, a KVStore or
-                           None. All names of one process ("local", "device") mean the same.
-    compression_params   : options of gradient compression; only a KVStore object can obey them.
-    update_on_kvstore    : accepted; updates are always made here, on each context.
+    params             : Parameters, as a dictionary (taken in the order of their names) or list.
+    optimizer          : name of an optimizer or an `Optimizer`.
+    optimizer_params   : its keyword arguments, when it is given by name.
+    kvstore            : the store that adds up gradients over several contexts: a name, a store
+                         or None. A name makes none for a single context; without a store every
+                         context goes its own way.
+    compression_params : how the store compresses gradients, ``{"type": "2bit", "threshold": 0.5}``.
+    update_on_kvstore  : whether the store updates the Parameters and hands them out, rather than
+                         add up gradients for updates on each context. By default it does where it
+                         can; `allreduce_grads` and `update` need False.
 
     >>> net = mx.gluon.nn.Dense(1, in_units=2, weight_initializer="ones")
     >>> net.initialize()
@@ -51,7 +47,7 @@ class Trainer:
         params: ParameterDict | Mapping[str, Parameter] | Sequence[Parameter],
         optimizer: Any,
         optimizer_params: Mapping[str, Any] | None = None,
-        kvstore: Any = "device",
+        kvstore: str | KVStoreBase | None = "device",
         compression_params: Mapping[str, Any] | None = None,
         update_on_kvstore: bool | None = None,
     ) -> None:
@@ -61,11 +57,15 @@ class Trainer:
             param._trainer = self
         self._compression_params = compression_params
         self._scale = float((optimizer_params or {}).get("rescale_grad", 1.0))
-        self._contexts: list[Context] | None = None
         self._init_optimizer(optimizer, dict(optimizer_params or {}))
-        self._kvstore = _as_store(kvstore, compression_params)
+        if isinstance(kvstore, str):
+            create(kvstore)  # an unknown name is an error at once
+        self._kvstore_options = (kvstore, update_on_kvstore)
+        self._kvstore: KVStoreBase | None = None
         self._update_on_kvstore = update_on_kvstore
-        self._pushed: set[int] = set()
+        self._kv_initialized = False
+        self._stored: set[int] = set()  # Parameters that the store has met
+        self._contexts: list[Context] | None = None
 
     def _init_optimizer(self, chosen: Any, options: dict[str, Any]) -> None:
         params = dict(enumerate(self._params))
@@ -97,48 +97,31 @@ class Trainer:
         """Change the learning rate; UserWarning if a scheduler sets it."""
         self._optimizer.set_learning_rate(lr)
 
-    # ---- training --------------------------------------------------------------------------------
+    # ---- the store -------------------------------------------------------------------------------
 
-    def step(self, batch_size: int, ignore_stale_grad: bool = False) -> None:
-        """Add up gradients over contexts, divide by `batch_size` and update all Parameters.
+    def _init_kvstore(self) -> None:
+        """Make the store and the updaters, once Parameters have their contexts."""
+        self._contexts = self._check_contexts()
+        kvstore, asked = self._kvstore_options
+        arrays = {p.name: p.list_data()[0] for p in self._params if p._data is not None}
+        store, update = create_kvstore(kvstore, len(self._contexts), arrays)
+        if asked is not None:
+            if asked and (store is None or not store.is_capable(KVStoreBase.OPTIMIZER)):
+                raise ValueError(
+                    f"Trainer: update_on_kvstore=True needs a store that updates; kvstore="
+                    f"{kvstore!r} with {len(self._contexts)} context(s) gives none"
+                )
+            update = asked
+        if store is not None and self._compression_params:
+            store.set_gradient_compression(self._compression_params)
+        if update:
+            store.set_optimizer(self._optimizer)
+        self._updaters = [optimizer.get_updater(self._optimizer) for _ in self._contexts]
+        self._kvstore, self._update_on_kvstore = store, update
+        self._kv_initialized = True
 
-        ignore_stale_grad : whether Parameters without a new gradient are passed over; otherwise
-                            they raise UserWarning.
-        """
-        self._optimizer.rescale_grad = self._scale / batch_size
-        self._allreduce_grads()
-        self._update(ignore_stale_grad)
-
-    def allreduce_grads(self) -> None:
-        """Add up gradients over contexts, without an update: to clip them before `update`."""
-        self._allreduce_grads()
-
-    def update(self, batch_size: int, ignore_stale_grad: bool = False) -> None:
-        """Update all Parameters from their gradients as they are; follows `allreduce_grads`."""
-        self._optimizer.rescale_grad = self._scale / batch_size
-        self._update(ignore_stale_grad)
-
-    def _allreduce_grads(self) -> None:
-        for i, param in enumerate(self._params):
-            if param.grad_req == "null":
-                continue
-            if self._kvstore is not None:
-                self._reduce_with_store(i, param)
-            elif len(param.list_ctx()) > 1:
-                grads = param.list_grad()
-                total = ndarray.add_n(*[g.as_in_context(grads[0].context) for g in grads])
-                for grad in grads:
-                    total.copyto(grad)
-
-    def _reduce_with_store(self, index: int, param: Parameter) -> None:
-        if index not in self._pushed:
-            self._kvstore.init(index, param.list_data()[0])
-            self._pushed.add(index)
-        grads = param.list_grad()
-        self._kvstore.pushpull(index, grads, out=grads, priority=-index)
-
-    def _make_updaters(self) -> None:
-        """One updater a context, once Parameters have their contexts."""
+    def _check_contexts(self) -> list[Context]:
+        """The contexts of all Parameters; MXNetError if they differ."""
         contexts = None
         for param in self._params:
             found = param.list_ctx()
@@ -149,16 +132,91 @@ class Trainer:
                     f"are initialized on {contexts}."
                 )
             contexts = found
-        self._contexts = contexts or []
-        self._updaters = [optimizer.get_updater(self._optimizer) for _ in self._contexts]
+        return contexts or []
+
+    def _trained(self) -> Iterator[tuple[int, Parameter]]:
+        """The Parameters with gradients, numbered."""
+        return ((i, p) for i, p in enumerate(self._params) if p.grad_req != "null")
+
+    def _prepare(self) -> None:
+        """Be ready for a step: every trained Parameter has its arrays, and the store has it too."""
+        if not self._kv_initialized:
+            for _, param in self._trained():
+                param.list_grad()  # DeferredInitializationError names those without a shape
+            self._init_kvstore()
+        if self._kvstore is None:
+            return
+        new = [(i, p.list_data()) for i, p in self._trained() if i not in self._stored]
+        update = bool(self._update_on_kvstore)
+        for i, data in new:
+            initialize_kvstore(self._kvstore, [data], {i: data[0]}, [i], update)
+            self._stored.add(i)
+
+    def _forget(self, param: Parameter) -> None:
+        """Let the store take the new value of a Parameter that was changed from outside."""
+        index = self._param2idx[param.name]
+        if not self._update_on_kvstore or index not in self._stored:
+            return
+        if not isinstance(self._kvstore, KVStore):
+            raise MXNetError(
+                f"Parameter '{param.name}' cannot be set while a kvstore of type "
+                f"{self._kvstore.type!r} updates it; give the Trainer update_on_kvstore=False"
+            )
+        self._kvstore._remove(index)
+        self._stored.discard(index)
+
+    def _require_own_updates(self, method: str) -> None:
+        if self._update_on_kvstore:
+            raise ArgumentError(
+                f"{method}() when parameters are updated on kvstore is not supported; give the "
+                f"Trainer update_on_kvstore=False"
+            )
+
+    # ---- training --------------------------------------------------------------------------------
+
+    def step(self, batch_size: int, ignore_stale_grad: bool = False) -> None:
+        """Add up gradients over contexts, divide by `batch_size` and update all Parameters.
+
+        ignore_stale_grad : whether Parameters without a new gradient are passed over; otherwise
+                            they raise UserWarning. A store that updates asks of none.
+        """
+        self._optimizer.rescale_grad = self._scale / batch_size
+        self._prepare()
+        self._allreduce_grads()
+        if not self._update_on_kvstore:
+            self._update(ignore_stale_grad)
+
+    def allreduce_grads(self) -> None:
+        """Add up gradients over contexts, without an update: to clip them before `update`."""
+        self._prepare()
+        self._require_own_updates("allreduce_grads")
+        self._allreduce_grads()
+
+    def update(self, batch_size: int, ignore_stale_grad: bool = False) -> None:
+        """Update all Parameters from their gradients as they are; follows `allreduce_grads`."""
+        self._prepare()
+        self._require_own_updates("update")
+        self._optimizer.rescale_grad = self._scale / batch_size
+        self._update(ignore_stale_grad)
+
+    def _allreduce_grads(self) -> None:
+        store = self._kvstore
+        if store is None:
+            return
+        if self._update_on_kvstore and isinstance(store, KVStore):  # all in one update
+            keys, params = zip(*self._trained(), strict=True)
+            store.pushpull(
+                list(keys), [p.list_grad() for p in params], out=[p.list_data() for p in params]
+            )
+            return
+        for i, param in self._trained():
+            grads = param.list_grad()
+            target = param.list_data() if self._update_on_kvstore else grads
+            store.pushpull(i, grads, out=target, priority=-i)
 
     def _update(self, ignore_stale_grad: bool = False) -> None:
-        if not self._updaters:
-            self._make_updaters()
         batches: list[tuple[list, list, list]] = [([], [], []) for _ in self._updaters]
-        for i, param in enumerate(self._params):
-            if param.grad_req == "null":
-                continue
+        for i, param in self._trained():
             for batch, array, grad in zip(
                 batches, param.list_data(), param.list_grad(), strict=False
             ):
@@ -176,30 +234,36 @@ class Trainer:
 
     # ---- files -----------------------------------------------------------------------------------
 
+    def _all_updaters(self) -> list:
+        """The updaters that hold states: the store's, or one a context."""
+        if not self._kv_initialized:
+            self._init_kvstore()
+        if not self._update_on_kvstore:
+            return self._updaters
+        updater = getattr(self._kvstore, "_updater", None)
+        if updater is None:
+            raise MXNetError(f"a kvstore of type {self._kvstore.type!r} does not show its states")
+        return [updater]
+
     def save_states(self, fname: str) -> None:
         """Write the optimizer with its states (momentum, counts) to a file, atomically."""
-        if not self._updaters:
-            self._make_updaters()
+        updater = self._all_updaters()[0]
         kept, self._optimizer.param_dict = self._optimizer.param_dict, {}
         try:
-            states = self._updaters[0].get_states(dump_optimizer=True)
+            states = updater.get_states(dump_optimizer=True)
         finally:
             self._optimizer.param_dict = kept
-        temporary = f"{fname}.part"
-        with open(temporary, "wb") as file:
-            file.write(states)
-        replace_file(temporary, fname)
+        write_atomically(fname, [states])
 
     def load_states(self, fname: str) -> None:
         """Read what `save_states` wrote; training goes on exactly as it would have."""
-        if not self._updaters:
-            self._make_updaters()
+        updaters = self._all_updaters()
         with open(fname, "rb") as file:
             states = file.read()
-        for updater in self._updaters:
+        for updater in updaters:
             updater.set_states(states)
-            updater.optimizer = self._updaters[0].optimizer
-        self._optimizer = self._updaters[0].optimizer
+            updater.optimizer = updaters[0].optimizer
+        self._optimizer = updaters[0].optimizer
         self._optimizer.param_dict = dict(enumerate(self._params))
 
 
@@ -217,19 +281,6 @@ def _as_parameters(params: Any) -> list[Parameter]:
                 f"First argument must be a list or dict of Parameters, got list of {type(param)}."
             )
     return list(params)
-
-
-def _as_store(kvstore: Any, compression: Mapping[str, Any] | None) -> Any:
-    """A KVStore object, or None where this process adds up gradients by itself."""
-    if kvstore is None or kvstore in _LOCAL_STORES:
-        return None
-    if isinstance(kvstore, str) or not hasattr(kvstore, "pushpull"):
-        raise MXNetError(
-            f"kvstore {kvstore!r} is not one of None, {', '.join(_LOCAL_STORES)} or a KVStore"
-        )
-    if compression:
-        kvstore.set_gradient_compression(compression)
-    return kvstore
 
 
 def _stale(param: Parameter, array: Any) -> UserWarning:

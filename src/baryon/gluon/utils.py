@@ -29,6 +29,7 @@ __all__ = [
 ]
 
 _CHUNK = 1 << 20  # bytes read at a time
+_REPOSITORY = "https://apache-mxnet.s3-accelerate.dualstack.amazonaws.com/"
 
 
 class ArgumentError(MXNetError, AssertionError, ValueError):
@@ -272,3 +273,21 @@ def brief(names: Any, limit: int = 10) -> str:
 def indent(text: str, spaces: int) -> str:
     """Indent all lines of a text but the first."""
     return text.replace("\n", "\n" + " " * spaces)
+
+
+_indent, _brief_print_list = indent, brief  # MXNet's names
+
+
+def _get_repo_url() -> str:
+    """Where published data sets and models lie; ``MXNET_GLUON_REPO`` names another place."""
+    url = os.environ.get("MXNET_GLUON_REPO", _REPOSITORY)
+    return url if url.endswith("/") else url + "/"
+
+
+def _get_repo_file_url(namespace: str, filename: str) -> str:
+    """The address of a file in a folder of the published data sets and models.
+
+    >>> mx.gluon.utils._get_repo_file_url("gluon/dataset/mnist", "a.gz").rpartition("/gluon/")[2]
+    'dataset/mnist/a.gz'
+    """
+    return f"{_get_repo_url()}{namespace}/{filename}"

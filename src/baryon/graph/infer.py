@@ -62,7 +62,9 @@ def _visit(node: Node, facts: Facts, ask: Callable, unify_two: Callable) -> bool
                 changed = True
         merged = [unify_two(a, b) for a, b in zip(outs, new_outs, strict=True)]
     except MXNetError as error:
-        raise MXNetError(f"node {node.name!r}: {error}") from None
+        located = MXNetError(f"node {node.name!r}: {error}")
+        located.node = node.name  # type: ignore[attr-defined]
+        raise located from None
     if any(map(_differ, merged, outs)):
         facts[node] = merged
         changed = True

@@ -61,6 +61,10 @@ class KVStore(KVStoreBase):
                 raise MXNetError(f"kvstore: duplicate init of key {k!r}")
             self._arrays[k] = values[0].copy()
 
+    def _remove(self, key: Any) -> None:
+        """Forget a key's array, but no state of its updates: `init` may give it another."""
+        del self._arrays[key]
+
     def push(self, key: Any, value: Any, priority: int = 0) -> None:
         """Add up the values of each key; store the sums, or update the stored arrays with them."""
         pairs = _pairs(key, value)

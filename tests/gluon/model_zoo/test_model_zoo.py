@@ -241,6 +241,6 @@ def test_pretrained_reads_a_local_file(tmp_path):
 
 
 def test_only_published_networks_have_a_hash():
-    assert set(model_store._SHA1) == set(DIGESTS)
+    assert set(model_store._model_sha1) == set(DIGESTS)
     with pytest.raises(ValueError, match="Pretrained model for foo is not available"):
         model_store.short_hash("foo")

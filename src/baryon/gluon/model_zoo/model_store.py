@@ -13,7 +13,8 @@ __all__ = ["ROOT", "get_model_file", "purge", "short_hash"]
 ROOT = os.path.join(os.path.expanduser(settings.get("MXNET_HOME")), "models")
 
 # SHA-1 of the parameter files that the MXNet project published; the first digits are in the names.
-_SHA1 = dict(
+# Programs add their own networks to it.
+_model_sha1 = dict(
     line.split()
     for line in """
     alexnet           44335d1f0046b328243b32a26a4fbd62d9057b45
@@ -60,9 +61,9 @@ def short_hash(name: str) -> str:
     >>> mx.gluon.model_zoo.model_store.short_hash("resnet18_v1")
     'a0666292'
     """
-    if name not in _SHA1:
+    if name not in _model_sha1:
         raise ValueError(f"Pretrained model for {name} is not available.")
-    return _SHA1[name][:8]
+    return _model_sha1[name][:8]
 
 
 def get_model_file(name: str, root: str = ROOT) -> str:
@@ -76,10 +77,10 @@ def get_model_file(name: str, root: str = ROOT) -> str:
     published = os.path.join(root, f"{name}-{short_hash(name)}.params")
     own = os.path.join(root, f"{name}.params")
     if os.path.exists(published):
-        if not check_sha1(published, _SHA1[name]):
+        if not check_sha1(published, _model_sha1[name]):
             raise MXNetError(
                 f"pretrained {name}: the content of '{published}' is not what was published "
-                f"(SHA-1 {_SHA1[name]}); remove it, or name a file of your own '{own}'"
+                f"(SHA-1 {_model_sha1[name]}); remove it, or name a file of your own '{own}'"
             )
         return published
     if os.path.exists(own):

@@ -36,6 +36,11 @@ def _conv(channels: int, kernel: int, stride: int = 1, in_channels: int = 0) -> 
     return nn.Conv2D(channels, kernel, stride, kernel // 2, use_bias=False, in_channels=in_channels)
 
 
+def _conv3x3(channels: int, stride: int, in_channels: int) -> nn.Conv2D:
+    """MXNet's name for `_conv` of kernel 3, which programs import."""
+    return _conv(channels, 3, stride, in_channels)
+
+
 class _BlockV1(HybridBlock):
     """Residual block whose activation follows the sum; Parameters take the outer scope's names."""
 
