@@ -24,11 +24,15 @@ def _with(shape: tuple[int, ...], axis: int, size: int) -> tuple[int, ...]:
 
 
 def _joined(attrs: Attrs, ins: list, outs: list) -> tuple[list, list]:
+    return joined(attrs.dim, ins, outs)
+
+
+def joined(axis: int, ins: list, outs: list) -> tuple[list, list]:
     """All dimensions but one agree; that one adds up, and one unknown part follows from the sum."""
     given = [s for s in (*ins, *outs) if s is not None]
     if not given:
         return ins, outs
-    axis = normalize(attrs.dim, len(given[0]))
+    axis = normalize(axis, len(given[0]))
     common = None
     for shape in given:
         common = unify(common, _with(shape, axis, -1))
@@ -232,7 +236,8 @@ def _bounds(attrs: Attrs, size: int) -> list[tuple[int, int]]:
     return list(zip(begins, ends, strict=True))
 
 
-def _split_at(attrs: Attrs, ins: list, outs: list) -> tuple[list, list]:
+def split_at(attrs: Attrs, ins: list, outs: list) -> tuple[list, list]:
+    """Shape rule of a split into `sections` equal parts or at `indices`."""
     data = ins[0]
     if not known(data):
         return ins, outs
@@ -257,7 +262,7 @@ def _covers(attrs: Attrs, ins: Sequence, outs: Sequence) -> tuple | None:
 @op(
     "_split_v2",
     aliases=("_npi_split",),
-    shape=_split_at,
+    shape=split_at,
     outputs=_part_names,
     kernel="SliceChannel",
     params=_covers,

@@ -162,7 +162,7 @@ np_squeeze.sample(a=normal(1, 3, 1), axis=(0,))
 np_squeeze.sample(a=normal(1, 1))
 
 
-def _padded_to(shape: Sequence[int], ndim: int) -> tuple[int, ...]:
+def padded_to(shape: Sequence[int], ndim: int) -> tuple[int, ...]:
     """A shape of at least `ndim` axes, new ones of size 1 where NumPy puts them."""
     one, full = (1,), tuple(shape)
     if ndim == 3 and len(full) in (1, 2):
@@ -174,7 +174,7 @@ def at_least(ndim: int) -> Op:
     """Declare ``_np_atleast_<ndim>d``."""
 
     def body(xp: Any, *arys: Any, num_args: int) -> Any:
-        return tuple(a.reshape(_padded_to(a.shape, ndim)) for a in arys)
+        return tuple(a.reshape(padded_to(a.shape, ndim)) for a in arys)
 
     name = f"atleast_{ndim}d"
     body.__name__ = name
@@ -185,7 +185,7 @@ def at_least(ndim: int) -> Op:
     made = op(
         f"_np_{name}",
         variadic="num_args",
-        shape=forward(lambda attrs, *shapes: [_padded_to(s, ndim) for s in shapes]),
+        shape=forward(lambda attrs, *shapes: [padded_to(s, ndim) for s in shapes]),
         dtype=lambda attrs, ins, outs: (ins, list(ins)),
         outputs=lambda a: tuple(f"output{i}" for i in range(a.num_args)),
     )(body)
