@@ -59,8 +59,8 @@ class Call:
 
 
 def calls(all_dtypes: bool = True) -> Iterator[tuple[str, tuple[Op, int, str]]]:
-    """An id and the coordinates of every sample of every operator."""
-    for op in dict.fromkeys(REGISTRY.values()):
+    """An id and the coordinates of every sample of every operator with known output shapes."""
+    for op in (op for op in dict.fromkeys(REGISTRY.values()) if not op.dynamic):
         for i, sample in enumerate(op.samples):
             for dtype in sample.dtypes if all_dtypes else sample.dtypes[:1]:
                 yield f"{op.name}-{i}-{dtype}", (op, i, dtype)

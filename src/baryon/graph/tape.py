@@ -52,6 +52,7 @@ class Plan:
     """All that is worth knowing before running one operator on inputs of given specs.
 
     visible : outputs that the caller sees.      saves : which inputs and outputs its rules read.
+    outs    : None as long as they are not known, before a dynamic operator has run.
     numbers : the kernel's parameters (None: the body runs).   native : C++ may run the whole call.
     """
 
@@ -68,11 +69,16 @@ class Plan:
         "native",
     )
 
-    def __init__(self, op: Op, attrs: Attrs, ins: tuple[Spec, ...], outs: tuple[Spec, ...]) -> None:
+    def __init__(
+        self, op: Op, attrs: Attrs, ins: tuple[Spec, ...], outs: tuple[Spec, ...] | None
+    ) -> None:
         self.op, self.attrs, self.ins, self.outs = op, attrs, ins, outs
         self.visible = op.visible(attrs)
         self.differentiable = bool(op.gradients)
         self.kernel = op.kernel
+        self.params, self.native, self.saves = None, False, ()
+        if outs is None:
+            return
         written = op.mutated(attrs)
         mutated = [ins[i] for i in written]
         self.params = accepted_params(op, attrs, ins, [*outs, *mutated])
@@ -83,7 +89,7 @@ class Plan:
 def make_plan(op: Op, attrs: Attrs, ins: Sequence[tuple]) -> Plan:
     """The plan of a call; MXNetError if the inputs do not fit the operator."""
     specs = tuple(Spec(tuple(shape), dtype) for shape, dtype in ins)
-    return Plan(op, attrs, specs, op.infer(attrs, specs))
+    return Plan(op, attrs, specs, None if op.dynamic else op.infer(attrs, specs))
 
 
 def _reads(op: Op, attrs: Attrs, ins: tuple[Spec, ...], outs: tuple[Spec, ...]) -> tuple[bool, ...]:

@@ -14,7 +14,7 @@ from ..context import Context, current_context
 from ..graph.tape import Plan, TapeNode, make_plan
 from ..native import native
 from ..ops.attrs import Attrs
-from ..ops.op import Op
+from ..ops.op import Op, Spec
 from ..ops.philox import Philox
 from ..streams import reserve
 
@@ -67,7 +67,12 @@ def invoke_all(
     xp = array_module(device)
     plan = find_plan(op, attrs, tuple((a.shape, a.dtype) for a in arrays))
     given = [] if out is None else list(_as_list(out))
-    results = execute(plan, xp, arrays, _check_out(plan, given) if given else None)
+    if plan.outs is None:
+        plan, results = _execute_dynamic(plan, xp, arrays)
+        for target, value in zip(_check_out(plan, given) if given else (), results, strict=False):
+            target[...] = value
+    else:
+        results = execute(plan, xp, arrays, _check_out(plan, given) if given else None)
     cls = cls or type(inputs[0])
     made = given + [_new(cls, data, device) for data in results[len(given) :]]
     if state.is_recording() and plan.differentiable and any(x._node is not None for x in inputs):
@@ -133,6 +138,16 @@ def execute(
         if target is not value:
             target[...] = value
     return results
+
+
+def _execute_dynamic(plan: Plan, xp: Any, arrays: Sequence[Any]) -> tuple[Plan, list[Any]]:
+    """Run an operator whose outputs are known only then: the whole plan, and all outputs."""
+    op, attrs = plan.op, plan.attrs
+    values = [xp.asarray(v) for v in op.run(xp, attrs, arrays)]
+    _, dtypes = op.infer_dtypes(attrs, [s.dtype for s in plan.ins], [None] * len(values))
+    outs = tuple(Spec(v.shape, d) for v, d in zip(values, dtypes, strict=True))
+    results = [_own(xp, _fitted(xp, v, s), arrays) for v, s in zip(values, outs, strict=True)]
+    return Plan(op, attrs, plan.ins, outs), results
 
 
 def _targets(plan: Plan, arrays: Sequence[Any], outs: Sequence[Any] | None) -> list[np.ndarray]:

@@ -3,7 +3,7 @@
 An operator annotates its attributes with ordinary Python types; `attr_type` turns an annotation
 into an `AttrType`, which parses both Python values and MXNet's strings and prints the latter.
 
-    int  float  bool  str  Literal["a", "b"]  Shape  Floats  DType   and  any of them  | None
+    int  float  bool  str  Literal["a", "b"]  Shape  Shapes  Floats  DType   and any of them | None
 """
 
 from __future__ import annotations
@@ -25,6 +25,10 @@ from ..dtypes import as_dtype, dtype_name
 
 class Shape(tuple):
     """Annotation: a tuple of integers; entries may be ``None`` where an operator says so."""
+
+
+class Shapes(tuple):
+    """Annotation: a tuple of tuples of integers."""
 
 
 class Floats(tuple):
@@ -103,6 +107,7 @@ _SIMPLE = {
     bool: AttrType("boolean", _bool),
     str: AttrType("string", _str),
     Shape: AttrType("Shape(tuple)", _tuple_of(_int)),
+    Shapes: AttrType("tuple of <Shape(tuple)>", _tuple_of(_tuple_of(_int))),
     Floats: AttrType("tuple of <float>", _tuple_of(_float)),
     DType: AttrType("dtype", as_dtype, dtype_name),
 }

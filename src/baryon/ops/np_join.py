@@ -192,8 +192,8 @@ def splitting(name: str, along: Callable[[int], int], doc: str, example: str) ->
         body=body,
         native=False,
         doc=(
-            f"{doc}\n\nInto `sections` equal parts, or at `indices`, where parts begin; they lose the\n"
-            "axis with `squeeze_axis`. The attribute `axis` changes nothing.\n"
+            f"{doc}\n\nInto `sections` equal parts, or at `indices`, where they begin; parts\n"
+            "lose the axis with `squeeze_axis`. The attribute `axis` changes nothing.\n"
             f"(MXNet ``mx.np.{name}``.)\n\n"
             f"    >>> [part.shape for part in mx.np.{name}({given})]\n    {printed}\n    "
         ),

@@ -89,6 +89,7 @@ class Op:
         self.aux: tuple[str, ...] = tuple(facts["aux"] or (() if callable(mutates) else mutates))
         self._inplace: Mapping[int, str] | Callable[[int], str] = facts["inplace"]
         self.view: bool = facts["view"]
+        self.dynamic: bool = facts["dynamic"]
         self.kernel: str | None = name if facts["kernel"] is True else facts["kernel"] or None
         self.params: Callable[..., tuple | None] | None = facts["params"]
         self.init: Mapping[str, str] = facts["init"]
@@ -301,7 +302,10 @@ class Op:
                     f"operator {self.name}: input {name} has dtype {spec.dtype}, expected {want}"
                 )
         if not all(map(known, shapes)):
-            raise MXNetError(f"operator {self.name}: cannot infer the shape of its output")
+            why = (
+                "; it depends on values, so the operator only runs eagerly" if self.dynamic else ""
+            )
+            raise MXNetError(f"operator {self.name}: cannot infer the shape of its output{why}")
         return tuple(Spec(tuple(s), d) for s, d in zip(shapes, dtypes, strict=True))
 
     # ---- computing -------------------------------------------------------------------------------
@@ -381,6 +385,7 @@ def op(
     mutates: Iterable[str] | Callable[[Attrs], Iterable[int]] = (),
     inplace: Mapping[int, str] | Callable[[int], str] | None = None,
     view: bool = False,
+    dynamic: bool = False,
     kernel: str | bool = False,
     params: Callable[..., tuple | None] | None = None,
     init: Mapping[str, str] | None = None,
@@ -404,6 +409,7 @@ def op(
     inplace       : output index -> input whose memory it may take over when nobody reads it after
                     (a mapping, or a function for operators with any number of outputs).
     view          : the output is the first input's bytes under another shape.
+    dynamic       : the outputs' shapes depend on the inputs' values: it only runs eagerly.
     kernel        : name of the C++ kernel (True: the operator's own).
     params        : ``(attrs, in_specs, out_specs)`` -> numbers for the kernel, None: not this case.
     init          : ``__init__`` attributes of input variables that a Symbol makes by itself.
@@ -429,6 +435,7 @@ def op(
             mutates=mutates,
             inplace=inplace or {},
             view=view,
+            dynamic=dynamic,
             kernel=kernel,
             params=params,
             init=init or {},
