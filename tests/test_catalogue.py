@@ -18,7 +18,13 @@ OPS = list(dict.fromkeys(REGISTRY.values()))
 SHARED = [op for op in OPS if op.name in BY_NAME and not op.name.startswith("_backward_")]
 
 # Attributes that symbol files of MXNet have although its list of operators does not name them.
-UNLISTED = {"add_n": {"num_args"}, "khatri_rao": {"num_args"}, "_linspace": {"num", "endpoint"}}
+UNLISTED = {
+    "add_n": {"num_args"},
+    "khatri_rao": {"num_args"},
+    "_linspace": {"num", "endpoint"},
+    "_npi_concatenate": {"axis"},
+    "_npi_norm": {"ord", "axis", "keepdims", "flag"},
+}
 # Counted by the number of arrays where the caller does not say it; MXNet wants to be told.
 COUNTED = {"amp_multicast": "num_outputs"}
 # The oldest operators, whose states MXNet's list of inputs leaves out.
@@ -27,7 +33,12 @@ UNLISTED_STATES = {
     "IdentityAttachKLSparseReg": ["moving_avg"],
 }
 # Optional in MXNet, with a default that its list does not tell.
-UNTOLD_DEFAULTS = {("smooth_l1", "scalar"): 1.0}
+UNTOLD_DEFAULTS = {
+    ("smooth_l1", "scalar"): 1.0,
+    ("_npi_boolean_mask_assign_scalar", "value"): 0.0,
+    ("_npi_boolean_mask_assign_scalar", "start_axis"): 0,
+    ("_npi_boolean_mask_assign_tensor", "start_axis"): 0,
+}
 
 
 def test_reference_is_there():

@@ -39,10 +39,11 @@ def _concatenated(attrs: Any, ins: list, outs: list) -> tuple[list, list]:
         (1,) if a.axis is None else (prod(outs[0].shape[: normalize(a.axis, len(outs[0].shape))]),)
     ),
 )
-def concatenate(xp: Any, *data: Any, num_args: int, axis: int | None = 0) -> Any:
+def concatenate(xp: Any, *data: Any, num_args: int, dim: int = 1, axis: int | None = 0) -> Any:
     """Arrays of one type joined along `axis`; None joins the flattened arrays.
 
-    `num_args`, their number, is filled in by itself.  (MXNet ``mx.np.concatenate``.)
+    `num_args`, their number, is filled in by itself; `dim` changes nothing, as in MXNet.
+    (MXNet ``mx.np.concatenate``.)
 
     >>> mx.np.concatenate([mx.np.array([1.0]), mx.np.array([2.0, 3.0])]).tolist()
     [1.0, 2.0, 3.0]

@@ -133,7 +133,7 @@ def _first(attrs: Attrs, ins: list, outs: list) -> tuple[list, list]:
     dtype=_first,
     inplace={0: "data"},
 )
-def mask_scalar(xp: Any, data: Any, mask: Any, *, value: float, start_axis: int) -> Any:
+def mask_scalar(xp: Any, data: Any, mask: Any, *, value: float = 0.0, start_axis: int = 0) -> Any:
     """`data` with the number `value` where `mask` is true, which covers axes from `start_axis` on.
 
     (MXNet ``data[mask] = value``, to which it gives no gradient.)
@@ -154,7 +154,7 @@ def mask_scalar(xp: Any, data: Any, mask: Any, *, value: float, start_axis: int)
     dtype=_first,
     inplace={0: "data"},
 )
-def mask_tensor(xp: Any, data: Any, mask: Any, value: Any, *, start_axis: int) -> Any:
+def mask_tensor(xp: Any, data: Any, mask: Any, value: Any, *, start_axis: int = 0) -> Any:
     """`data` with `value` where `mask` is true, which covers axes from `start_axis` on.
 
     `value` broadcasts to what is written.  (MXNet ``data[mask] = value``, to which it gives no
