@@ -26,6 +26,7 @@ PLAIN_FACTS: dict[str, Any] = {
     "mutates": (),
     "inplace": {},
     "view": False,
+    "dynamic": False,
     "kernel": False,
     "params": None,
     "init": {},
