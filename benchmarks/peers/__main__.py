@@ -20,9 +20,9 @@ from ..workloads import ALL
 from .base import ADAPTERS, Prepared
 
 ADAPTER_FILES = {
-    "baryon": ("mx_eager", "mx_nets", "mx_memory", "operators"),
-    "mxnet": ("mx_eager", "mx_nets", "mx_memory", "operators"),
-    "torch": ("torch_eager", "torch_nets", "operators"),
+    "baryon": ("mx_eager", "mx_nets", "mx_resnet", "mx_memory", "operators"),
+    "mxnet": ("mx_eager", "mx_nets", "mx_resnet", "mx_memory", "operators"),
+    "torch": ("torch_eager", "torch_nets", "torch_resnet", "operators"),
     "numpy": ("operators",),
 }
 

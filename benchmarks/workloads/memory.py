@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from . import lenet, resnet18
+from . import lenet, resnet
 from .base import Bar, Workload, times
 
 MIB = 2**20
 NETWORKS = {
     "memory.lenet": (lenet.symbol, (lenet.BATCH, 1, 28, 28)),
-    "memory.resnet18": (resnet18.symbol, (resnet18.BATCH, *resnet18.IMAGE)),
+    "memory.resnet18": (
+        lambda sym: resnet.symbol(sym, resnet.RESNET18),
+        (resnet.RESNET18.batch, *resnet.RESNET18.image),
+    ),
 }
 
 
