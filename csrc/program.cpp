@@ -1,5 +1,6 @@
 #include "program.h"
 
+#include <chrono>
 #include <string_view>
 #include <utility>
 
@@ -22,6 +23,11 @@ bool same_bytes(const Tensor& a, const Tensor& b) {
 
 const Tensor* at(const std::vector<Tensor>& list, std::int64_t index) {
   return index >= 0 && index < static_cast<std::int64_t>(list.size()) ? &list[index] : nullptr;
+}
+
+std::int64_t now() {
+  const auto time = std::chrono::steady_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(time).count();
 }
 
 }  // namespace
@@ -177,10 +183,12 @@ void Program::bind_step(Frame& frame, std::size_t index, char* arena,
 }
 
 void Program::run(std::size_t begin, std::size_t end, char* arena,
-                  const std::vector<External>& externals, Streams streams, Host& host) const {
+                  const std::vector<External>& externals, Streams streams, Host& host,
+                  std::int64_t* clock) const {
   Borrowed borrowed(*this);
   Frame& frame = borrowed.frame();
   bind(frame, begin, end, arena, externals, streams);
+  if (clock != nullptr) *clock++ = now();
   for (std::size_t i = begin; i < end; ++i) {
     const Step& step = steps_[i];
     const Call call = call_of(frame, step);
@@ -189,6 +197,7 @@ void Program::run(std::size_t begin, std::size_t end, char* arena,
     } else {
       host.call(instructions_[i], call, {streams.seed, streams.stream + step.ordinal});
     }
+    if (clock != nullptr) *clock++ = now();
   }
 }
 

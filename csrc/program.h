@@ -56,9 +56,10 @@ class Program {
   Program(std::vector<Instruction> instructions, std::vector<Tensor> externals,
           std::vector<Tensor> constants, std::int64_t arena_bytes);
 
-  // Runs instructions [begin, end). May be called by several threads at once.
+  // Runs instructions [begin, end). May be called by several threads at once. A clock is given the
+  // monotonic time, in nanoseconds, before the first instruction and after each.
   void run(std::size_t begin, std::size_t end, char* arena, const std::vector<External>& externals,
-           Streams streams, Host& host) const;
+           Streams streams, Host& host, std::int64_t* clock = nullptr) const;
 
   std::size_t size() const { return steps_.size(); }
   std::int64_t arena_bytes() const { return arena_bytes_; }

@@ -34,7 +34,7 @@ class PythonProgram {
                  arena_bytes) {}
 
   void run(std::size_t begin, std::size_t end, const py::object& arena, const py::sequence& arrays,
-           std::uint64_t seed, std::uint64_t stream) const {
+           std::uint64_t seed, std::uint64_t stream, const py::object& clock) const {
     if (begin > end || end > program_.size()) {
       throw Error("program: no instructions " + std::to_string(begin) + " to " +
                   std::to_string(end) + " among " + std::to_string(program_.size()));
@@ -43,11 +43,12 @@ class PythonProgram {
     const py::tuple externals(arrays);  // keeps them alive, whatever happens to the sequence
     const std::vector<External> given = check_externals(externals);
     PythonHost host(*this, arena, externals);
+    std::int64_t* times = clock.is_none() ? nullptr : clock_memory(clock.ptr(), end - begin + 1);
     if (program_.kernel_bytes(begin, end) < kReleaseBytes) {
-      program_.run(begin, end, memory, given, {seed, stream}, host);
+      program_.run(begin, end, memory, given, {seed, stream}, host, times);
     } else {
       const py::gil_scoped_release unlocked;
-      program_.run(begin, end, memory, given, {seed, stream}, host);
+      program_.run(begin, end, memory, given, {seed, stream}, host, times);
     }
   }
 
@@ -135,6 +136,17 @@ class PythonProgram {
     return tensor->as<char>();
   }
 
+  static std::int64_t* clock_memory(PyObject* clock, std::size_t count) {
+    const std::optional<Tensor> tensor = tensor_of(clock);
+    if (!tensor || tensor->dtype != DType::i64 ||
+        tensor->size() != static_cast<std::int64_t>(count) ||
+        !PyArray_ISWRITEABLE(reinterpret_cast<PyArrayObject*>(clock))) {
+      throw Error("program: the clock must be a contiguous, writeable int64 array of " +
+                  std::to_string(count) + " entries");
+    }
+    return tensor->as<std::int64_t>();
+  }
+
   std::vector<External> check_externals(const py::tuple& given) const {
     const std::vector<Tensor>& wanted = program_.externals();
     if (given.size() != wanted.size()) {
@@ -171,7 +183,9 @@ void bind_program(py::module_& m) {
            py::arg("constants") = py::tuple())
       .def("run", &PythonProgram::run, py::arg("begin"), py::arg("end"), py::arg("arena"),
            py::arg("externals"), py::arg("seed") = 0, py::arg("stream") = 0,
-           "Run instructions [begin, end) on an arena and external arrays.")
+           py::arg("clock") = py::none(),
+           "Run instructions [begin, end) on an arena and external arrays; an int64 array as clock "
+           "is given the time before them and after each.")
       .def("__len__", &PythonProgram::size)
       .def_property_readonly("arena_bytes", &PythonProgram::arena_bytes);
 }

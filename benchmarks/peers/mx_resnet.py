@@ -40,6 +40,4 @@ def train(mx: object, arrays: dict, net: resnet.Net) -> Prepared:
 
 
 for _net in resnet.NETS:
-    prepares(f"{_net.name}.train", "symbol")(
-        lambda mx, arrays, net=_net: train(mx, arrays, net)
-    )
+    prepares(f"{_net.name}.train", "symbol")(lambda mx, arrays, net=_net: train(mx, arrays, net))

@@ -31,9 +31,7 @@ class Net:
     blocks: int
 
 
-RESNET20 = Net(
-    "resnet20", 128, (3, 32, 32), 10, (16, 3, 1), False, ((16, 1), (32, 2), (64, 2)), 3
-)
+RESNET20 = Net("resnet20", 128, (3, 32, 32), 10, (16, 3, 1), False, ((16, 1), (32, 2), (64, 2)), 3)
 RESNET18 = Net(
     *("resnet18", 16, (3, 224, 224), 1000, (64, 7, 2), True),
     ((64, 1), (128, 2), (256, 2), (512, 2)),
@@ -53,6 +51,7 @@ class Block:
 
     @property
     def widens(self) -> bool:
+        """Whether the number of channels changes."""
         return self.filters != self.before
 
 

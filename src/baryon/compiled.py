@@ -13,6 +13,7 @@ from .graph.function import dynamic_op
 from .graph.gradient import constant, gradient
 from .graph.graph import Entry, cut, rebuild, variable, walk, with_inputs
 from .graph.infer import typed
+from .graph.layout import block_channels
 from .graph.lower import Head, lower
 from .graph.mirror import mirror
 from .graph.program import Program
@@ -49,8 +50,11 @@ class Compiled:
         self.reads_head_grad = [dy.node in used for dy in self.dys]
         both = simplify([*outputs, *drawn])
         results, drawn = both[: len(outputs)], mirror(both[: len(outputs)], both[len(outputs) :])
-        results = [Head(e) for e in results]
-        backward = [Head(g, req == "add") for g, (_, req) in zip(drawn, wanted, strict=True)]
+        both = block_channels([*results, *drawn])
+        results = [Head(e) for e in both[: len(outputs)]]
+        backward = [
+            Head(g, req == "add") for g, (_, req) in zip(both[len(outputs) :], wanted, strict=True)
+        ]
         self.program = Program(lower([*self.inputs, *self.dys], [results, backward]))
         self._no_dys = [None] * len(self.dys)
         self._no_grads = [None] * len(wanted)

@@ -53,6 +53,9 @@ SETTINGS: dict[str, Setting] = {
         "engine",
         "The best instruction set whose kernels may run: baseline, v3 (AVX2) or v4 (AVX-512).",
     ),
+    "BARYON_LAYOUT": Setting(
+        flag, True, "package", "Whether compiled networks work on channel-blocked images."
+    ),
     "MXNET_HOME": Setting(
         str, "~/.mxnet", "package", "Where data sets and pretrained models are kept."
     ),

@@ -27,6 +27,7 @@ PLAIN_FACTS: dict[str, Any] = {
     "inplace": {},
     "view": False,
     "dynamic": False,
+    "pointwise": False,
     "kernel": False,
     "params": None,
     "init": {},

@@ -5,6 +5,7 @@ The Python loop here is the specification: it runs every reference body on views
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,6 +16,9 @@ from ..native import native
 from ..ops.philox import Philox
 from ..streams import reserve
 from .lower import ARENA, CONSTANT, Instruction, Lowered, Ref
+
+# Called with (program, first instruction, clock) after each run while a profiler listens.
+listeners: list[Callable[[Program, int, np.ndarray], None]] = []
 
 
 class Program:
@@ -46,10 +50,13 @@ class Program:
     ) -> None:
         """Run one group of instructions. Externals that the group does not touch may be None."""
         begin, end = self.boundaries[group], self.boundaries[group + 1]
+        clock = np.zeros(end - begin + 1, np.int64) if listeners else None
         if self._native is not None:
-            self._native.run(begin, end, arena, externals, *streams)
+            self._native.run(begin, end, arena, externals, *streams, clock)
         else:
-            _run_python(self.lowered, begin, end, arena, externals, streams)
+            _run_python(self.lowered, begin, end, arena, externals, streams, clock)
+        for listener in listeners:
+            listener(self, begin, clock)
 
 
 def _run_python(
@@ -59,6 +66,7 @@ def _run_python(
     arena: np.ndarray,
     externals: Sequence[np.ndarray | None],
     streams: tuple[int, int],
+    clock: np.ndarray | None = None,
 ) -> None:
     def view(ref: Ref) -> np.ndarray:
         if ref.space == ARENA:
@@ -69,10 +77,14 @@ def _run_python(
 
     seed, stream = streams
     stream += sum(i.op.is_random for i in lowered.instructions[:begin])
+    times = [time.perf_counter_ns()]
     for instruction in lowered.instructions[begin:end]:
         body = call_body(instruction)
         body([view(r) for r in instruction.ins], [view(r) for r in instruction.outs], seed, stream)
         stream += instruction.op.is_random
+        times.append(time.perf_counter_ns())
+    if clock is not None:
+        clock[:] = times
 
 
 def call_body(instruction: Instruction) -> Callable[..., None]:

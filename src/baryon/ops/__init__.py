@@ -7,6 +7,8 @@ from . import (
     axes,
     batch_norm_other,
     binary,
+    blocked,
+    blocked_images,
     blocks,
     boxes,
     broadcast,

@@ -67,6 +67,7 @@ def _code(names: tuple[str, ...]) -> Any:
     aliases=("_npx_activation",),
     kernel=True,
     params=_code(ACTIVATIONS),
+    pointwise=True,
     inplace={0: "data"},
 )
 def activation(xp, data, *, act_type: ActType):
@@ -85,6 +86,7 @@ def activation(xp, data, *, act_type: ActType):
     "_backward_Activation",
     kernel=True,
     params=_code(ACTIVATIONS),
+    pointwise=True,
     inplace={0: "dy"},
 )
 def backward_activation(xp, dy, out, *, act_type: ActType):

@@ -55,6 +55,7 @@ def binary(
         shape=rules.broadcast if broadcasts else rules.same,
         dtype=numeric,
         inplace={0: "lhs"},
+        pointwise=True,
         kernel=kernel,
         onnx=onnx,
     )(run)
@@ -255,6 +256,7 @@ binary(
     aliases=("ElementWiseSum", "_sparse_ElementWiseSum", "_sparse_add_n"),
     variadic="num_args",
     dtype=numeric,
+    pointwise=True,
     kernel=True,
     onnx="Sum",
 )

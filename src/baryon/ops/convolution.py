@@ -101,7 +101,7 @@ def params(attrs: Attrs, ins: Any, outs: Any) -> tuple | None:
 
 
 def _flops(attrs: Attrs, ins: Any, outs: Any) -> int:
-    return 2 * outs[0].size * ins[1].size // attrs.num_filter
+    return 2 * outs[0].size * ins[1].size // shape_first(outs[0].shape, attrs.layout)[1]
 
 
 # ---- reference bodies, channels first ----------------------------------------------------------
@@ -240,7 +240,13 @@ def _data_shape(attrs: Attrs, ins: list, outs: list) -> tuple[list, list]:
     return ins, [attrs.shape]
 
 
-@op("_backward_Convolution_data", shape=_data_shape, kernel=True, params=params)
+@op(
+    "_backward_Convolution_data",
+    shape=_data_shape,
+    kernel=True,
+    params=params,
+    flops=lambda attrs, ins, outs: _flops(attrs, (outs[0], ins[1]), ins),
+)
 def backward_data(
     xp: Any,
     head: Any,
@@ -275,6 +281,7 @@ def _weight_shapes(attrs: Attrs, ins: list, outs: list) -> tuple[list, list]:
     outputs=lambda a: ("weight",) if a.no_bias else ("weight", "bias"),
     kernel=True,
     params=params,
+    flops=lambda attrs, ins, outs: _flops(attrs, (ins[1], outs[0]), ins),
 )
 def backward_weight(
     xp: Any,

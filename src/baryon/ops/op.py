@@ -90,6 +90,8 @@ class Op:
         self._inplace: Mapping[int, str] | Callable[[int], str] = facts["inplace"]
         self.view: bool = facts["view"]
         self.dynamic: bool = facts["dynamic"]
+        self.pointwise: bool = facts["pointwise"]
+        self.blocked: Any = None  # its form on channel-blocked images, see `blocked.Twin`
         self.kernel: str | None = name if facts["kernel"] is True else facts["kernel"] or None
         self.params: Callable[..., tuple | None] | None = facts["params"]
         self.init: Mapping[str, str] = facts["init"]
@@ -386,6 +388,7 @@ def op(
     inplace: Mapping[int, str] | Callable[[int], str] | None = None,
     view: bool = False,
     dynamic: bool = False,
+    pointwise: bool = False,
     kernel: str | bool = False,
     params: Callable[..., tuple | None] | None = None,
     init: Mapping[str, str] | None = None,
@@ -410,6 +413,8 @@ def op(
                     (a mapping, or a function for operators with any number of outputs).
     view          : the output is the first input's bytes under another shape.
     dynamic       : the outputs' shapes depend on the inputs' values: it only runs eagerly.
+    pointwise     : among tensors of one shape, every element of the outputs depends only on the
+                    elements of the inputs at its place, by a rule that is the same everywhere.
     kernel        : name of the C++ kernel (True: the operator's own).
     params        : ``(attrs, in_specs, out_specs)`` -> numbers for the kernel, None: not this case.
     init          : ``__init__`` attributes of input variables that a Symbol makes by itself.
@@ -436,6 +441,7 @@ def op(
             inplace=inplace or {},
             view=view,
             dynamic=dynamic,
+            pointwise=pointwise,
             kernel=kernel,
             params=params,
             init=init or {},

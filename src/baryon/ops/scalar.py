@@ -70,6 +70,7 @@ def with_number(
         aliases=aliases,
         dtype=rules.output_dtype(_result),
         inplace={0: "data"},
+        pointwise=True,
         kernel=kernel or name,
         params=lambda a, ins, outs: (a.scalar,),
     )(run)

@@ -57,6 +57,7 @@ def unary(
         aliases=(*names, *aliases),
         dtype=dtype,
         inplace={0: "data"},
+        pointwise=True,
         kernel=kernel,
         onnx=onnx,
     )(run)

@@ -1,0 +1,141 @@
+// Convolution of channel-blocked images with packed weights.
+//
+// The forward pass is one such product; the gradient by data is one for each place of the input
+// within a stride. A task copies some rows of some images with room around them (unless it can read
+// them where they lie) and goes over filters, so that these rows stay in the cache.
+#pragma once
+
+#include <algorithm>
+#include <vector>
+
+#include "../parallel.h"
+#include "blocked_room.h"
+
+namespace baryon::BARYON_ISA {
+
+struct BlockedProduct {
+  Int batch;
+  Int groups;    // of channels: blocks, or single channels where the data is not blocked
+  bool blocked;  // whether the data is; else it has few channels, plane by plane
+  Int filter_blocks;
+  Int3 size, grid, step;  // of the data; of the places computed; between what these read
+  std::vector<Int3> taps;
+  const float* data;
+  const float* weights;  // [pair of filter blocks][group][tap][inner][filter]
+  const float* bias;     // null, or one a filter
+  float* out;
+  Int3 out_size, out_step, out_begin;
+
+  Int inner() const { return blocked ? kBlock : 1; }
+  Int terms() const { return groups * static_cast<Int>(taps.size()); }
+  bool in_order() const { return step == Int3{1, 1, 1} && grid == size; }
+  // Whether windows can be read where the data lies.
+  bool direct() const {
+    return blocked && in_order() && taps.size() == 1 && taps[0] == Int3{0, 0, 0};
+  }
+};
+
+class BlockedRunner {
+ public:
+  explicit BlockedRunner(const BlockedProduct& product)
+      : p_(flattened(product)),
+        direct_(p_.direct()),
+        rows_(rows_of(p_, direct_)),
+        bands_(parts(p_.grid[1], rows_)),
+        room_(p_.size, p_.step, p_.taps, rows_, p_.grid[2], static_cast<int>(p_.inner())),
+        group_(direct_ ? p_.size[1] * p_.size[2] * kBlock : room_.plane()) {
+    images_ = bands_ > 1 ? 1 : std::max<Int>(1, kKept / (1 + p_.groups * group_));
+    images_ = std::min(images_, parts(p_.batch, 2 * num_threads()));
+    for (Int g = 0; g < p_.groups; ++g)
+      for (const Int3& tap : p_.taps)
+        terms_.push_back(g * group_ + (direct_ ? 0 : room_.place(tap)));
+  }
+
+  void run() {
+    const Int chunks = parts(p_.batch, images_) * bands_, pairs = parts(p_.filter_blocks, 2);
+    const Int splits = std::clamp<Int>(parts(4 * num_threads(), chunks), 1, pairs);
+    const Int size = direct_ ? 0 : images_ * p_.groups * group_ + kBlock;
+    parallel_for(chunks * splits, 1, [&](Int begin, Int end) {
+      const Scratch<float> room(size);
+      Int held = -1;
+      for (Int i = begin; i < end; ++i) {
+        const Int chunk = i / splits, split = i % splits;
+        if (!direct_ && held != chunk) fill(chunk, room.get());
+        held = chunk;
+        for (Int pair = pairs * split / splits; pair < pairs * (split + 1) / splits; ++pair)
+          compute(chunk, 2 * pair, room.get());
+      }
+    });
+  }
+
+ private:
+  static constexpr Int kKept = 128 * 1024;  // floats of images that a task keeps in the cache
+
+  // A product that reads every pixel once, in order, sees an image as some long rows.
+  static BlockedProduct flattened(BlockedProduct p) {
+    if (!p.direct() || p.out_size != p.grid || p.out_step != Int3{1, 1, 1}) return p;
+    p.grid = p.size = p.out_size = {1, 1, p.grid[1] * p.grid[2]};
+    return p;
+  }
+
+  static Int rows_of(const BlockedProduct& p, bool direct) {
+    if (direct) return p.grid[1];
+    const Int line = p.groups * p.inner() * (p.size[2] + 2) * p.step[1];
+    const Int rows = std::clamp<Int>(kKept / (1 + line), 1, p.grid[1]);
+    return parts(p.grid[1], parts(p.grid[1], rows));
+  }
+
+  Int first_image(Int chunk) const { return chunk / bands_ * images_; }
+  Int last_image(Int chunk) const { return std::min(p_.batch, first_image(chunk) + images_); }
+
+  void fill(Int chunk, float* room) const {
+    const Int plane = p_.size[1] * p_.size[2] * p_.inner();
+    for (Int n = first_image(chunk); n < last_image(chunk); ++n)
+      for (Int g = 0; g < p_.groups; ++g, room += group_)
+        room_.fill(p_.data + (n * p_.groups + g) * plane, chunk % bands_ * rows_, room);
+  }
+
+  // One pair of filter blocks (or a last single one) for all pixels of a chunk.
+  void compute(Int chunk, Int block, const float* room) const {
+    const Int vectors = std::min<Int>(2, p_.filter_blocks - block);
+    const Int most = vectors == 2 ? kPairRows : kSingleRows;
+    const Int columns = p_.grid[2], tiles = parts(columns, most);
+    const Int first = chunk % bands_ * rows_, last = std::min(p_.grid[1], first + rows_);
+    const Int row = direct_ ? p_.size[2] * kBlock : room_.next_row();
+    const Int out_block = p_.out_size[1] * p_.out_size[2] * kBlock;
+    PixelTile tile{};
+    tile.terms = terms_.data();
+    tile.count = static_cast<Int>(terms_.size());
+    tile.weights = p_.weights + block * kBlock * p_.terms() * p_.inner();
+    tile.bias = p_.bias == nullptr ? nullptr : p_.bias + block * kBlock;
+    tile.to_pixel = p_.out_step[2] * kBlock;
+    tile.to_block = out_block;
+    for (Int n = first_image(chunk); n < last_image(chunk); ++n) {
+      const float* image = direct_ ? p_.data + n * p_.groups * group_
+                                   : room + (n - first_image(chunk)) * p_.groups * group_;
+      float* out = p_.out + (n * p_.filter_blocks + block) * out_block;
+      for (Int y = first; y < last; ++y) {
+        const float* from = image + (direct_ ? y : y - first) * row;
+        float* to =
+            out +
+            ((y * p_.out_step[1] + p_.out_begin[1]) * p_.out_size[2] + p_.out_begin[2]) * kBlock;
+        for (Int t = 0; t < tiles; ++t) {
+          const Int x = columns * t / tiles, end = columns * (t + 1) / tiles;
+          tile.from = from + x * p_.inner();
+          tile.to = to + x * tile.to_pixel;
+          pixels_of(end - x, vectors, p_.blocked)(tile);
+        }
+      }
+    }
+  }
+
+  const BlockedProduct p_;
+  bool direct_;
+  Int rows_, bands_;
+  BlockedRoom room_;
+  Int group_;       // distance between groups of channels of an image
+  Int images_ = 1;  // that a task takes together
+  std::vector<Int> terms_;
+};
+
+}  // namespace baryon::BARYON_ISA

@@ -1,0 +1,117 @@
+// Register tiles of convolutions on channel-blocked images.
+//
+// A blocked image is (batch, channels / kBlock, *space, kBlock): one vector holds kBlock channels
+// of one pixel. A tile is some pixels of a row by one or two vectors of filters, summed in
+// registers.
+#pragma once
+
+#include <array>
+#include <utility>
+
+#include "simd.h"
+
+namespace baryon::BARYON_ISA {
+
+constexpr int kBlock = kLanes<float>;
+constexpr int kPairRows = kTileRows;        // pixels of a tile of two vectors of filters
+constexpr int kSingleRows = kTileRows + 2;  // and of one
+using Lane = Vector<float>;
+
+// One tile: every term reads `inner` values of each pixel, a block of channels or a single one.
+struct PixelTile {
+  const float* from;     // the first pixel
+  const Int* terms;      // distances of what each term reads
+  Int count;             // of terms
+  const float* weights;  // [term][inner][vector of filters]
+  const float* bias;     // the filters' start, or null
+  float* to;
+  Int to_pixel, to_block;  // distances of pixels and of blocks of filters in the result
+};
+
+template <int rows, int vectors, int inner>
+void run_pixels(const PixelTile& tile) {
+  Lane sums[rows][vectors];
+#pragma GCC unroll 16
+  for (int r = 0; r < rows; ++r)
+#pragma GCC unroll 2
+    for (int v = 0; v < vectors; ++v)
+      sums[r][v] = tile.bias == nullptr ? Lane{} : load(tile.bias + v * kBlock);
+  const float* weights = tile.weights;
+  for (Int t = 0; t < tile.count; ++t) {
+    const float* from = tile.from + tile.terms[t];
+#pragma GCC unroll 2
+    for (int i = 0; i < inner; ++i, weights += vectors * kBlock) {
+      Lane filters[vectors];
+#pragma GCC unroll 2
+      for (int v = 0; v < vectors; ++v) filters[v] = load(weights + v * kBlock);
+#pragma GCC unroll 16
+      for (int r = 0; r < rows; ++r)
+#pragma GCC unroll 2
+        for (int v = 0; v < vectors; ++v) sums[r][v] += from[r * inner + i] * filters[v];
+    }
+  }
+#pragma GCC unroll 16
+  for (int r = 0; r < rows; ++r)
+#pragma GCC unroll 2
+    for (int v = 0; v < vectors; ++v)
+      store(tile.to + r * tile.to_pixel + v * tile.to_block, sums[r][v]);
+}
+
+using PixelFn = void (*)(const PixelTile&);
+
+template <int vectors, int inner, int most>
+PixelFn pixels_of(Int rows) {
+  constexpr auto table = []<int... i>(std::integer_sequence<int, i...>) {
+    return std::array<PixelFn, sizeof...(i)>{run_pixels<i + 1, vectors, inner>...};
+  }(std::make_integer_sequence<int, most>());
+  return table[rows - 1];
+}
+
+// The tile of `rows` pixels; `blocked` says what its terms read.
+inline PixelFn pixels_of(Int rows, Int vectors, bool blocked) {
+  if (vectors == 2)
+    return blocked ? pixels_of<2, kBlock, kPairRows>(rows) : pixels_of<2, 1, kPairRows>(rows);
+  return blocked ? pixels_of<1, kBlock, kSingleRows>(rows) : pixels_of<1, 1, kSingleRows>(rows);
+}
+
+// A tile of weight gradients: some values of a pixel by one or two vectors of filters, summed over
+// a box of pixels.
+struct WeightTile {
+  const float* data;
+  Int data_row, data_pixel;
+  const Int* places;  // distances of the values, for tiles that are not blocked
+  const float* head;
+  Int head_row, head_block;
+  Int rows, columns;
+  float* sums;  // [value][vector of filters]
+};
+
+template <int values, int vectors, bool blocked>
+void run_weights(const WeightTile& tile) {
+  Lane sums[values][vectors];
+  Int places[values];
+  for (int i = 0; i < values; ++i) places[i] = blocked ? i : tile.places[i];
+#pragma GCC unroll 16
+  for (int i = 0; i < values; ++i)
+#pragma GCC unroll 2
+    for (int v = 0; v < vectors; ++v) sums[i][v] = load(tile.sums + (i * vectors + v) * kBlock);
+  for (Int y = 0; y < tile.rows; ++y) {
+    const float* data = tile.data + y * tile.data_row;
+    const float* head = tile.head + y * tile.head_row;
+    for (Int x = 0; x < tile.columns; ++x, data += tile.data_pixel, head += kBlock) {
+      Lane heads[vectors];
+#pragma GCC unroll 2
+      for (int v = 0; v < vectors; ++v) heads[v] = load(head + v * tile.head_block);
+#pragma GCC unroll 16
+      for (int i = 0; i < values; ++i)
+#pragma GCC unroll 2
+        for (int v = 0; v < vectors; ++v) sums[i][v] += data[blocked ? i : places[i]] * heads[v];
+    }
+  }
+#pragma GCC unroll 16
+  for (int i = 0; i < values; ++i)
+#pragma GCC unroll 2
+    for (int v = 0; v < vectors; ++v) store(tile.sums + (i * vectors + v) * kBlock, sums[i][v]);
+}
+
+}  // namespace baryon::BARYON_ISA

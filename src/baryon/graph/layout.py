@@ -1,0 +1,122 @@
+"""Layout: convolutional networks on channel-blocked images, reordered only at the edges.
+
+Where an operator has a form on blocked images whose kernel accepts the call, that form is drawn;
+pointwise operators work on whatever layout their inputs have. An entry may exist in both layouts: a
+reorder is drawn when somebody first asks for the one that is missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import settings
+from ..native import native
+from ..ops.blocked import WIDTHS, Twin, blocked_shape
+from ..ops.op import Spec, get
+from .graph import Entry, Key, Node, walk, with_inputs
+from .lower import accepted_params
+
+
+def block_channels(heads: Sequence[Entry]) -> list[Entry]:
+    """The same values, computed on blocked images where that is possible and pays."""
+    if native is None or not settings.get("BARYON_LAYOUT"):
+        return list(heads)
+    nodes = walk(heads)
+    if not any(n.op is not None and n.op.blocked and n.op.blocked.heavy for n in nodes):
+        return list(heads)
+    return _Layout(WIDTHS.get(native.isa(), 4)).rewritten(nodes, heads)
+
+
+class _Layout:
+    """The entries drawn so far: plain, blocked, or both."""
+
+    def __init__(self, block: int) -> None:
+        self.block = block
+        self.plain: dict[Key, Entry] = {}
+        self.blocked: dict[Key, Entry] = {}
+
+    def rewritten(self, nodes: Sequence[Node], heads: Sequence[Entry]) -> list[Entry]:
+        """Every node in its new form; the heads in plain layout."""
+        for node in nodes:
+            if not self._as_twin(node) and not self._pointwise(node):
+                new = with_inputs(node, [self._plain(e) for e in node.inputs])
+                self.plain.update(zip(_keys(node), new.entries, strict=True))
+        return [self._plain(e) for e in heads]
+
+    def _plain(self, entry: Entry) -> Entry:
+        if entry.key not in self.plain:
+            made = self._reorder("_from_blocked", self.blocked[entry.key], entry.spec)
+            self.plain[entry.key] = made
+        return self.plain[entry.key]
+
+    def _blocked(self, entry: Entry) -> Entry:
+        if entry.key not in self.blocked:
+            spec = self._spec(entry)
+            made = self._reorder("_to_blocked", self.plain[entry.key], spec, block=self.block)
+            self.blocked[entry.key] = made
+        return self.blocked[entry.key]
+
+    def _reorder(self, name: str, entry: Entry, spec: Spec, **raw: Any) -> Entry:
+        op = get(name)
+        return Entry(Node(op, entry.node.name, [entry], op.attributes(raw), specs=(spec,)))
+
+    def _spec(self, entry: Entry) -> Spec:
+        return entry.spec._replace(shape=blocked_shape(entry.shape, self.block))
+
+    def _can_block(self, entry: Entry) -> bool:
+        shape = entry.shape
+        fits = len(shape) >= 3 and shape[1] > 0 and shape[1] % self.block == 0
+        return fits and entry.dtype == np.float32
+
+    # ---- the two kinds of nodes that take blocked images -----------------------------------------
+
+    def _as_twin(self, node: Node) -> bool:
+        """Draw the blocked form of a node, if it has one that accepts the call and pays."""
+        twin: Twin | None = node.op.blocked if node.op is not None else None
+        if twin is None:
+            return False
+        places = [i for i in twin.inputs if i < len(node.inputs)]
+        if not twin.heavy and not any(node.inputs[i].key in self.blocked for i in places):
+            return False
+        outs = [e for e in node.entries if e.index in twin.outputs]
+        left = [i for i in places if not self._can_block(node.inputs[i])]
+        if not all(map(self._can_block, outs)) or (left and left == places and not outs):
+            return False
+        chosen = [i for i in places if i not in left]
+        raw = {k: v for k, v in node.params.items() if k in node.op.attrs}
+        train = bool(node.params.get("train", False))
+        params = twin.op.attributes({**raw, "block": self.block, "plain": tuple(left)}, train)
+        ins = [self._spec(e) if i in chosen else e.spec for i, e in enumerate(node.inputs)]
+        specs = [self._spec(e) if e.index in twin.outputs else e.spec for e in node.entries]
+        written = [ins[i] for i in node.op.mutated(node.params)]
+        if accepted_params(twin.op, params, ins, [*specs, *written]) is None:
+            return False
+        inputs = [
+            self._blocked(e) if i in chosen else self._plain(e) for i, e in enumerate(node.inputs)
+        ]
+        drawn = Node(twin.op, node.name, inputs, params, node.attrs, tuple(specs))
+        for e in drawn.entries:
+            (self.blocked if e.index in twin.outputs else self.plain)[(node, e.index)] = e
+        return True
+
+    def _pointwise(self, node: Node) -> bool:
+        """Draw a pointwise node on blocked inputs, if one of them is blocked."""
+        if node.op is None or not node.op.pointwise:
+            return False
+        same = {e.spec.shape for e in (*node.inputs, *node.entries)}
+        if len(same) > 1 or not any(e.key in self.blocked for e in node.inputs):
+            return False
+        if not all(map(self._can_block, (*node.inputs, *node.entries))):
+            return False
+        inputs = [self._blocked(e) for e in node.inputs]
+        specs = tuple(self._spec(e) for e in node.entries)
+        drawn = Node(node.op, node.name, inputs, node.params, node.attrs, specs)
+        self.blocked.update(zip(_keys(node), drawn.entries, strict=True))
+        return True
+
+
+def _keys(node: Node) -> list[Key]:
+    return [(node, i) for i in range(node.count)]

@@ -1,0 +1,168 @@
+"""Operators on channel-blocked images, derived from the ones on plain images.
+
+A blocked image is ``(batch, channels / block, *space, block)``: `block` channels of a pixel fill
+one vector of the processor. `blocked` derives the twin of an operator: the same attributes, inputs,
+outputs and meaning, some tensors blocked. The layout pass chooses the twins; no user names them.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+from .attrs import Attrs, Shape
+from .op import Op, Spec, op
+from .rules import ShapeLike, known
+from .samples import Draw, normal
+
+WIDTHS = {"v4": 16, "v3": 8}  # floats of a vector, by instruction set; others have 4
+
+
+class Twin(NamedTuple):
+    """The blocked form of an operator.
+
+    inputs, outputs : positions of the tensors that are blocked in it.    heavy : it pays to change
+    the layout of its tensors; else the twin only serves tensors that are blocked already.
+    """
+
+    op: Op
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    heavy: bool
+
+
+def blocked_shape(shape: ShapeLike, block: int) -> ShapeLike:
+    """``(batch, channels, *space)`` as ``(batch, channels / block, *space, block)``."""
+    return (shape[0], shape[1] // block, *shape[2:], block)
+
+
+def plain_shape(shape: ShapeLike) -> ShapeLike:
+    """The reverse of `blocked_shape`; None stays None."""
+    return None if shape is None else (shape[0], shape[1] * shape[-1], *shape[2:-1])
+
+
+def to_plain(xp: Any, data: Any) -> Any:
+    """A blocked image as a plain one."""
+    return xp.moveaxis(data, -1, 2).reshape(plain_shape(data.shape))
+
+
+def to_blocked(xp: Any, data: Any, block: int) -> Any:
+    """A plain image as a blocked one."""
+    split = data.reshape(data.shape[0], data.shape[1] // block, block, *data.shape[2:])
+    return xp.ascontiguousarray(xp.moveaxis(split, 2, -1))
+
+
+def _blocks(attrs: Attrs, ins: list, outs: list) -> tuple[list, list]:
+    return ins, [blocked_shape(ins[0], attrs.block) if known(ins[0]) else outs[0]]
+
+
+@op("_to_blocked", shape=_blocks, kernel=True)
+def blocks(xp: Any, data: Any, *, block: int) -> Any:
+    """A plain image, ``(batch, channels, *space)``, with `block` channels side by side."""
+    return to_blocked(xp, data, block)
+
+
+@op("_from_blocked", shape=lambda a, ins, outs: (ins, [plain_shape(ins[0])]), kernel=True)
+def unblocks(xp: Any, data: Any) -> Any:
+    """The reverse of ``_to_blocked``."""
+    return to_plain(xp, data)
+
+
+class _Twin:
+    """What the twin of an operator does, in terms of the operator."""
+
+    def __init__(self, origin: Op, inputs: Sequence[int], outputs: Sequence[int]) -> None:
+        self.origin, self.inputs, self.outputs = origin, inputs, outputs
+
+    def _plain(self, attrs: Attrs, values: Sequence, change: Callable) -> list:
+        """Inputs of the original, those that are blocked changed."""
+        chosen = [i for i in self.inputs if i not in attrs["plain"]]
+        return [change(v) if i in chosen else v for i, v in enumerate(values)]
+
+    def _block(self, values: Sequence, change: Callable) -> list:
+        return [change(v) if i in self.outputs else v for i, v in enumerate(values)]
+
+    def body(self, xp: Any, *arrays: Any, plain: tuple, block: int, **attrs: Any) -> tuple:
+        """Plain inputs, the original's body, blocked outputs."""
+        ins = self._plain({"plain": plain}, arrays, lambda a: to_plain(xp, a))
+        found = self.origin.body(xp, *ins, **attrs)
+        found = found if isinstance(found, (tuple, list)) else (found,)
+        return tuple(self._block(found, lambda a: to_blocked(xp, a, block)))
+
+    def shapes(self, attrs: Attrs, ins: list, outs: list) -> tuple[list, list]:
+        """Shapes of the outputs from complete shapes of the inputs."""
+        if not all(map(known, ins)):
+            return ins, outs
+        plain = self._plain(attrs, ins, plain_shape)
+        _, found = self.origin.infer_shapes(attrs, plain, [None] * len(outs))
+        return ins, self._block(found, lambda s: blocked_shape(s, attrs.block))
+
+    def specs(self, attrs: Attrs, ins: Sequence[Spec], outs: Sequence[Spec]) -> tuple[list, list]:
+        """Specs of the original's inputs and outputs."""
+
+        def change(spec: Spec) -> Spec:
+            return spec._replace(shape=plain_shape(spec.shape))
+
+        return self._plain(attrs, ins, change), self._block(outs, change)
+
+    def signature(self) -> inspect.Signature:
+        """The original's signature, annotations evaluated, and two attributes more."""
+        body = self.origin.body
+        own = [
+            p.replace(annotation=eval(p.annotation, body.__globals__))
+            if isinstance(p.annotation, str) and p.kind is p.KEYWORD_ONLY
+            else p
+            for p in inspect.signature(body).parameters.values()
+        ]
+        for name, kind, default in (("block", int, inspect.Parameter.empty), ("plain", Shape, ())):
+            more = inspect.Parameter(
+                name, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=default
+            )
+            own.append(more)
+        return inspect.Signature(own)
+
+
+def blocked(origin: Op, inputs: Iterable[str], outputs: Iterable[int], heavy: bool = False) -> Op:
+    """Declare that `origin` has a kernel for blocked images; the operator that it is (see `Twin`).
+
+    Attributes of the twin: the original's; `block`; `plain`, positions of inputs that are not
+    blocked although they could be. The kernel is named after the twin and takes the original's
+    parameters.
+    """
+    positions, outputs = tuple(map(origin.inputs.index, inputs)), tuple(outputs)
+    rules = _Twin(origin, positions, outputs)
+
+    def body(xp: Any, *arrays: Any, **attrs: Any) -> tuple:
+        return rules.body(xp, *arrays, **attrs)
+
+    body.__doc__ = f"`{origin.name}` on channel-blocked images."
+    body.__signature__ = rules.signature()  # type: ignore[attr-defined]
+    body.__name__ = f"blocked{origin.name}"
+    ask = origin.params or (lambda attrs, ins, outs: ())
+    count = origin.flops
+    twin = op(
+        f"_blocked_{origin.name}",
+        shape=rules.shapes,
+        dtype=origin.dtype_rule,
+        outputs=origin._outputs,
+        present=origin.present,
+        mutates=origin.mutates,
+        inplace=origin._inplace,
+        kernel=True,
+        params=lambda attrs, ins, outs: ask(attrs, *rules.specs(attrs, ins, outs)),
+        flops=count and (lambda attrs, ins, outs: count(attrs, *rules.specs(attrs, ins, outs))),
+    )(body)
+    origin.blocked = Twin(twin, positions, outputs, heavy)
+    return twin
+
+
+def image(block: int, *shape: int) -> Draw:
+    """Gaussian values of a plain shape, blocked."""
+    return normal(*blocked_shape(shape, block))
+
+
+BLOCKS = (4, 8, 16)  # that samples try: one of them is this processor's
+for _block in BLOCKS:
+    blocks.sample(data=normal(2, 2 * _block, 3, 5), block=_block)
+    unblocks.sample(data=image(_block, 2, 2 * _block, 3, 5))

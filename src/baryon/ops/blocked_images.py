@@ -1,0 +1,84 @@
+"""The operators on images that have kernels for channel-blocked ones, and samples of these."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .blocked import BLOCKS, blocked, image
+from .convolution import backward_data, backward_weight, convolution
+from .norm import backward_batch_norm, batch_norm
+from .op import Op
+from .pooling import backward_pooling, pooling
+from .samples import Draw, distinct, normal
+from .samples import uniform as spread
+
+_convolution = blocked(convolution, ("data",), (0,), heavy=True)
+_data_gradient = blocked(backward_data, ("head",), (0,), heavy=True)
+_weight_gradient = blocked(backward_weight, ("head", "data"), (), heavy=True)
+_batch_norm = blocked(batch_norm, ("data",), (0,))
+_norm_gradient = blocked(backward_batch_norm, ("dy", "data"), (0,))
+_pooling = blocked(pooling, ("data",), (0,))
+_pooling_gradient = blocked(backward_pooling, ("head", "data"), (0,))
+
+
+def _sample(op: Op, **given: Any) -> None:
+    op.sample(**given, _dtypes=("float32",), _rtol=1e-4, _atol=1e-4)
+
+
+def _convolutions(
+    block: int, channels: int, filters: int, size: int, stride: int, pad: int, plane: bool = False
+) -> None:
+    """A convolution of images of 7 x 15 and its gradients; `plane` data is not blocked."""
+    sizes = [(n + 2 * pad - size) // stride + 1 for n in (7, 15)]
+    data = normal(2, channels, 7, 15) if plane else image(block, 2, channels, 7, 15)
+    head, weight = image(block, 2, filters, *sizes), normal(filters, channels, size, size)
+    window = {"kernel": (size,) * 2, "stride": (stride,) * 2, "pad": (pad,) * 2, "block": block}
+    bias: dict[str, Draw] = {} if plane else {"bias": normal(filters)}
+    plain = {"plain": (0,)} if plane else {}
+    _sample(
+        *(_convolution,),
+        **dict(data=data, weight=weight, **bias, num_filter=filters, no_bias=not bias),
+        **window,
+        **plain,
+    )
+    if not plane:
+        shape = (2, channels, 7, 15)
+        _sample(_data_gradient, head=head, weight=weight, shape=shape, **window)
+    plain = {"plain": (1,)} if plane else {}
+    _sample(_weight_gradient, head=head, data=data, no_bias=plane, **window, **plain)
+
+
+def _norms(block: int, fixed: bool) -> None:
+    count = 2 * block
+    data, scale, mean = (
+        image(block, 3, count, 5, 3),
+        spread(count, low=0.5, high=1.5),
+        normal(count),
+    )
+    moving = {"moving_mean": mean, "moving_var": scale}
+    given = {"block": block, "fix_gamma": fixed, **moving}
+    _sample(_batch_norm, data=data, gamma=scale, beta=mean, _train=not fixed, **given)
+    more = {"eps": 1e-3, "momentum": 0.9, "axis": 1, "batch": not fixed}
+    states = {"gamma": scale, "mean": mean, "scale": scale}
+    _sample(_norm_gradient, dy=image(block, 3, count, 5, 3), data=data, **states, **given, **more)
+
+
+def _poolings(block: int, kind: str, **window: Any) -> None:
+    data = distinct(2, 1, 6, 5, block)
+    _sample(_pooling, data=data, pool_type=kind, block=block, **window)
+    head = normal(2, 1, 3, 3, block)
+    read = {"data": data} if kind == "max" else {}
+    more = {"shape": (2, block, 6, 5), "pool_type": kind, "block": block}
+    _sample(_pooling_gradient, head=head, **read, **more, **window)
+
+
+for _block in BLOCKS:
+    _convolutions(_block, 2 * _block, 3 * _block, 3, 1, 1)
+    _convolutions(_block, _block, 2 * _block, 3, 2, 1)
+    _convolutions(_block, 3 * _block, _block, 1, 2, 0)
+    _convolutions(_block, _block, _block, 1, 1, 0)
+    _convolutions(_block, 3, 3 * _block, 5, 2, 2, plane=True)
+    _norms(_block, fixed=False)
+    _norms(_block, fixed=True)
+    _poolings(_block, "max", kernel=(3, 3), stride=(2, 2), pad=(1, 1))
+    _poolings(_block, "avg", kernel=(2, 3), stride=(2, 2), pad=(0, 1), count_include_pad=False)

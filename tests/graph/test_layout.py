@@ -1,0 +1,132 @@
+"""The layout pass: the same values on blocked images, reordered only at the edges."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import baryon as mx
+from baryon.native import native
+
+pytestmark = pytest.mark.skipif(native is None, reason="blocked kernels are native")
+
+
+def residual(x, filters, name, stride=1):
+    """A residual block with a convolution beside it, as in ResNet."""
+
+    def convolution(x, part, size, stride):
+        window = {"kernel": (size, size), "stride": (stride,) * 2, "pad": (size // 2,) * 2}
+        x = mx.sym.Convolution(x, num_filter=filters, no_bias=True, name=name + part, **window)
+        return mx.sym.BatchNorm(x, fix_gamma=False, name=f"{name}{part}_norm")
+
+    y = mx.sym.Activation(convolution(x, "1", 3, stride), act_type="relu")
+    return mx.sym.relu(convolution(y, "2", 3, 1) + convolution(x, "side", 1, stride))
+
+
+def network():
+    """A small ResNet: few channels at first, maxima, a mean over space, a classifier."""
+    x = mx.sym.Convolution(
+        mx.sym.var("data"), kernel=(3, 3), pad=(1, 1), num_filter=16, name="stem"
+    )
+    x = mx.sym.Pooling(x, kernel=(3, 3), stride=(2, 2), pad=(1, 1), pool_type="max")
+    x = residual(residual(x, 16, "a"), 32, "b", stride=2)
+    x = mx.sym.Flatten(mx.sym.Pooling(x, global_pool=True, kernel=(1, 1), pool_type="avg"))
+    return mx.sym.SoftmaxOutput(mx.sym.FullyConnected(x, num_hidden=5, name="fc"), name="softmax")
+
+
+def bound(symbol, **shapes):
+    """An executor with random parameters, alike for every call."""
+    executor = symbol.simple_bind(mx.cpu(), **shapes)
+    rng = np.random.default_rng(3)
+    for name, array in {**executor.arg_dict, **executor.aux_dict}.items():
+        values = rng.normal(size=array.shape) * 0.3
+        array[:] = np.abs(values) + 0.5 if name.endswith(("gamma", "var")) else values
+    return executor
+
+
+def results(executor, **inputs):
+    outs = executor.forward(is_train=True, **inputs)
+    executor.backward(None if executor._symbol.name == "softmax" else mx.nd.ones(outs[0].shape))
+    arrays = {"out": outs[0], **executor.grad_dict, **executor.aux_dict}
+    return {name: a.asnumpy() for name, a in arrays.items()}
+
+
+def names(executor, train=True):
+    return [i.op.name for i in executor._compile(train).program.lowered.instructions]
+
+
+def test_training_gives_what_plain_images_give(monkeypatch):
+    inputs = {"data": np.random.default_rng(0).normal(size=(3, 3, 12, 10)).astype(np.float32)}
+    got = results(bound(network(), data=(3, 3, 12, 10)), **inputs)
+    monkeypatch.setenv("BARYON_LAYOUT", "0")
+    executor = bound(network(), data=(3, 3, 12, 10))
+    assert not any("blocked" in name for name in names(executor))
+    for name, want in results(executor, **inputs).items():
+        np.testing.assert_allclose(got[name], want, rtol=2e-4, atol=2e-5, err_msg=name)
+
+
+def test_only_the_edges_are_reordered():
+    executor = bound(network(), data=(3, 3, 12, 10))
+    inner = [n for n in names(executor) if n in ("Convolution", "BatchNorm", "_to_blocked")]
+    assert inner == ["_to_blocked"]  # the gradient that comes from the mean over space
+    assert names(executor).count("_from_blocked") == 2  # that mean, and data's gradient
+    assert "_blocked_Pooling" in names(executor, train=False)
+
+
+def test_channels_that_fill_no_block_stay_plain():
+    symbol = mx.sym.Convolution(mx.sym.var("data"), kernel=(3, 3), num_filter=5, name="c")
+    executor = bound(symbol, data=(2, 16, 6, 6))
+    assert "Convolution" in names(executor)
+    assert results(executor, data=mx.nd.ones((2, 16, 6, 6)))["out"].shape == (2, 5, 4, 4)
+
+
+def test_a_pointwise_chain_of_other_shapes_is_left_alone():
+    """A broadcast sees plain images."""
+    x = mx.sym.Convolution(mx.sym.var("data"), kernel=(1, 1), num_filter=16, name="c")
+    scaled = mx.sym.broadcast_mul(x, mx.sym.var("scale", shape=(1, 16, 1, 1)))
+    executor = bound(mx.sym.tanh(scaled), data=(2, 16, 4, 4))
+    plain = names(executor)
+    assert plain.index("_from_blocked") < plain.index("broadcast_mul")
+    arrays = {n: a.asnumpy() for n, a in executor.arg_dict.items()}
+    got = executor.forward(is_train=False)[0].asnumpy()
+    mixed = np.einsum("nchw,fc->nfhw", arrays["data"], arrays["c_weight"][:, :, 0, 0])
+    mixed += arrays["c_bias"].reshape(1, -1, 1, 1)
+    np.testing.assert_allclose(got, np.tanh(mixed * arrays["scale"]), rtol=1e-4, atol=1e-5)
+
+
+def test_three_spatial_axes_and_groups_and_doubles_stay_plain():
+    for shape, more, dtype in (
+        ((1, 16, 3, 4, 4), {"kernel": (3, 3, 3)}, "float32"),
+        ((1, 16, 4, 4), {"kernel": (3, 3), "num_group": 2}, "float32"),
+        ((1, 16, 4, 4), {"kernel": (3, 3)}, "float64"),
+    ):
+        data = mx.sym.var("data")
+        symbol = mx.sym.Convolution(data, num_filter=16, no_bias=True, name="c", **more)
+        executor = symbol.simple_bind(mx.cpu(), data=shape, type_dict={"data": dtype})
+        assert "Convolution" in names(executor)
+
+
+@pytest.mark.parametrize("stride", [1, 2, 3])
+@pytest.mark.parametrize("size", [1, 2, 5])
+@pytest.mark.parametrize("pad", [0, 2])
+def test_windows_of_many_kinds(size, stride, pad, monkeypatch):
+    """One and two axes, dilated, with borders wider than the image."""
+    for space in ((9,), (5, 18)):
+        axes = len(space)
+        symbol = mx.sym.Convolution(
+            mx.sym.var("data"),
+            kernel=(size,) * axes,
+            stride=(stride,) * axes,
+            pad=(pad,) * axes,
+            dilate=(2 if size == 2 else 1,) * axes,
+            num_filter=48,
+            name="c",
+        )
+        shape = (2, 32, *space)
+        monkeypatch.setenv("BARYON_LAYOUT", "1")
+        blocked = bound(symbol, data=shape)
+        assert "_blocked_Convolution" in names(blocked)
+        monkeypatch.setenv("BARYON_LAYOUT", "0")
+        want = results(bound(symbol, data=shape))
+        for name, got in results(blocked).items():
+            np.testing.assert_allclose(got, want[name], rtol=2e-4, atol=2e-4, err_msg=name)
