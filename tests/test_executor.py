@@ -211,3 +211,42 @@ def test_dropout_draws_anew_each_run_and_repeats_with_the_seed():
     np.testing.assert_array_equal(runs[0], runs[1])
     assert not np.array_equal(runs[0][0], runs[0][1]) and not np.array_equal(runs[0], runs[2])
     np.testing.assert_array_equal(exe.forward(is_train=False)[0].asnumpy(), np.ones(1000))
+
+
+def two_stages():
+    with mx.AttrScope(ctx_group="a"):
+        x = mx.sym.var("x")
+        h = mx.sym.FullyConnected(x, num_hidden=4, name="f1")
+    with mx.AttrScope(ctx_group="b"):
+        return mx.sym.FullyConnected(h, num_hidden=2, name="f2") * 2
+
+
+def test_parts_of_a_graph_on_several_contexts():
+    net, places = two_stages(), {"a": mx.cpu(1), "b": mx.cpu(2)}
+    exe = net.simple_bind(mx.cpu(0), group2ctx=places, x=(3, 5))
+    want = {"x": 1, "f1_weight": 1, "f1_bias": 1, "f2_weight": 2, "f2_bias": 2}
+    for found in (
+        exe.arg_dict,
+        exe.grad_dict,
+        exe.reshape(x=(6, 5), allow_up_sizing=True).arg_dict,
+    ):
+        assert {n: x.context.device_id for n, x in found.items()} == want
+    plain = net.simple_bind(mx.cpu(0), x=(3, 5))
+    for e in (exe, plain):
+        for i, x in enumerate(e.arg_arrays):
+            x[:] = np.random.RandomState(i).randn(*x.shape)
+        e.forward(is_train=True)
+        e.backward(mx.nd.ones((3, 2)))
+    assert exe.outputs[0].context == mx.cpu(2) and plain.outputs[0].context == mx.cpu(0)
+    for a, b in zip(exe.outputs + exe.grad_arrays, plain.outputs + plain.grad_arrays, strict=True):
+        np.testing.assert_array_equal(a.asnumpy(), b.asnumpy())
+
+
+def test_placement_is_checked():
+    net = two_stages()
+    with pytest.raises(mx.MXNetError, match="ctx_group 'b' has no device"):
+        net.simple_bind(mx.cpu(0), group2ctx={"a": mx.cpu(1)}, x=(3, 5))
+    with pytest.raises(TypeError, match="must be a Context"):
+        net.simple_bind(mx.cpu(0), group2ctx={"a": "cpu", "b": "cpu"}, x=(3, 5))
+    with pytest.raises(mx.MXNetError, match="kinds of devices"):
+        net.simple_bind(mx.cpu(0), group2ctx={"a": mx.gpu(0), "b": mx.cpu()}, x=(3, 5))

@@ -10,6 +10,7 @@ import numpy as np
 from .base import MXNetError
 from .compiled import Compiled
 from .context import Context
+from .graph.place import place
 from .graph.plan import MemoryPlan
 from .ndarray import NDArray, zeros
 from .ops.op import Spec
@@ -37,15 +38,17 @@ class Executor:
         ctx: Context,
         args: Mapping[str, NDArray],
         grads: Mapping[str, NDArray],
-        reqs: Mapping[str, str],
+        grad_req: Mapping[str, str],
         aux: Mapping[str, NDArray],
+        group2ctx: Mapping[str, Context] | None = None,
         shared: Executor | None = None,
     ) -> None:
         self._symbol = symbol
         self._ctx = ctx
         self.arg_dict = dict(args)
         self.aux_dict = dict(aux)
-        self._reqs = {n: reqs.get(n, "null") if n in grads else "null" for n in self.arg_dict}
+        self._group2ctx = dict(group2ctx or {})
+        self._reqs = {n: grad_req.get(n, "null") if n in grads else "null" for n in self.arg_dict}
         self.grad_dict = {n: grads.get(n) for n in self.arg_dict}
         self._compiled: dict[bool, Compiled] = {}
         self._arenas: dict[bool, np.ndarray] = {}
@@ -54,7 +57,11 @@ class Executor:
         self._streams = (0, 0)
         self._watched: Watched | None = None
         compiled = self._compile(True)
-        self.outputs = [_empty(s, ctx) for s in compiled.output_specs]
+        devices = place(symbol._entries, self._group2ctx, ctx) if self._group2ctx else {}
+        self.outputs = [
+            _empty(s, devices.get(e.node, ctx))
+            for s, e in zip(compiled.output_specs, symbol._entries, strict=True)
+        ]
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self._symbol!r} on {self._ctx}>"
@@ -209,7 +216,7 @@ class Executor:
             name: self._resized(name, old, shape, allow_up_sizing)
             for (name, old), shape in zip(self.aux_dict.items(), aux_shapes, strict=True)
         }
-        return Executor(self._symbol, self._ctx, args, grads, self._reqs, aux)
+        return Executor(self._symbol, self._ctx, args, grads, self._reqs, aux, self._group2ctx)
 
     def _resized(self, name: str, old: NDArray, shape: tuple, allow_up_sizing: bool) -> NDArray:
         if old.shape == shape:
@@ -219,7 +226,7 @@ class Executor:
                 f"array {name!r} would grow from {old.shape} to {shape}; "
                 "pass allow_up_sizing=True to allow it"
             )
-        return zeros(shape, self._ctx, dtype=old.dtype)
+        return zeros(shape, old.context, dtype=old.dtype)
 
     def set_monitor_callback(
         self, callback: Callable[[str, NDArray], Any] | None, monitor_all: bool = False

@@ -9,7 +9,7 @@ from typing import Any
 from ..base import MXNetError
 from ..ops.attrs import Attrs
 from ..ops.op import Op, get
-from . import subgraph  # noqa: F401  (operators that contain graphs)
+from . import control_flow  # noqa: F401  (operators that contain graphs)
 from .graph import Entry, Node, walk
 
 VERSION = 10901  # of MXNet, whose format this is

@@ -76,9 +76,14 @@ class Step:
 
     def forward(self, inputs: Sequence[np.ndarray], outs: Sequence[np.ndarray]) -> np.ndarray:
         """Compute into `outs`; the random streams of this run, as a key for `backward`."""
-        streams = self._program.reserve_streams()
+        key = self.streams()
+        streams = tuple(map(int, key.view(np.uint64)))
         self._program.run(0, self._program.new_arena(), [*inputs, *outs], streams)
-        return np.array(streams, np.uint64).view(np.int64)
+        return key
+
+    def streams(self) -> np.ndarray:
+        """The random streams of the next run, as a key for `backward`."""
+        return np.array(self._program.reserve_streams(), np.uint64).view(np.int64)
 
     def backward(
         self, inputs: Sequence[np.ndarray], dys: Sequence[np.ndarray], key: np.ndarray

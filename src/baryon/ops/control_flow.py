@@ -1,4 +1,4 @@
-"""The names of operators that contain graphs: loops and branches of symbols.
+"""The names of operators that contain graphs: loops, branches and gradients of symbols.
 
 Each stands for as many operators as there are graphs; ``graph/subgraph.py`` makes them.
 """
@@ -82,3 +82,14 @@ def cond(
     array([6.], dtype=float32)
     """
     raise TypeError("_cond needs graphs")
+
+
+@op("_gradient", variadic="num_args", outputs=_outputs)
+def gradient(xp, graph, *data, num_args: int, num_outputs: int, wrt_locs: Shape):
+    """The gradients of a graph, which is a loss, in some of its inputs; see ``Symbol.gradient``.
+
+    >>> w = mx.sym.var("w")
+    >>> mx.sym.sum(w**2).gradient(["w"]).eval(w=mx.nd.array([1.0, 3.0]))[0].asnumpy()
+    array([2., 6.], dtype=float32)
+    """
+    raise TypeError("_gradient needs a graph")

@@ -15,7 +15,7 @@ from ..graph.graph import Entry, Node, rebuild, walk, with_inputs
 from ..graph.json import HIDDEN_KEYS, from_json, own_variable, to_json
 from ..ops.op import Op, get
 from ..ops.operators import Arithmetic
-from . import binding, inference
+from . import binding, inference, transform
 
 
 class Symbol(Arithmetic):
@@ -283,6 +283,9 @@ class Symbol(Arithmetic):
     bind = binding.bind
     simple_bind = binding.simple_bind
     eval = binding.evaluate
+    gradient = transform.gradient
+    optimize_for = transform.optimize_for
+    get_backend_symbol = transform.get_backend_symbol
 
 
 def _for_arrays_only(name: str) -> Any:

@@ -10,6 +10,7 @@ import numpy as np
 from ..base import MXNetError
 from ..context import Context, current_context
 from ..dtypes import as_dtype
+from ..graph.place import place
 from ..ops.rules import known
 from ..util import is_np_shape
 
@@ -35,6 +36,8 @@ def bind(
 
     args_grad : arrays for the gradients of the arguments that want one.
     grad_req  : ``"write"``, ``"add"`` or ``"null"``, for all or by argument.
+    group2ctx : devices of the parts that ``AttrScope(ctx_group=...)`` names.
+    shared_exec : an executor whose memory for results in between is used where it is enough.
 
     >>> y = mx.sym.var("a") * mx.sym.var("b")
     >>> exe = y.bind(mx.cpu(), {"a": mx.nd.array([2.0]), "b": mx.nd.array([3.0])})
@@ -43,7 +46,7 @@ def bind(
     """
     from ..executor import Executor
 
-    _check_placement(ctx, group2ctx)
+    _check_device(ctx, group2ctx)
     names, aux_names = self.list_arguments(), self.list_auxiliary_states()
     args = _by_name("args", names, args)
     aux = _by_name("aux_states", aux_names, aux_states or {})
@@ -53,7 +56,8 @@ def bind(
             raise MXNetError(
                 f"bind: gradient of {name!r} has shape {g.shape}, expected {args[name].shape}"
             )
-    return Executor(self, ctx, args, grads, requests(names, grad_req), aux, shared_exec)
+    reqs = requests(names, grad_req)
+    return Executor(self, ctx, args, grads, reqs, aux, group2ctx, shared_exec)
 
 
 def simple_bind(
@@ -71,13 +75,15 @@ def simple_bind(
     """An executor over new zero-filled arrays, their shapes inferred from the inputs' in `kwargs`.
 
     type_dict        : element types of arguments by name (float32 otherwise).
+    stype_dict       : storage types of arguments by name.
+    group2ctx        : devices of the parts that ``AttrScope(ctx_group=...)`` names.
     shared_exec      : executor whose arrays, and arena where it is large enough, are used again.
     shared_arg_names : arguments to share with `shared_exec` (default: all that fit).
     shared_buffer    : arrays by name to use again, and to which the new ones are added.
     """
     from ..executor import Executor
 
-    _check_placement(ctx, group2ctx)
+    _check_device(ctx, group2ctx)
     self.infer_storage_type(**(stype_dict or {}))
     names, aux_names = self.list_arguments(), self.list_auxiliary_states()
     for name in kwargs:
@@ -91,7 +97,7 @@ def simple_bind(
         )
     types, _, aux_types = self.infer_type_partial(**(type_dict or {}))
     reqs = requests(names, grad_req)
-    pool = _Pool(ctx, shared_exec, shared_arg_names, shared_buffer)
+    pool = _Pool(_places(self, ctx, group2ctx), shared_exec, shared_arg_names, shared_buffer)
     args = {
         n: pool.array("arg", n, s, t or np.float32)
         for n, s, t in zip(names, shapes, types, strict=True)
@@ -103,7 +109,7 @@ def simple_bind(
         n: pool.array("aux", n, s, t or np.float32)
         for n, s, t in zip(aux_names, aux_shapes, aux_types, strict=True)
     }
-    return Executor(self, ctx, args, grads, reqs, aux, shared_exec)
+    return Executor(self, ctx, args, grads, reqs, aux, group2ctx, shared_exec)
 
 
 def _complete(shape: tuple | None) -> bool:
@@ -118,12 +124,12 @@ class _Pool:
 
     def __init__(
         self,
-        ctx: Context,
+        places: Mapping[str, Context],
         executor: Executor | None,
         names: Sequence[str] | None,
         buffer: dict[str, NDArray] | None,
     ) -> None:
-        self.ctx, self.names, self.buffer = ctx, names, buffer
+        self.places, self.names, self.buffer = places, names, buffer
         self.shared = {}
         if executor is not None:
             self.shared = {
@@ -142,7 +148,7 @@ class _Pool:
         for found in candidates:
             if found is not None and found.shape == shape and as_dtype(found.dtype) == dtype:
                 return found
-        made = zeros(shape, self.ctx, dtype=dtype)
+        made = zeros(shape, self.places[name], dtype=dtype)
         if kind == "arg" and self.buffer is not None:
             self.buffer[name] = made
         return made
@@ -173,12 +179,19 @@ def requests(names: Sequence[str], grad_req: Any) -> dict[str, str]:
     return found
 
 
-def _check_placement(ctx: Context, group2ctx: Mapping[str, Context] | None) -> None:
-    if not isinstance(ctx, Context):
-        raise TypeError(f"ctx must be a Context, got {type(ctx).__name__}")
-    elsewhere = [c for c in (group2ctx or {}).values() if c != ctx]
-    if elsewhere:
-        raise MXNetError(f"group2ctx: placing parts of a graph on {elsewhere[0]} is not supported")
+def _check_device(ctx: Context, group2ctx: Mapping[str, Context] | None) -> None:
+    """Every device must be a Context, and all of them of one kind."""
+    for device in (ctx, *(group2ctx or {}).values()):
+        if not isinstance(device, Context):
+            raise TypeError(f"ctx must be a Context, got {type(device).__name__}")
+        if device.device_type != ctx.device_type:
+            raise MXNetError(f"group2ctx: {device} in a graph on {ctx}: kinds of devices are mixed")
+
+
+def _places(self: Symbol, ctx: Context, groups: Mapping[str, Context] | None) -> dict[str, Context]:
+    """The device of each variable by name."""
+    devices = place(self._entries, groups, ctx) if groups else {}
+    return {n.name: devices.get(n, ctx) for n in self._walk() if n.op is None}
 
 
 def _by_name(
