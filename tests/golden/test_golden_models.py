@@ -52,7 +52,7 @@ def group(io, kind):
     return {k.split("/", 1)[1]: io[k] for k in io.files if k.startswith(kind + "/")}
 
 
-def close(got, want, what, rtol=1e-4, atol=1e-5):
+def close(got, want, what, rtol=1e-5, atol=1e-6):
     got = got.asnumpy() if hasattr(got, "asnumpy") else got
     assert got.shape == want.shape, what
     np.testing.assert_allclose(got, want, rtol=rtol, atol=atol, err_msg=what)

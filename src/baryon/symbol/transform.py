@@ -76,8 +76,10 @@ def optimize_for(
         raise ValueError(f"optimize_for: backend {backend} has no option {next(iter(kwargs))!r}")
     if not skip_infer:
         arrays = {**_arrays("args", args), **_arrays("aux", aux)}
-        self.infer_shape_partial(**{k: x.shape for k, x in arrays.items()}, **(shape_dict or {}))
-        self.infer_type_partial(**{k: x.dtype for k, x in arrays.items()}, **(type_dict or {}))
+        shapes = {**(shape_dict or {}), **{k: x.shape for k, x in arrays.items()}}
+        types = {**(type_dict or {}), **{k: x.dtype for k, x in arrays.items()}}
+        self.infer_shape_partial(**shapes)
+        self.infer_type_partial(**types)
         self.infer_storage_type(**(stype_dict or {}))
     return type(self)(_merged(self._entries))
 
