@@ -42,7 +42,7 @@ def test_equal_nodes_are_merged():
     x = mx.sym.var("x")
     parts = [mx.sym.tanh(mx.sym.FullyConnected(x, w, no_bias=True, num_hidden=2))
              for w in [mx.sym.var("w")] * 3]  # fmt: skip
-    net = parts[0] + parts[1] * parts[2] + mx.sym.Dropout(x) + mx.sym.Dropout(x)
+    net = (parts[0] + parts[1] * parts[2]) * (mx.sym.Dropout(x) + mx.sym.Dropout(x))
     args = {"x": mx.nd.array([[1.0, 2.0]]), "w": mx.nd.array([[0.5, 0.1], [0.2, 0.3]])}
     better = net.optimize_for("MKLDNN", args, {}, mx.cpu(), type_dict={"x": "float32"})
     names = better.get_internals().list_outputs()
