@@ -69,7 +69,7 @@ def _encoded(content: bytes) -> Iterator[bytes]:
         yield bytes(-len(part) % 4)
 
 
-def read_record(file: BinaryIO, name: str) -> bytes | None:
+def read_record(file: BinaryIO | RecordCursor, name: str) -> bytes | None:
     """The next record of a file, None at its end; MXNetError where it is damaged."""
     parts: list[bytes] = []
     while True:
@@ -86,7 +86,7 @@ def read_record(file: BinaryIO, name: str) -> bytes | None:
             return _MAGIC_BYTES.join(parts)
 
 
-def _read_part(file: BinaryIO, head: bytes, where: str) -> tuple[int, bytes]:
+def _read_part(file: BinaryIO | RecordCursor, head: bytes, where: str) -> tuple[int, bytes]:
     if len(head) < 8:
         raise MXNetError(f"{where}: the file ends within its head, after {len(head)} of 8 bytes")
     magic, word = _HEAD.unpack(head)
@@ -271,7 +271,9 @@ class MXIndexedRecordIO(MXRecordIO):
         self.keys.append(key)
 
 
-def read_index(path: str, key_type: Callable[[str], Any] = int) -> list[tuple[Any, int]]:
+def read_index(
+    path: str | os.PathLike, key_type: Callable[[str], Any] = int
+) -> list[tuple[Any, int]]:
     """Keys and positions in an index file; MXNetError, naming the line, where it is damaged."""
     pairs = []
     with open(path) as lines:
@@ -286,7 +288,24 @@ def read_index(path: str, key_type: Callable[[str], Any] = int) -> list[tuple[An
     return pairs
 
 
-def record_positions(path: str) -> list[int]:
+class RecordCursor:
+    """A place in an open file, read without moving the file's own position: for threads."""
+
+    def __init__(self, descriptor: int, place: int) -> None:
+        self._descriptor, self._place = descriptor, place
+
+    def tell(self) -> int:
+        """Where the next byte comes from."""
+        return self._place
+
+    def read(self, count: int) -> bytes:
+        """The next bytes; fewer at the end of the file."""
+        content = os.pread(self._descriptor, count, self._place)
+        self._place += len(content)
+        return content
+
+
+def record_positions(path: str | os.PathLike) -> list[int]:
     """Where each record of a file begins, by its heads alone."""
     positions = []
     with open(path, "rb") as file:

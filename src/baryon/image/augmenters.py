@@ -16,6 +16,7 @@ import numpy as np
 
 from .. import ndarray as nd
 from ..ndarray import NDArray
+from ..pixels.colour import EIGENVALUES, EIGENVECTORS, LUMA, MEAN, STD
 from .geometry import (
     center_crop,
     color_normalize,
@@ -25,16 +26,8 @@ from .geometry import (
     resize_short,
 )
 
-_LUMA = (0.299, 0.587, 0.114)  # weights of red, green and blue in brightness (BT.601)
-_YIQ = np.array([_LUMA, [0.596, -0.274, -0.321], [0.211, -0.523, 0.311]])
+_YIQ = np.array([LUMA, [0.596, -0.274, -0.321], [0.211, -0.523, 0.311]])
 _FROM_YIQ = np.array([[1.0, 0.956, 0.621], [1.0, -0.272, -0.647], [1.0, -1.107, 1.705]])
-# Principal components of ImageNet's colours, and its channels' mean and standard deviation.
-EIGENVALUES = np.array([55.46, 4.794, 1.148])
-EIGENVECTORS = np.array(
-    [[-0.5675, 0.7192, 0.4009], [-0.5808, -0.0045, -0.8140], [-0.5836, -0.6948, 0.4203]]
-)
-MEAN = np.array([123.68, 116.28, 103.53])
-STD = np.array([58.395, 57.12, 57.375])
 
 
 def plain(value: Any) -> Any:
@@ -186,7 +179,7 @@ def _mix(src: NDArray, matrix: np.ndarray) -> NDArray:
 
 def _luma(src: NDArray) -> NDArray:
     """Each channel's share in brightness."""
-    return src * nd.array(np.reshape(_LUMA, (1, 1, 3)), ctx=src.context)
+    return src * nd.array(np.reshape(LUMA, (1, 1, 3)), ctx=src.context)
 
 
 class BrightnessJitterAug(Augmenter):

@@ -17,9 +17,8 @@ import numpy as np
 
 from .. import ndarray as nd
 from ..ndarray import NDArray
+from ..pixels.colour import MEAN, STD
 from .augmenters import (
-    MEAN,
-    STD,
     Augmenter,
     CastAug,
     ColorNormalizeAug,

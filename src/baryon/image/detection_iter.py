@@ -12,7 +12,8 @@ from ..base import MXNetError
 from ..io.base import DataDesc
 from ..ndarray import NDArray
 from ..pixels import draw_boxes, show
-from .augmenters import MEAN, STD, statistics
+from ..pixels.colour import MEAN, STD
+from .augmenters import statistics
 from .detection_augmenters import CreateDetAugmenter, DetAugmenter
 from .iterator import ImageIter, _numbers
 

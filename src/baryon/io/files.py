@@ -19,10 +19,21 @@ from .idx import read_digits
 
 
 class MXDataIter(DataIter):
-    """Base of the file iterators: rows of numpy arrays, batch by batch.
+    """Base of the file iterators, which MXNet writes in C++."""
 
-    Subclasses give the rows of each batch; see `MNISTIter` and `CSVIter`.
-    """
+    def debug_skip_load(self) -> None:
+        """MXNet's switch for timing the rest of a program; every batch is loaded here."""
+        logging.info("debug_skip_load has no effect")
+
+    def next(self) -> Any:
+        """The next batch; StopIteration at the end."""
+        if not self.iter_next():
+            raise StopIteration
+        return DataBatch([self.getdata()], [self.getlabel()], self.getpad(), self.getindex())
+
+
+class _RowIter(MXDataIter):
+    """Rows of numpy arrays, batch by batch; subclasses give the rows of each batch."""
 
     def __init__(
         self,
@@ -44,10 +55,6 @@ class MXDataIter(DataIter):
         self.provide_data = [DataDesc(data_name, shapes[0], data.dtype.type)]
         self.provide_label = [DataDesc(label_name, shapes[1], label.dtype.type)]
 
-    def debug_skip_load(self) -> None:
-        """MXNet's switch for timing the rest of a program; every batch is loaded here."""
-        logging.info("debug_skip_load has no effect")
-
     def reset(self) -> None:
         """Begin again."""
         self._cursor = -self.batch_size
@@ -68,14 +75,8 @@ class MXDataIter(DataIter):
         """How many samples of the current batch are padding."""
         return self._pad
 
-    def next(self) -> Any:
-        """The next batch; StopIteration at the end."""
-        if not self.iter_next():
-            raise StopIteration
-        return DataBatch([self.getdata()], [self.getlabel()], self.getpad(), self.getindex())
 
-
-class MNISTIter(MXDataIter):
+class MNISTIter(_RowIter):
     """Batches of a pair of MNIST files (IDX, gzipped or not), values from 0 to 255/256.
 
     An incomplete last batch is left out. ``num_parts`` and ``part_index`` read one of equal parts.
@@ -136,7 +137,7 @@ def _digits(image: str | os.PathLike, label: str | os.PathLike) -> tuple[np.ndar
         raise MXNetError(f"MNISTIter: cannot read {error.filename}: {error.strerror}") from error
 
 
-class CSVIter(MXDataIter):
+class CSVIter(_RowIter):
     """Batches of the rows of a CSV file; each row is reshaped to ``data_shape``.
 
     Parameters
