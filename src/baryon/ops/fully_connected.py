@@ -39,7 +39,7 @@ def _shapes(attrs: Attrs, ins: list, outs: list) -> tuple[list, list]:
     return [data, weight, *bias], [unify(out, (*lead, hidden))]
 
 
-def _rows(array: Any, flatten: bool) -> Any:
+def rows(array: Any, flatten: bool) -> Any:
     """Data as a matrix with one row a sample."""
     return array.reshape(array.shape[0], -1) if flatten else array.reshape(-1, array.shape[-1])
 
@@ -80,7 +80,7 @@ def fully_connected(
     >>> mx.nd.FullyConnected(x, w, b, num_hidden=4).asnumpy()[0]
     array([3., 3., 3., 3.], dtype=float32)
     """
-    out = _rows(widened(data), flatten) @ widened(weight).T
+    out = rows(widened(data), flatten) @ widened(weight).T
     if bias is not None:
         out = out + widened(bias)
     return out if flatten else out.reshape(*data.shape[:-1], num_hidden)
@@ -115,8 +115,8 @@ def backward_weight(
     xp: Any, head: Any, data: Any, *, no_bias: bool = False, flatten: bool = True
 ) -> Any:
     """Gradients of FullyConnected by weight and bias: ``head^T data`` and the sum of `head`."""
-    head = _rows(widened(head), flatten)
-    weight = head.T @ _rows(widened(data), flatten)
+    head = rows(widened(head), flatten)
+    weight = head.T @ rows(widened(data), flatten)
     return (weight,) if no_bias else (weight, head.sum(0))
 
 

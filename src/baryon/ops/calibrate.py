@@ -1,0 +1,99 @@
+"""How much of a tensor's range eight bits should stand for.
+
+Source: Migacz, "8-bit inference with TensorRT", GTC 2017; MXNet operator contrib.calibrate_entropy.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..base import MXNetError
+from .attrs import Attrs
+from .op import op
+from .rules import output_dtype, unify
+from .samples import constant
+
+_FLOOR = 1e-4  # of a probability, so that divergences are finite
+
+
+def _shapes(attrs: Attrs, ins: list, outs: list) -> tuple[list, list]:
+    hist, edges = ins
+    if attrs.num_quantized_bins < 3 or attrs.num_quantized_bins % 2 == 0:
+        raise MXNetError(f"num_quantized_bins is {attrs.num_quantized_bins}, expected 3, 5, 7, …")
+    if hist is not None and hist != (-1,):
+        if len(hist) != 1 or hist[0] < attrs.num_quantized_bins:
+            raise MXNetError(f"hist has shape {hist}, expected num_quantized_bins or more bins")
+        edges = unify(edges, (hist[0] + 1,))
+    return [hist, edges], [(1,), (1,)]
+
+
+def _spread(counts: np.ndarray, groups: int) -> np.ndarray:
+    """The mean count of the bins that are not empty, for each bin the mean of its group."""
+    width = len(counts) // groups
+    group = np.minimum(np.arange(len(counts)) // width, groups - 1)
+    total, filled = np.bincount(group, counts), np.bincount(group, counts != 0)
+    return (total / np.maximum(filled, 1))[group]
+
+
+def _floored(counts: np.ndarray) -> np.ndarray | None:
+    """Counts with nothing at 0: what that adds is taken from the others; None if they cannot."""
+    empty = counts == 0
+    full = len(counts) - empty.sum()
+    if not full:
+        return None
+    taken = _FLOOR * empty.sum() / full
+    return None if taken >= 1 else np.where(empty, _FLOOR, counts - taken)
+
+
+def _divergence(p: np.ndarray, q: np.ndarray) -> float:
+    """Kullback and Leibler's divergence of two histograms."""
+    p, q = p / p.sum(), q / q.sum()
+    return float((p * np.log(p / q)).sum())
+
+
+def _best(hist: np.ndarray, edges: np.ndarray, groups: int) -> tuple[float, float]:
+    middle, half = len(hist) // 2, groups // 2
+    best = (float(edges[-1]), np.inf)
+    for reach in range(half, middle + 1):
+        start, stop = middle - reach, min(middle + reach + 1, len(hist))
+        clipped, merged = hist[start:stop].copy(), hist[start:stop].copy()
+        clipped[0] += hist[:start].sum()
+        clipped[-1] += hist[stop:].sum()
+        merged[0] = 0  # MXNet's arithmetic; it makes wide cuts a little dearer
+        quantized = np.where(clipped != 0, _spread(merged, groups), 0)
+        p, q = _floored(clipped), _floored(quantized)
+        found = np.inf if p is None or q is None else _divergence(p, q)
+        if found < best[1]:
+            best = (float(edges[stop]), found)
+    return best
+
+
+@op(
+    "_contrib_calibrate_entropy",
+    shape=_shapes,
+    dtype=output_dtype("float32"),
+    outputs=("threshold", "divergence"),
+)
+def calibrate_entropy(xp, hist, hist_edges, *, num_quantized_bins: int = 255):
+    """The magnitude beyond which a tensor is best cut before it is quantized, and the loss then.
+
+    hist : (bins,), how often values fall between hist_edges (bins + 1,), symmetric about 0. Of all
+    cuts the one is taken whose histogram of `num_quantized_bins` bins diverges least (Kullback
+    and Leibler) from that of the values. It is computed on the CPU.
+
+    >>> hist, edges = np.histogram([-1, 0, 0, 0, 0, 0, 0.1, -0.1, 1], bins=9, range=(-1, 1))
+    >>> cut, loss = mx.nd.contrib.calibrate_entropy(
+    ...     mx.nd.array(hist), mx.nd.array(edges), num_quantized_bins=3)
+    >>> cut.shape, loss.shape
+    ((1,), (1,))
+    """
+    host = (np.asarray(x.get() if hasattr(x, "get") else x, np.float64) for x in (hist, hist_edges))
+    threshold, divergence = _best(*host, num_quantized_bins)
+    return xp.asarray([threshold]), xp.asarray([divergence])
+
+
+calibrate_entropy.sample(
+    hist=constant([1.0, 0, 3, 5, 9, 20, 8, 6, 2, 1, 1]),
+    hist_edges=constant(np.linspace(-1, 1, 12)),
+    num_quantized_bins=5,
+)
