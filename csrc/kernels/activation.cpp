@@ -23,7 +23,7 @@ void activation(const Call& call) {
       return map_inputs<1>(call, [](auto x) { return vm::sigmoid(x); });
     case kSoftrelu:
       return map_inputs<1>(call, [](auto x) {
-        const auto tail = vm::log1p(vm::exp(-vm::absolute(x)));
+        const auto tail = vm::log1p_of_unit(vm::exp(-vm::absolute(x)));
         return (x < 0 ? decltype(x)(0) : x) + tail;
       });
     case kSoftsign:
@@ -115,8 +115,8 @@ void leaky_relu(const Call& call) {
       return call.out[0].dtype == DType::f32 ? prelu<float>(call) : prelu<double>(call);
     default:
       return map_inputs<1>(call, [=](auto x) {
-        using T = decltype(x);
-        return x > 0 ? x : static_cast<T>(slope) * x;
+        const auto low = static_cast<decltype(x)>(slope) * x;
+        return x > 0 ? x : low;
       });
   }
 }
@@ -142,8 +142,8 @@ void backward_leaky_relu(const Call& call) {
                                              : backward_prelu<double>(call);
     default:
       return map_inputs<2>(call, [=](auto dy, auto x) {
-        using T = decltype(x);
-        return x > 0 ? dy : static_cast<T>(slope) * dy;
+        const auto low = static_cast<decltype(x)>(slope) * dy;
+        return x > 0 ? dy : low;
       });
   }
 }

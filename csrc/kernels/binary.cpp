@@ -143,6 +143,45 @@ constexpr BinaryLoops kNumbers =
 template <class Op>
 constexpr BinaryLoops kFloats = binary_loops<Op, float, double>();
 
+// Float remainders from the quotient in double, which is exact below 2^29.
+struct ModFast {
+  static float apply(float a, float b) {
+    const double x = a, y = b;
+    const double rest = x - std::trunc(x / y) * y;
+    const double moved = (rest < 0) != (y < 0) ? rest + y : rest;
+    return static_cast<float>(rest == 0 ? vm::with_sign_of(0.0, y) : moved);
+  }
+};
+
+// Blocks with a larger quotient, an infinity or a NaN go through the library.
+void mod_floats(const void* a, const void* b, void* out, Index n) {
+  constexpr Index block = 256;
+  const float *x = static_cast<const float*>(a), *y = static_cast<const float*>(b);
+  float* z = static_cast<float*>(out);
+  for (Index i = 0; i < n; i += block) {
+    const Index count = std::min(block, n - i);
+    int hard = 0;
+    for (Index k = i; k < i + count; ++k)
+      hard |= !(std::fabs(x[k] / y[k]) < 0x1p28f) | !(std::fabs(y[k]) < vm::kInf<float>);
+    const BinaryLoop loop =
+        hard ? binary_loop<Mod, float, true, true> : binary_loop<ModFast, float, true, true>;
+    loop(x + i, y + i, z + i, count);
+  }
+}
+
+constexpr BinaryLoops mod_loops() {
+  BinaryLoops loops = kNumbers<Mod>;
+  loops.runs[static_cast<int>(DType::f32)] = filled_runs<mod_floats, float>();
+  return loops;
+}
+constexpr BinaryLoops power_loops() {
+  BinaryLoops loops = kFloats<Power>;
+  loops.runs[static_cast<int>(DType::f32)] =
+      filled_runs<binary_loop<Power, float, true, true>, float>();
+  return loops;
+}
+constexpr BinaryLoops kMod = mod_loops(), kPower = power_loops();
+
 bool one_dtype(const BinaryLoops& loops, const Call& call) {
   const DType dtype = call.in[0].dtype;
   for (int i = 0; i < call.n_in; ++i)
@@ -171,7 +210,7 @@ void power_scalar(const Call& call) {
   if (real && exponent == 2) return run_scalar(kFloats<SquareOf>, call, false);
   if (real && exponent == 0.5) return run_scalar(kFloats<RootOf>, call, false);
   if (real && exponent == 1) return run_scalar(kFloats<Mul>, call, false);
-  run_scalar(kFloats<Power>, call, false);
+  run_scalar(kPower, call, false);
 }
 
 // ---- the sum of any number of tensors -----------------------------------------------------------
@@ -217,8 +256,6 @@ BARYON_REGISTER(binary) {
   BOTH("sub", kNumbers, Sub);
   BOTH("mul", kNumbers, Mul);
   BOTH("div", kNumbers, Div);
-  BOTH("mod", kNumbers, Mod);
-  BOTH("power", kFloats, Power);
   BOTH("hypot", kFloats, Hypot);
   BOTH("maximum", kNumbers, Maximum);
   BOTH("minimum", kNumbers, Minimum);
@@ -228,9 +265,6 @@ BARYON_REGISTER(binary) {
   SCALAR("_mul_scalar", kNumbers, Mul, false);
   SCALAR("_div_scalar", kNumbers, Div, false);
   SCALAR("_rdiv_scalar", kNumbers, Div, true);
-  SCALAR("_mod_scalar", kNumbers, Mod, false);
-  SCALAR("_rmod_scalar", kNumbers, Mod, true);
-  SCALAR("_rpower_scalar", kFloats, Power, true);
   SCALAR("_hypot_scalar", kFloats, Hypot, false);
   SCALAR("_maximum_scalar", kNumbers, Maximum, false);
   SCALAR("_minimum_scalar", kNumbers, Minimum, false);
@@ -249,6 +283,11 @@ BARYON_REGISTER(binary) {
 #undef LOGIC
 #undef SCALAR
 #undef BOTH
-  add("_power_scalar", power_scalar, accepts<kFloats<Power>>);
+  add("broadcast_mod", two<kMod>, accepts<kMod>);
+  add("_mod_scalar", number<kMod, false>, accepts<kMod>);
+  add("_rmod_scalar", number<kMod, true>, accepts<kMod>);
+  add("broadcast_power", two<kPower>, accepts<kPower>);
+  add("_power_scalar", power_scalar, accepts<kPower>);
+  add("_rpower_scalar", number<kPower, true>, accepts<kPower>);
   add("add_n", add_n, accepts<kNumbers<Add>>);
 }

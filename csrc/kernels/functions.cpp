@@ -3,7 +3,7 @@
 #include <limits>
 
 #include "loops.h"
-#include "vmath.h"
+#include "vinverse.h"
 
 namespace baryon::BARYON_ISA {
 namespace {
@@ -23,6 +23,13 @@ namespace {
       return static_cast<T>(vm::function(static_cast<double>(x))); \
     }                                                              \
   };
+#define FLOAT_IN_DOUBLE(Name, function, library)                       \
+  struct Name {                                                        \
+    static float apply(float x) {                                      \
+      return static_cast<float>(vm::function(static_cast<double>(x))); \
+    }                                                                  \
+    static double apply(double x) { return std::library(x); }          \
+  };
 #define LIBRARY(Name, function) \
   struct Name {                 \
     template <class T>          \
@@ -40,12 +47,12 @@ IN_DOUBLE(Log1p, log1p)
 IN_DOUBLE(Sinh, sinh)
 IN_DOUBLE(Cosh, cosh)
 LIBRARY(Log10Library, log10)
-LIBRARY(Arcsin, asin)
-LIBRARY(Arccos, acos)
-LIBRARY(Arctan, atan)
-LIBRARY(Arcsinh, asinh)
-LIBRARY(Arccosh, acosh)
-LIBRARY(Arctanh, atanh)
+FLOAT_IN_DOUBLE(Arcsin, arcsin, asin)
+FLOAT_IN_DOUBLE(Arccos, arccos, acos)
+FLOAT_IN_DOUBLE(Arctan, arctan, atan)
+FLOAT_IN_DOUBLE(Arcsinh, arcsinh, asinh)
+FLOAT_IN_DOUBLE(Arccosh, arccosh, acosh)
+FLOAT_IN_DOUBLE(Arctanh, arctanh, atanh)
 LIBRARY(SinLibrary, sin)
 LIBRARY(CosLibrary, cos)
 LIBRARY(TanLibrary, tan)
@@ -55,6 +62,7 @@ IN_DOUBLE(CosFast, cos)
 IN_DOUBLE(TanFast, tan)
 #undef NATIVE
 #undef IN_DOUBLE
+#undef FLOAT_IN_DOUBLE
 #undef LIBRARY
 
 struct Log10 {
@@ -78,21 +86,15 @@ struct Gammaln {
 };
 
 struct Erfinv {
-  template <class T>
-  static T apply(T value) {
-    const double y = value;
-    if (!(std::fabs(y) < 1))
-      return static_cast<T>(std::fabs(y) == 1 ? std::copysign(vm::kInf<double>, y)
-                                              : vm::kNan<double>);
-    // Winitzki's guess, then Halley steps.
-    const double log = std::log1p(-y * y), a = 0.147;
-    const double b = 2 / (3.14159265358979323846 * a) + log / 2;
-    double x = std::copysign(std::sqrt(std::sqrt(b * b - log / a) - b), y);
-    for (int i = 0; i < 3; ++i) {
+  static float apply(float x) { return static_cast<float>(vm::erfinv(static_cast<double>(x))); }
+  static double apply(double y) {
+    double x = vm::erfinv(y);
+    if (!(std::fabs(y) < 1) || y == 0) return x;
+    for (int i = 0; i < 2; ++i) {  // Halley's steps, from the fitted value
       const double step = (std::erf(x) - y) * 0.88622692545275801365 * std::exp(x * x);
       x -= step / (1 + x * step);
     }
-    return static_cast<T>(x);
+    return x;
   }
 };
 

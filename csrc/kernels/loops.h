@@ -181,6 +181,22 @@ void binary_loop(const void* a, const void* b, void* out, Index n) {
   }
 }
 
+// `vv` for a vector and a number, which fills a block: where loops over a number do not vectorise.
+template <BinaryLoop vv, class T, bool number_is_left>
+void filled_loop(const void* a, const void* b, void* out, Index n) {
+  alignas(64) T same[kBlock];
+  std::fill_n(same, std::min(n, kBlock), *static_cast<const T*>(number_is_left ? a : b));
+  const T* varying = static_cast<const T*>(number_is_left ? b : a);
+  for (Index i = 0; i < n; i += kBlock) {
+    const T *x = number_is_left ? same : varying + i, *w = number_is_left ? varying + i : same;
+    vv(x, w, static_cast<T*>(out) + i, std::min(kBlock, n - i));
+  }
+}
+template <BinaryLoop vv, class T>
+constexpr BinaryRuns filled_runs() {
+  return {vv, filled_loop<vv, T, false>, filled_loop<vv, T, true>};
+}
+
 template <class Op, class... T>
 constexpr BinaryLoops binary_loops() {
   BinaryLoops loops;

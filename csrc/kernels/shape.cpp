@@ -258,9 +258,14 @@ void arange_as(const Call& call) {
   const double start = call.params[0], step = call.params[1];
   const std::int64_t repeat = integer(call.params[2]);
   parallel_for(call.out[0].size(), 1 << 14, [=](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) {
-      const std::int64_t k = repeat == 1 ? i : i / repeat;
-      to[i] = static_cast<T>(start + step * static_cast<double>(k));
+    const auto number = [=](std::int64_t k) {
+      return static_cast<T>(start + step * static_cast<double>(k));
+    };
+    if (repeat == 1) {
+#pragma GCC ivdep
+      for (std::int64_t i = begin; i < end; ++i) to[i] = number(i);
+    } else {
+      for (std::int64_t i = begin; i < end; ++i) to[i] = number(i / repeat);
     }
   });
 }

@@ -4,6 +4,7 @@
 #include <type_traits>
 
 #include "loops.h"
+#include "vinverse.h"
 
 namespace baryon::BARYON_ISA {
 namespace {
@@ -105,16 +106,12 @@ struct Reciprocal {
   }
 };
 struct Cbrt {
-  template <class T>
-  static T apply(T x) {
-    return std::cbrt(x);
-  }
+  static float apply(float x) { return static_cast<float>(vm::cbrt(static_cast<double>(x))); }
+  static double apply(double x) { return std::cbrt(x); }
 };
 struct Rcbrt {
-  template <class T>
-  static T apply(T x) {
-    return T(1) / std::cbrt(x);
-  }
+  static float apply(float x) { return static_cast<float>(1 / vm::cbrt(static_cast<double>(x))); }
+  static double apply(double x) { return 1 / std::cbrt(x); }
 };
 struct Softsign {
   template <class T>

@@ -183,7 +183,7 @@ template <class T>
 inline T log_specials(T x, T value) {
   value = x == kInf<T> ? x : value;
   value = x == T(0) ? -kInf<T> : value;
-  return x < T(0) || x != x ? kNan<T> : value;
+  return (x < T(0)) | (x != x) ? kNan<T> : value;
 }
 
 template <class T>
@@ -204,8 +204,20 @@ inline T log2(T x) {
 template <class T>
 inline T log1p(T x) {
   const T u = T(1) + x;
-  const T value = log(u) * (x / (u - T(1)));  // Kahan: the rounding of u cancels
-  return u == T(1) ? x : (u == T(0) || u == kInf<T> ? log(u) : value);
+  const T log_u = log(u);
+  const T value = log_u * (x / (u - T(1)));  // Kahan: the rounding of u cancels
+  const bool edge = (u == T(0)) | (u == kInf<T>);
+  return u == T(1) ? x : (edge ? log_u : value);
+}
+
+// log(1 + z) for z in [0, 1], from 2 atanh(z / (2 + z)).
+template <class T>
+inline T log1p_of_unit(T z) {
+  constexpr int terms = sizeof(T) == 4 ? 9 : 18;
+  const T s = z / (T(2) + z), square = s * s;
+  T sum = T(2) / T(2 * terms - 1);
+  for (int k = terms - 2; k >= 0; --k) sum = sum * square + T(2) / T(2 * k + 1);
+  return s * sum;
 }
 
 template <class T>

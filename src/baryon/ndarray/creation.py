@@ -10,7 +10,9 @@ from .. import backend
 from ..base import MXNetError
 from ..context import Context, as_context
 from ..dtypes import as_dtype
+from ..ops.op import get
 from ..util import is_np_shape
+from .invoke import invoke
 from .ndarray import NDArray
 
 __all__ = ["arange", "array", "empty", "eye", "full", "linspace", "ones", "zeros"]
@@ -138,10 +140,11 @@ def arange(
     begin, end = (0, start) if stop is None else (start, stop)
     if step == 0 or repeat < 1:
         raise MXNetError(f"arange: step must not be 0 and repeat at least 1, got {step}, {repeat}")
-    values = np.repeat(np.arange(begin, end, step), repeat)
-    if not values.size and not is_np_shape():
+    if not (end - begin) * step > 0 and not is_np_shape():
         raise MXNetError(f"arange: no number lies between {begin} and {end} in steps of {step}")
-    return array(values, ctx, np.float32 if dtype is None else dtype)
+    dtype = as_dtype(np.float32 if dtype is None else dtype)
+    raw = {"start": begin, "stop": end, "step": step, "repeat": repeat, "dtype": dtype}
+    return invoke(get("_arange"), [], {**raw, "ctx": str(as_context(ctx))}, cls=NDArray)
 
 
 def linspace(
