@@ -5,6 +5,7 @@ from .base import DataBatch, DataDesc, DataIter
 from .combine import PrefetchingIter, ResizeIter
 from .files import CSVIter, MNISTIter, MXDataIter
 from .idx import EMBEDDED_MNIST, embedded_mnist, get_mnist, read_idx
+from .image_det_record import ImageDetRecordIter
 from .image_record import (
     ImageRecordInt8Iter,
     ImageRecordIter,
@@ -19,6 +20,7 @@ __all__ = [
     "DataBatch",
     "DataDesc",
     "DataIter",
+    "ImageDetRecordIter",
     "ImageRecordInt8Iter",
     "ImageRecordIter",
     "ImageRecordIter_v1",
