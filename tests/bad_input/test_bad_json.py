@@ -114,7 +114,9 @@ def test_any_text(text):
 def one_node(**changes) -> str:
     node = {"op": "relu", "name": "r", "inputs": [[0, 0, 0]], **changes}
     x = {"op": "null", "name": "x", "inputs": []}
-    return json.dumps({"nodes": [x, node], "arg_nodes": [0], "heads": [[1, 0, 0]]})
+    version = {"mxnet_version": ["int", 10901]}
+    document = {"nodes": [x, node], "arg_nodes": [0], "heads": [[1, 0, 0]], "attrs": version}
+    return json.dumps(document)
 
 
 @pytest.mark.parametrize(
@@ -132,7 +134,10 @@ def one_node(**changes) -> str:
         (one_node(inputs=[[0]]), r"'r': \[0\] is not \[node, output, version\]"),
         (one_node(inputs=3), "inputs of node 'r'"),
         (one_node(inputs=[]), r"'r': operator relu takes 1 inputs \(data\), got 0"),
-        (one_node(attrs={"colour": "red"}), "'r': operator relu: unknown attribute colour"),
+        (
+            one_node(op="sum", attrs={"colour": "red"}),
+            "'r': operator sum: unknown attribute colo",
+        ),
         (one_node(attrs={"colour": 3}), "attrs of node 'r' does not map names to strings"),
         (one_node(op="Activation"), "'r': operator Activation: attribute act_type is required"),
         (one_node(op="Activation", attrs={"act_type": "x"}), "act_type expects .*'relu'.*got 'x'"),

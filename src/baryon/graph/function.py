@@ -34,6 +34,7 @@ PLAIN_FACTS: dict[str, Any] = {
     "onnx": None,
     "flops": None,
     "idempotent": False,
+    "upgrade": None,
 }
 
 

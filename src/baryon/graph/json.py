@@ -7,13 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..base import MXNetError
-from ..ops.attrs import Attrs
-from ..ops.op import Op, get
-from . import control_flow  # noqa: F401  (operators that contain graphs)
+from ..ops.op import get
+from . import control_flow, upgrade  # noqa: F401  (the first: operators that contain graphs)
 from .graph import Entry, Node, walk
+from .upgrade import HIDDEN_KEYS, set_initializer
 
 VERSION = 10901  # of MXNet, whose format this is
-HIDDEN_KEYS = ("ctx_group", "lr_mult", "wd_mult", "force_mirroring", "mirror_stage")
 
 
 def to_json(heads: Sequence[Entry]) -> str:
@@ -62,22 +61,30 @@ def from_json(text: str) -> list[Entry]:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise MXNetError(f"symbol JSON cannot be parsed: {error}") from None
-    return _read_graph(document)
+    return _read_graph(document, _version(document))
 
 
-def _read_graph(document: Any) -> list[Entry]:
+def _version(document: Any) -> int:
+    """The version of MXNet that wrote a document; 0 where it does not say, as before 0.9."""
+    attrs = document.get("attrs") if isinstance(document, dict) else None
+    found = attrs.get("mxnet_version") if isinstance(attrs, dict) else None
+    number = found[1] if isinstance(found, list) and len(found) == 2 else 0
+    return number if isinstance(number, int) else 0
+
+
+def _read_graph(document: Any, version: int) -> list[Entry]:
     if not isinstance(document, dict) or not isinstance(document.get("nodes"), list):
         raise MXNetError("symbol JSON has no list of nodes")
     nodes: list[Node] = []
     for item in document["nodes"]:
-        nodes.append(_read_node(item, nodes))
+        nodes.append(_read_node(item, nodes, version))
     heads = document.get("heads")
     if not isinstance(heads, list) or not heads:
         raise MXNetError("symbol JSON has no heads")
     return [_read_entry(h, nodes, "heads") for h in heads]
 
 
-def _read_node(item: Any, nodes: list[Node]) -> Node:
+def _read_node(item: Any, nodes: list[Node], version: int) -> Node:
     """One node; its inputs must stand before it."""
     if not isinstance(item, dict) or not isinstance(item.get("op"), str):
         raise MXNetError(f"symbol JSON: node {len(nodes)} has no operator")
@@ -94,30 +101,39 @@ def _read_node(item: Any, nodes: list[Node]) -> Node:
     graphs = item.get("subgraphs", [])
     if not isinstance(graphs, list):
         raise MXNetError(f"symbol JSON: subgraphs of node {name!r} are not a list")
-    return _operator_node(item["op"], name, inputs, attrs, [_read_graph(g) for g in graphs])
+    inner = [_read_graph(g, version) for g in graphs]
+    try:
+        return _operator_node(item["op"], name, inputs, attrs, inner, version)
+    except MXNetError as error:
+        raise MXNetError(f"symbol JSON: node {name!r}: {error}") from None
 
 
 def _operator_node(
-    kind: str, name: str, inputs: list[Entry], attrs: dict[str, str], graphs: list[list[Entry]]
+    kind: str,
+    name: str,
+    inputs: list[Entry],
+    attrs: dict[str, str],
+    graphs: list[list[Entry]],
+    version: int,
 ) -> Node:
-    try:
-        op = get(kind)
-        own = {k: v for k, v in attrs.items() if not k.startswith("__")}
-        if op.instantiate is not None:
-            op = op.instantiate(own, graphs)
-        _move_hidden(op.attrs, own, attrs, inputs, op.inputs)
-        if op.variadic:
-            own.setdefault(op.variadic, str(len(inputs)))
-        params = op.attributes(own)
-        inputs = inputs + _missing_aux(op, params, name, attrs, len(inputs))
-        names = op.input_names(params, len(inputs))
-    except MXNetError as error:
-        raise MXNetError(f"symbol JSON: node {name!r}: {error}") from None
+    op = get(kind)
+    own = {k: v for k, v in attrs.items() if not k.startswith("__")}
+    if op.instantiate is not None:
+        op = op.instantiate(own, graphs)
+    upgrade.move_hidden(op, own, attrs, inputs)
+    upgrade.change_attributes(op, own, attrs, version)
+    if op.variadic:
+        own.setdefault(op.variadic, str(len(inputs)))
+    params = op.attributes(own)
+    inputs = inputs + upgrade.missing_inputs(op, params, name, attrs, len(inputs), version)
+    names = op.input_names(params, len(inputs))
     if len(inputs) != len(names):
         raise MXNetError(
-            f"symbol JSON: node {name!r}: operator {op.name} takes {len(names)} inputs "
-            f"({', '.join(names)}), got {len(inputs)}"
+            f"operator {op.name} takes {len(names)} inputs ({', '.join(names)}), got {len(inputs)}"
         )
+    if version < upgrade.INIT_IN_FILES:
+        for which, e in zip(names, inputs, strict=True):
+            set_initializer(op, which, e.node)
     return Node(op, name, inputs, params, attrs)
 
 
@@ -133,41 +149,6 @@ def _read_attrs(item: Mapping[str, Any], name: str) -> dict[str, str]:
         if key in attrs:
             attrs[f"__{key}__"] = attrs.pop(key)
     return attrs
-
-
-def _move_hidden(
-    declared: Mapping[str, Any],
-    own: dict[str, str],
-    attrs: dict[str, str],
-    inputs: Sequence[Entry],
-    input_names: Sequence[str],
-) -> None:
-    """Old files keep ``weight_lr_mult`` on the operator: it belongs to the input variable."""
-    for key in [k for k in own if k not in declared]:
-        for hidden in HIDDEN_KEYS:
-            stem = key.removesuffix("_" + hidden)
-            if stem != key and stem in input_names and input_names.index(stem) < len(inputs):
-                inputs[input_names.index(stem)].node.attrs[f"__{hidden}__"] = own.pop(key)
-                del attrs[key]
-                break
-
-
-def _missing_aux(
-    op: Op, params: Attrs, name: str, attrs: Mapping[str, str], count: int
-) -> list[Entry]:
-    """Variables for auxiliary states that files before 0.9 leave out, made as composing does."""
-    names = op.input_names(params) if not op.many else []
-    missing = names[count:]
-    if not missing or not set(missing) <= set(op.aux):
-        return []
-    return [own_variable(op, name, n, attrs) for n in missing]
-
-
-def own_variable(op: Op, name: str, which: str, attrs: Mapping[str, str]) -> Entry:
-    """The variable ``name_which`` for an input that nobody gave; it has its node's attributes."""
-    if which in op.init:
-        attrs = {**attrs, "__init__": op.init[which]}
-    return Entry(Node(None, f"{name}_{which}", attrs=attrs))
 
 
 def _read_entry(item: Any, nodes: Sequence[Node], where: str) -> Entry:

@@ -98,6 +98,9 @@ class Op:
         self.onnx: str | None = facts["onnx"]
         self.flops: Callable[..., int] | None = facts["flops"]
         self.idempotent: bool = facts["idempotent"]
+        self.upgrade: Callable[[int, dict[str, str]], dict[str, str | None]] | None = facts[
+            "upgrade"
+        ]
         self.complete: Rule | None = facts["complete"]
         self.shape_rule: Rule = facts["shape"]
         self.dtype_rule: Rule = facts["dtype"]
@@ -395,6 +398,7 @@ def op(
     onnx: str | None = None,
     flops: Callable[..., int] | None = None,
     idempotent: bool = False,
+    upgrade: Callable[[int, dict[str, str]], dict] | None = None,
 ) -> Callable[[Callable], Op]:
     """Declare an operator whose reference body is the decorated function.
 
@@ -421,6 +425,8 @@ def op(
     onnx          : the ONNX operator.
     flops         : ``(attrs, in_specs, out_specs)`` -> floating-point operations of one call.
     idempotent    : although it writes inputs, a second call with them writes and gives the same.
+    upgrade       : ``(version, attrs)`` -> what to change in the attributes of a symbol file that
+                    this version of MXNet wrote (905: 0.9.5); None removes one.
     """
 
     def declare(body: Callable) -> Op:
@@ -448,6 +454,7 @@ def op(
             onnx=onnx,
             flops=flops,
             idempotent=idempotent,
+            upgrade=upgrade,
         )
         for key in (name, *made.aliases):
             if key in REGISTRY:

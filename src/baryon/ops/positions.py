@@ -20,6 +20,11 @@ def _arg_params(a: Attrs, ins: Any, outs: Any) -> tuple[int, ...]:
     return axes_of(None if a.axis is None else (a.axis,), len(ins[0].shape))
 
 
+def _upgrade(version: int, attrs: dict[str, str]) -> dict[str, str | None]:
+    """Before 0.9.5 an axis of -1 meant the flattened data."""
+    return {"axis": None} if version < 905 and attrs.get("axis") == "-1" else {}
+
+
 def arg_reduction(name: str, word: str, example: str) -> Op:
     """Declare ``argmax`` or ``argmin``."""
 
@@ -36,7 +41,9 @@ def arg_reduction(name: str, word: str, example: str) -> Op:
         f"    >>> mx.nd.{name}(mx.nd.array([[1.0, 5.0, 5.0], [4.0, 0.0, 2.0]]), axis=1).asnumpy()\n"
         f"    array({example}, dtype=float32)\n    "
     )
-    made = op(name, shape=forward(_arg_shape), kernel=True, params=_arg_params)(run)
+    made = op(name, shape=forward(_arg_shape), kernel=True, params=_arg_params, upgrade=_upgrade)(
+        run
+    )
     made.gradient("data")(lambda dy: None)
     made.sample(data=distinct(2, 3, 4), _grad=())
     made.sample(data=distinct(2, 3, 4), axis=1, keepdims=True, _grad=())

@@ -12,7 +12,8 @@ from ..base import MXNetError, NotImplementedForSymbol
 from ..dtypes import dtype_name
 from ..files import write_atomically
 from ..graph.graph import Entry, Node, rebuild, walk, with_inputs
-from ..graph.json import HIDDEN_KEYS, from_json, own_variable, to_json
+from ..graph.json import from_json, to_json
+from ..graph.upgrade import HIDDEN_KEYS, own_variable, set_initializer
 from ..ops.op import Op, get
 from ..ops.operators import Arithmetic
 from . import binding, inference, transform
@@ -396,6 +397,8 @@ def compose(
         own_variable(op, name, n, attrs) if x is None else _single(x, f"{op.name}: input {n}")
         for n, x in zip(names, given, strict=True)
     ]
+    for n, e in zip(names, entries, strict=True) if op.init else ():
+        set_initializer(op, n, e.node)
     node = Node(op, name, entries, params, attrs)
     return _symbol_type(inputs)(node.entries[: op.visible(params)])
 
