@@ -89,7 +89,7 @@ finite_inverse.gradient("A")(_inverse_gradient)
 
 @op(
     "_linalg_det",
-    aliases=("_npi_det", "linalg_det"),
+    aliases=("linalg_det",),
     shape=forward(one_each),
     dtype=floating,
     counted=lambda a: 3,
@@ -116,7 +116,7 @@ det.sample(A=normal(2, 2, 2), _rtol=1e-3)
 
 @op(
     "_linalg_slogdet",
-    aliases=("_npi_slogdet", "linalg_slogdet"),
+    aliases=("linalg_slogdet",),
     outputs=("output0", "output1"),
     shape=forward(lambda a, A: [one_each(a, A)] * 2),
     dtype=floating,
