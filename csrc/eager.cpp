@@ -89,9 +89,9 @@ bool compute(Plan& plan, PyObject* const* arrays, PyObject* const* outs) {
 
 // ---- wrapping and recording -------------------------------------------------------------------
 
-// A new NDArray; takes `data` over. A null `device` leaves the memory to tell where it is.
-PyObject* wrap(PyObject* data, PyObject* node, int index, PyObject* device) {
-  PyObject* made = classes.array->tp_alloc(classes.array, 0);
+// A new array; takes `data` over. A null `device` leaves the memory to tell where it is.
+PyObject* wrap(PyTypeObject* type, PyObject* data, PyObject* node, int index, PyObject* device) {
+  PyObject* made = type->tp_alloc(type, 0);
   if (made == nullptr) {
     Py_DECREF(data);
     return nullptr;
@@ -156,11 +156,12 @@ PyObject* make_node(const Plan& plan, PyObject* const* inputs, PyObject* const* 
   return node;
 }
 
-PyObject* wrap_all(const Plan& plan, PyObject** outs, PyObject* node, PyObject* device) {
-  if (plan.visible == 1) return wrap(std::exchange(outs[0], nullptr), node, 0, device);
+PyObject* wrap_all(const Plan& plan, PyTypeObject* type, PyObject** outs, PyObject* node,
+                   PyObject* device) {
+  if (plan.visible == 1) return wrap(type, std::exchange(outs[0], nullptr), node, 0, device);
   PyObject* list = PyList_New(plan.visible);
   for (int i = 0; list != nullptr && i < plan.visible; ++i) {
-    PyObject* made = wrap(std::exchange(outs[i], nullptr), node, i, device);
+    PyObject* made = wrap(type, std::exchange(outs[i], nullptr), node, i, device);
     if (made == nullptr) {
       Py_DECREF(list);
       return nullptr;
@@ -209,7 +210,8 @@ PyObject* run_fast(OpFacts& facts, PyObject* attrs, PyObject* const* inputs, int
     if (node == nullptr) return nullptr;
   }
   PyObject* const device = classes.device.of(inputs[0]);
-  PyObject* result = wrap_all(*found, outs.items, node != nullptr ? node : Py_None, device);
+  PyObject* result =
+      wrap_all(*found, Py_TYPE(inputs[0]), outs.items, node != nullptr ? node : Py_None, device);
   Py_XDECREF(node);
   return result;
 }
@@ -257,10 +259,8 @@ struct Keywords {
 
 PyObject* invoke_fast(PyObject* op, PyObject* args, PyObject* kwargs) {
   const Py_ssize_t count = PyTuple_GET_SIZE(args);
-  if (count == 0 || count > kMaxInputs || classes.array == nullptr) return nullptr;
   PyObject* const* inputs = &PyTuple_GET_ITEM(args, 0);
-  for (Py_ssize_t i = 0; i < count; ++i)
-    if (!is_array(inputs[i])) return nullptr;
+  if (!are_arrays(inputs, count)) return nullptr;
   OpFacts* facts = facts_of(op);
   Keywords keywords;
   if (facts == nullptr || !keywords.read(kwargs)) return nullptr;
@@ -303,8 +303,8 @@ Slot slot_of(const py::handle& type, const char* name) {
   return {reinterpret_cast<PyMemberDescrObject*>(member.ptr())->d_member->offset};
 }
 
-void setup(const py::type& array, const py::type& tape_node, py::object make_plan,
-           py::object slow) {
+void setup(const py::type& array, const py::type& np_array, const py::type& tape_node,
+           py::object make_plan, py::object slow) {
   classes.data = slot_of(array, "_data");
   classes.node = slot_of(array, "_node");
   classes.index = slot_of(array, "_index");
@@ -316,14 +316,16 @@ void setup(const py::type& array, const py::type& tape_node, py::object make_pla
   classes.make_plan = make_plan.release().ptr();
   classes.slow = slow.release().ptr();
   classes.tape_node = reinterpret_cast<PyTypeObject*>(Py_NewRef(tape_node.ptr()));
+  classes.np_array = reinterpret_cast<PyTypeObject*>(Py_NewRef(np_array.ptr()));
   classes.array = reinterpret_cast<PyTypeObject*>(Py_NewRef(array.ptr()));
 }
 
 }  // namespace
 
 void bind_eager(py::module_& m) {
-  m.def("setup", &setup, py::arg("NDArray"), py::arg("TapeNode"), py::arg("make_plan"),
-        py::arg("slow"), "Introduce the Python classes and functions of the fast path, once.");
+  m.def("setup", &setup, py::arg("NDArray"), py::arg("np_ndarray"), py::arg("TapeNode"),
+        py::arg("make_plan"), py::arg("slow"),
+        "Introduce the Python classes and functions of the fast path, once.");
   if (PyModule_AddFunctions(m.ptr(), functions) < 0 || !add_call_types(m.ptr())) {
     throw py::error_already_set();
   }

@@ -29,7 +29,8 @@ struct Slot {
 };
 
 struct Classes {
-  PyTypeObject* array = nullptr;  // NDArray
+  PyTypeObject* array = nullptr;     // NDArray
+  PyTypeObject* np_array = nullptr;  // np.ndarray, its subclass with the same slots
   Slot data, node, index, device;
   PyTypeObject* tape_node = nullptr;  // TapeNode
   Slot plan, parents, indices, saved;
@@ -102,10 +103,22 @@ Plan* find_plan(OpFacts& facts, PyObject* attrs, PyObject* const* arrays, int co
 
 constexpr int kMaxInputs = 64;
 
-inline bool is_array(PyObject* object) { return Py_TYPE(object) == classes.array; }
+inline bool is_array(PyObject* object) {
+  return Py_TYPE(object) == classes.array || Py_TYPE(object) == classes.np_array;
+}
 
-// Runs a call whose inputs are all exactly NDArrays. Null without a Python error: the call is one
-// for Python.
+// Whether there are inputs and all are exactly NDArrays, or all exactly np.ndarrays.
+inline bool are_arrays(PyObject* const* inputs, Py_ssize_t count) {
+  if (classes.array == nullptr || count == 0 || count > kMaxInputs || !is_array(inputs[0])) {
+    return false;
+  }
+  for (Py_ssize_t i = 1; i < count; ++i)
+    if (Py_TYPE(inputs[i]) != Py_TYPE(inputs[0])) return false;
+  return true;
+}
+
+// Runs a call whose inputs are arrays of one class, which is also that of the results. Null without
+// a Python error: the call is one for Python.
 PyObject* run_fast(OpFacts& facts, PyObject* attrs, PyObject* const* inputs, int count);
 
 // Adds the types of call objects: `method` and `function`.

@@ -21,7 +21,8 @@ struct CallObject {
   PyObject ob_base;
   vectorcallfunc call;
   OpFacts* tensors;  // the operator for NDArrays
-  OpFacts* scalar;   // a method's operator for an NDArray and a number, or null
+  OpFacts* scalar;   // a method's operator for an array and a number, or null
+  bool np_only;      // a function that takes np.ndarrays and no NDArrays
   PyObject* fallback;
   PyObject* dict;
   KnownAttrs known[kKnown];  // attributes of numbers seen, by their bits
@@ -41,9 +42,7 @@ PyObject* call_function(PyObject* callable, PyObject* const* args, std::size_t n
                         PyObject* kwnames) {
   CallObject* self = as_call(callable);
   const Py_ssize_t count = PyVectorcall_NARGS(nargsf);
-  bool fast = count > 0 && count <= kMaxInputs && classes.array != nullptr;
-  for (Py_ssize_t i = 0; fast && i < count; ++i) fast = is_array(args[i]);
-  if (fast) {
+  if (are_arrays(args, count) && (!self->np_only || Py_TYPE(args[0]) == classes.np_array)) {
     PyObject* attrs = find_attrs(*self->tensors, kwnames, args + count, count);
     if (attrs != nullptr) {
       PyObject* result = run_fast(*self->tensors, attrs, args, static_cast<int>(count));
@@ -101,7 +100,7 @@ PyObject* call_method(PyObject* callable, PyObject* const* args, std::size_t nar
   if (PyVectorcall_NARGS(nargsf) == 2 && kwnames == nullptr && classes.array != nullptr &&
       is_array(args[0])) {
     double value;
-    if (is_array(args[1])) {
+    if (Py_TYPE(args[1]) == Py_TYPE(args[0])) {
       PyObject* attrs =
           self->tensors == nullptr ? nullptr : find_attrs(*self->tensors, nullptr, nullptr, 2);
       if (attrs != nullptr) result = run_fast(*self->tensors, attrs, args, 2);
@@ -178,13 +177,18 @@ PyObject* new_method(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
 }
 
 PyObject* new_function(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
-  static const char* names[] = {"op", "fallback", nullptr};
+  static const char* names[] = {"op", "fallback", "np_only", nullptr};
   PyObject *op, *fallback;
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO", const_cast<char**>(names), &op, &fallback)) {
+  int np_only = 0;
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO|p", const_cast<char**>(names), &op, &fallback,
+                                   &np_only)) {
     return nullptr;
   }
   OpFacts* facts = facts_of(op);
-  return facts == nullptr ? nullptr : make(type, call_function, facts, nullptr, fallback);
+  if (facts == nullptr) return nullptr;
+  PyObject* made = make(type, call_function, facts, nullptr, fallback);
+  if (made != nullptr) as_call(made)->np_only = np_only != 0;
+  return made;
 }
 
 PyMemberDef members[] = {

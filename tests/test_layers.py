@@ -16,7 +16,7 @@ ROOMS = [
     {"backend"},
     {"ops"},
     {"graph"},
-    {"namespaces", "operands", "samplers", "stubs", "ndarray"},
+    {"namespaces", "operands", "samplers", "stubs", "numpy_functions", "ndarray"},
     {"backward", "autograd", "random"},
     {"compiled", "executor", "watched"},
     {"symbol"},
@@ -31,7 +31,7 @@ ROOMS = [
         "python_op",
     },
     {"runtime", "visualization", "engine", "monitor"},
-    {"io", "image", "callback", "progress", "checkpoint", "kvstore"},
+    {"numpy", "numpy_extension", "io", "image", "callback", "progress", "checkpoint", "kvstore"},
     {"gluon", "module", "model", "executor_manager", "rnn"},
     {"test_utils", "as_mxnet"},
 ]

@@ -43,7 +43,7 @@ class Compiled:
         self.dys = [variable("head_grad", s) for s in self.output_specs]
         grads = gradient(outputs, self.dys, [e for e, _ in wanted]) if wanted else []
         drawn = [
-            constant("_zeros", e) if g is None else g
+            constant("_npi_zeros", e) if g is None else g
             for g, (e, _) in zip(grads, wanted, strict=True)
         ]
         used = set(walk(drawn))

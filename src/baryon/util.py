@@ -9,8 +9,6 @@ from collections.abc import Callable
 from contextlib import ContextDecorator
 from typing import Any
 
-from .base import MXNetError
-
 __all__ = [
     "get_cuda_compute_capability",
     "get_gpu_count",
@@ -47,7 +45,15 @@ def is_np_shape() -> bool:
 
 
 def set_np_shape(active: bool) -> bool:
-    """Allow or forbid zero-dimensional and zero-size arrays in this thread; the mode before."""
+    """Allow or forbid zero-dimensional and zero-size arrays in this thread; the mode before.
+
+    ValueError when NumPy's arrays are on: `reset_np` switches both off.
+    """
+    if not active and is_np_array():
+        raise ValueError(
+            "Deactivating NumPy shape semantics while NumPy array semantics is still active is "
+            "not allowed. Please consider calling `npx.reset_np()` to deactivate both of them."
+        )
     before = is_np_shape()
     _local.np_shape = bool(active)
     return before
@@ -66,10 +72,11 @@ class np_shape(ContextDecorator):
         self._before: list[bool] = []
 
     def __enter__(self) -> None:
-        self._before.append(set_np_shape(self._active))
+        self._before.append(is_np_shape())
+        _local.np_shape = bool(self._active)
 
     def __exit__(self, *error: Any) -> None:
-        set_np_shape(self._before.pop())
+        _local.np_shape = self._before.pop()
 
 
 def _decorated(target: Any, scope: Callable[[], Any]) -> Any:
@@ -98,25 +105,32 @@ def use_np_shape(func: Any) -> Any:
 
 
 def is_np_array() -> bool:
-    """Whether functions make numpy-style arrays (``mx.np.ndarray``): they make NDArrays."""
-    return False
+    """Whether Gluon works with ``mx.np.ndarray`` rather than NDArray (off, as in MXNet).
+
+    >>> mx.util.is_np_array()
+    False
+    """
+    return getattr(_local, "np_array", False)
 
 
 class np_array(ContextDecorator):
-    """Scope in which functions make numpy-style arrays, or not. `set_np` says what is there."""
+    """Scope in which Gluon makes arrays of the NumPy interface (or not).
+
+    >>> with mx.util.np_array(True):
+    ...     mx.util.is_np_array()
+    True
+    """
 
     def __init__(self, active: bool = True) -> None:
         self._active = active
+        self._before: list[bool] = []
 
     def __enter__(self) -> None:
-        if self._active:
-            raise MXNetError(
-                "numpy-style arrays (mx.np, mx.npx) are not there; NDArrays are, and np_shape() "
-                "allows them zero dimensions and zero sizes"
-            )
+        self._before.append(is_np_array())
+        _local.np_array = bool(self._active)
 
     def __exit__(self, *error: Any) -> None:
-        """Nothing to restore."""
+        _local.np_array = self._before.pop()
 
 
 def use_np_array(func: Any) -> Any:
@@ -130,19 +144,19 @@ def use_np(func: Any) -> Any:
 
 
 def set_np(shape: bool = True, array: bool = True) -> None:
-    """Switch NumPy's shapes and arrays on; of the two there are only the shapes.
+    """Switch NumPy's shapes and arrays on or off in this thread; arrays need the shapes.
 
-    MXNetError for ``array=True``.
+    With them Gluon's Parameters, layers and data are ``mx.np.ndarray`` and unknown sizes are -1.
 
-    >>> mx.util.set_np(array=False)
-    >>> mx.util.is_np_shape()
-    True
+    >>> mx.util.set_np()
+    >>> mx.util.is_np_shape(), mx.util.is_np_array()
+    (True, True)
     >>> mx.util.reset_np()
     """
     if array and not shape:
         raise ValueError("NumPy Shape semantics is required in using NumPy array semantics.")
-    with np_array(array):
-        set_np_shape(shape)
+    _local.np_array = bool(array)
+    _local.np_shape = bool(shape)
 
 
 def reset_np() -> None:

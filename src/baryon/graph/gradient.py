@@ -26,7 +26,7 @@ def gradient(
     sums: dict[Key, list[Entry]] = defaultdict(list)
     for head, dy in zip(heads, head_grads, strict=True):
         if head.key in wanted or head.node in reach:
-            sums[head.key].append(constant("_ones", head) if dy is None else dy)
+            sums[head.key].append(constant("_npi_ones", head) if dy is None else dy)
     for node in reversed(order):
         if node in reach:
             dys = [_total(sums, (node, i)) for i in range(node.count)]
@@ -50,7 +50,7 @@ def _reaching(order: Sequence[Node], wanted: set[Key]) -> set[Node]:
 
 
 def constant(op: str, entry: Entry) -> Entry:
-    """``_zeros`` or ``_ones`` of an entry's shape and dtype.
+    """``_npi_zeros`` or ``_npi_ones`` of an entry's shape, which may be ``()``, and dtype.
 
     It reads nothing: the tape may not have kept the entry's value.
     """
@@ -101,10 +101,10 @@ def _call(rule: Gradient, node: Node, dys: list) -> Sequence[Entry | None]:
     op, outs = node.op, node.entries
     values: dict[str, Any] = {"out": outs[0], "outs": outs, "attrs": node.params, "train": None}
     if "dy" in rule.reads and "dy" not in op.inputs:
-        values["dy"] = constant("_zeros", outs[0]) if dys[0] is None else dys[0]
+        values["dy"] = constant("_npi_zeros", outs[0]) if dys[0] is None else dys[0]
     if "dys" in rule.reads:
         values["dys"] = [
-            constant("_zeros", o) if d is None else d for o, d in zip(outs, dys, strict=True)
+            constant("_npi_zeros", o) if d is None else d for o, d in zip(outs, dys, strict=True)
         ]
     for name, out, dy in zip(op.output_names(node.params), outs, dys, strict=True):
         values[name] = out

@@ -65,7 +65,8 @@ class Step:
         wanted = [e for e in self.inputs if is_float(e.dtype)]
         grads = gradient(floats, dys, wanted) if floats else [None] * len(wanted)
         grads = [
-            constant("_zeros", e) if g is None else g for g, e in zip(grads, wanted, strict=True)
+            constant("_npi_zeros", e) if g is None else g
+            for g, e in zip(grads, wanted, strict=True)
         ]
         both = simplify([*self.outputs, *grads])
         heads = [Head(e) for e in both]

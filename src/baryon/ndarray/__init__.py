@@ -22,7 +22,8 @@ def _make(op: Op) -> Callable[..., Any]:
     def function(*args: Any, out: Any = None, name: str | None = None, **kwargs: Any) -> Any:
         actual = namespaces.meant(op, kwargs, None)
         inputs, raw = namespaces.split(actual, args, kwargs)
-        return invoke(actual, [x for x in inputs if x is not None], raw, out, NDArray)
+        given = [x for x in inputs if x is not None]
+        return invoke(actual, given, raw, out, None if given else NDArray)
 
     return function
 
@@ -34,3 +35,7 @@ accelerate.install()
 NDArray.split_v2 = operations.split_v2  # type: ignore[attr-defined]
 for _name in (*creation.__all__, *operations.__all__, "from_dlpack", "from_numpy"):
     setattr(ndarray, _name, globals()[_name])  # MXNet has these functions there too
+
+from . import numpy, numpy_extension  # noqa: E402  (they need the fast path)
+
+np, npx = numpy, numpy_extension

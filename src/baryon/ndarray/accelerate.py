@@ -13,22 +13,34 @@ from .. import namespaces
 from ..graph.tape import TapeNode
 from ..native import native
 from ..ops.op import Op, get
-from ..ops.operators import TABLE
+from ..ops.operators import NUMPY_TABLE
 from .invoke import find_plan, invoke
 from .ndarray import NDArray
+from .np_ndarray import ndarray
 
 available = native is not None
+_METHODS = [f"__{stem}{kind}__" for kind in NUMPY_TABLE for stem in ("", "r")]
 
 
 def call(op: Op, args: tuple, kwargs: Mapping[str, Any] | None) -> Any:
     """Apply an operator to arguments as users write them."""
     inputs, raw = namespaces.split(op, args, dict(kwargs or {}))
-    return invoke(op, [x for x in inputs if x is not None], raw, None, NDArray)
+    given = [x for x in inputs if x is not None]
+    return invoke(op, given, raw, None, None if given else NDArray)
 
 
 def function(op: Op, plain: Callable[..., Any]) -> Callable[..., Any]:
     """`plain`, run natively where that is possible."""
-    return native.function(op, plain) if available and op.inputs else plain
+    return native.function(op, plain) if _runs(op) else plain
+
+
+def numpy_function(op: Op, plain: Callable[..., Any]) -> Callable[..., Any]:
+    """`plain`, which takes ``mx.np.ndarray`` only, run natively where that is possible."""
+    return native.function(op, plain, True) if _runs(op) else plain
+
+
+def _runs(op: Op) -> bool:
+    return available and bool(op.inputs) and not op.dynamic
 
 
 def _apply(op: Op, inputs: Sequence[Any], attrs: Mapping[str, Any]) -> Any:
@@ -39,11 +51,16 @@ def install() -> None:
     """Put native methods in the place of NDArray's Python operators."""
     if not available:
         return
-    native.setup(NDArray=NDArray, TapeNode=TapeNode, make_plan=find_plan, slow=call)
+    native.setup(
+        NDArray=NDArray, np_ndarray=ndarray, TapeNode=TapeNode, make_plan=find_plan, slow=call
+    )
     NDArray._apply = staticmethod(_apply)  # type: ignore[method-assign]
-    for kind, names in TABLE.items():
-        forward = getattr(NDArray, f"__{kind}__")
-        tensors, scalar = get(names.broadcast), get(names.scalar)
-        setattr(NDArray, f"__{kind}__", native.method(tensors, scalar, forward))
-        if backward := getattr(NDArray, f"__r{kind}__", None):
-            setattr(NDArray, f"__r{kind}__", native.method(None, get(names.reverse), backward))
+    plain = {(cls, n): getattr(cls, n, None) for cls in (NDArray, ndarray) for n in _METHODS}
+    for cls in (NDArray, ndarray):
+        for kind, names in cls._operators.items():
+            tensors, scalar = get(names.broadcast), get(names.scalar)
+            made = native.method(tensors, scalar, plain[cls, f"__{kind}__"])
+            setattr(cls, f"__{kind}__", made)
+            if backward := plain[cls, f"__r{kind}__"]:
+                made = native.method(None, get(names.reverse), backward)
+                setattr(cls, f"__r{kind}__", made)

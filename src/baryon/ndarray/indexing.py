@@ -18,6 +18,7 @@ import numpy as np
 from .. import state
 from ..base import MXNetError
 from ..ops.op import get
+from ..util import is_np_shape
 from .invoke import adopt, invoke
 
 _BASIC = (int, slice, type(None), type(Ellipsis), np.integer)
@@ -28,11 +29,22 @@ def take(x: Any, key: Any) -> Any:
     key, basic = normalise(x, key)
     if state.is_recording() and x._node is not None:
         return _take_recorded(x, key, basic)
-    found = x._data[key]
     if basic:
-        found = found if found.ndim else found.reshape(1)
+        found = _view(x._data, key)
+        found = found if found.ndim else found.reshape(single(x))
         return x._like(found if found.flags.c_contiguous else found.copy())
-    return x._like(_contiguous(found.reshape(found.shape or (1,))))
+    found = _xp(x).asarray(x._data[key])
+    return x._like(_contiguous(found.reshape(found.shape or single(x))))
+
+
+def _view(data: Any, key: tuple) -> Any:
+    """The part at a basic key, over the same memory, also where it is one element."""
+    return data[key if Ellipsis in key else (*key, Ellipsis)]
+
+
+def single(x: Any) -> tuple[int, ...]:
+    """The shape of one element of `x`."""
+    return () if is_np_shape() else x._scalar_shape
 
 
 def assign(x: Any, key: Any, value: Any) -> None:
@@ -70,7 +82,7 @@ def check_writable(x: Any, value: Any) -> None:
 def normalise(x: Any, key: Any) -> tuple[Any, bool]:
     """The key as raw numpy or cupy takes it, and whether it is basic (no arrays)."""
     parts = key if isinstance(key, tuple) else (key,)
-    if all(isinstance(p, _BASIC) for p in parts):
+    if all(isinstance(p, _BASIC) and not _masks(x, p) for p in parts):
         plain = tuple(int(p) if isinstance(p, (bool, np.integer)) else p for p in parts)
         _check_count(x, plain)
         return plain, True
@@ -81,12 +93,17 @@ def normalise(x: Any, key: Any) -> tuple[Any, bool]:
 
 def _part(x: Any, part: Any) -> Any:
     if isinstance(part, bool):
-        return int(part)
+        return np.asarray(part) if _masks(x, part) else int(part)
     if isinstance(part, _BASIC):
         return part
     if isinstance(part, (list, tuple, np.ndarray)) or hasattr(part, "_data"):
         return _index_array(x, part)
     raise ValueError(f"NDArray does not support slicing with key {part!r} of type {type(part)}.")
+
+
+def _masks(x: Any, part: Any) -> bool:
+    """Whether a bool is a mask, as in NumPy, rather than a number, as in MXNet's legacy arrays."""
+    return isinstance(part, bool) and not x._scalar_shape
 
 
 def _index_array(x: Any, part: Any) -> Any:
@@ -152,7 +169,7 @@ def _take_recorded(x: Any, key: tuple, basic: bool) -> Any:
         rows = _wrapped(key[0], x.shape[0])
         return invoke(get("take"), (x, x._like(rows)), {"axis": 0, "mode": "clip"})
     positions = _xp(x).arange(x.size, dtype=np.int64).reshape(x.shape)[key]
-    positions = _contiguous(positions.reshape(positions.shape or (1,)))
+    positions = _contiguous(positions.reshape(positions.shape or single(x)))
     return invoke(get("take"), (x.reshape((-1,)), x._like(positions)), {"axis": 0, "mode": "clip"})
 
 
@@ -165,14 +182,14 @@ def _wrapped(index: Any, size: int) -> Any:
 
 
 def _slice_recorded(x: Any, key: tuple) -> Any:
-    found = _contiguous(x._data[key])  # memory is shared as off the tape
+    found = _contiguous(_view(x._data, key))  # memory is shared as off the tape
     made, bounds = x, _bounds(key, x.shape)
     if any(bound != (None, None, None) for bound in bounds):
         begin, end, step = zip(*bounds, strict=True)
         made = adopt(get("slice"), x, {"begin": begin, "end": end, "step": step}, found)
-    shape = found.shape or (1,)
+    shape = found.shape or single(x)
     if made is x or made.shape != shape:
-        made = adopt(get("Reshape"), made, {"shape": shape}, found)
+        made = adopt(get("_np_reshape"), made, {"newshape": shape}, found)
     return made
 
 

@@ -32,6 +32,7 @@ class NDArray(Arithmetic):
     # _data : numpy or cupy array, C-contiguous.     _ctx : its Context.
     # _node, _index : where it stands on the tape (None, 0: nowhere).   _grad : its gradient array.
     __slots__ = ("_data", "_node", "_index", "_grad", "_ctx", "__weakref__")
+    _scalar_shape: tuple[int, ...] = (1,)  # of a full reduction, or of a single element
     __array_priority__ = 1000.0
     __array_ufunc__ = None  # numpy leaves binary operators to this class: no silent mixing
 
@@ -205,18 +206,31 @@ class NDArray(Arithmetic):
             made = self.copy()
             made._ctx = ctx
             return made
-        return NDArray(backend.move(self._data, ctx), ctx)
+        return type(self)(backend.move(self._data, ctx), ctx)
 
     def as_in_context(self, context: Context) -> NDArray:
         """The array on a device: itself if it is there already, else a copy."""
         context = as_context(context)
         return self if context == self.context else self.copyto(context)
 
-    as_in_ctx = as_in_context
+    def as_in_ctx(self, ctx: Context) -> NDArray:
+        """The array on a device; the same as `as_in_context`."""
+        return self.as_in_context(ctx)
 
     def as_nd_ndarray(self) -> NDArray:
         """Itself."""
         return self
+
+    def as_np_ndarray(self) -> NDArray:
+        """The same array, memory, gradient and record included, as an ``mx.np.ndarray``."""
+        from .np_ndarray import ndarray
+
+        return self._as(ndarray)
+
+    def _as(self, cls: type) -> Any:
+        made = cls._wrap(self._data, self.context)
+        made._node, made._index, made._grad = self._node, self._index, self.grad
+        return made
 
     def tostype(self, stype: str) -> NDArray:
         """The array in another storage type; only ``"default"`` exists so far."""

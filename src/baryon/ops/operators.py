@@ -41,6 +41,30 @@ TABLE: dict[str, Names] = {
 _REFLECTED = ("add", "sub", "mul", "truediv", "mod", "pow")
 
 
+def _numpy_names(stem: str, reverse: str | None = None) -> Names:
+    own = f"_npi_{stem}"
+    return Names(own, own, f"{own}_scalar", f"_npi_{reverse or stem}_scalar")
+
+
+NUMPY_TABLE: dict[str, Names] = {
+    "add": _numpy_names("add"),
+    "sub": _numpy_names("subtract", "rsubtract"),
+    "mul": _numpy_names("multiply"),
+    "truediv": _numpy_names("true_divide", "rtrue_divide"),
+    "mod": _numpy_names("mod", "rmod"),
+    "pow": _numpy_names("power", "rpower"),
+    "eq": _numpy_names("equal"),
+    "ne": _numpy_names("not_equal"),
+    "gt": _numpy_names("greater", "less"),
+    "ge": _numpy_names("greater_equal", "less_equal"),
+    "lt": _numpy_names("less", "greater"),
+    "le": _numpy_names("less_equal", "greater_equal"),
+    "and": _numpy_names("bitwise_and"),
+    "or": _numpy_names("bitwise_or"),
+    "xor": _numpy_names("bitwise_xor"),
+}
+
+
 def is_number(value: Any) -> bool:
     """Whether a value acts as a scalar operand."""
     return isinstance(value, (numbers.Number, np.number, np.bool_))
@@ -48,15 +72,17 @@ def is_number(value: Any) -> bool:
 
 def choose(kind: str, lhs: Any, rhs: Any, broadcasting: bool) -> tuple[Op, tuple, dict] | None:
     """Operator, inputs and attributes for ``lhs <kind> rhs``, or None if `rhs` is no operand."""
-    names = TABLE[kind]
+    names = lhs._operators[kind]
     if is_number(rhs):
-        return get(names.scalar), (lhs,), {"scalar": rhs}
-    if isinstance(rhs, Arithmetic):
+        return get(names.scalar), (lhs,), lhs._number(rhs)
+    if lhs._meets(rhs):
         return get(names.broadcast if broadcasting else names.elemwise), (lhs, rhs), {}
     return None
 
 
-def _forward(kind: str) -> Callable:
+def forward(kind: str) -> Callable:
+    """The method of ``self <kind> other``."""
+
     def method(self: Arithmetic, other: Any) -> Any:
         chosen = choose(kind, self, other, self._broadcasts(other))
         return NotImplemented if chosen is None else self._apply(*chosen)
@@ -70,7 +96,7 @@ def _reflected(kind: str) -> Callable:
     def method(self: Arithmetic, other: Any) -> Any:
         if not is_number(other):
             return NotImplemented
-        return self._apply(get(TABLE[kind].reverse), (self,), {"scalar": other})
+        return self._apply(get(self._operators[kind].reverse), (self,), self._number(other))
 
     method.__name__ = f"__r{kind}__"
     method.__doc__ = f"``other {kind} self`` for a number `other`."
@@ -82,6 +108,16 @@ class Arithmetic:
 
     __slots__ = ()
     __hash__ = object.__hash__
+    _operators = TABLE
+
+    def _meets(self, other: Any) -> bool:
+        """Whether `other` is a tensor that may stand beside this one."""
+        return isinstance(other, Arithmetic)
+
+    @staticmethod
+    def _number(value: Any) -> dict[str, Any]:
+        """Attributes of an operator on a tensor and this number."""
+        return {"scalar": value}
 
     def _broadcasts(self, other: Any) -> bool:
         """Whether two tensors meet under the broadcasting operator rather than the plain one."""
@@ -91,9 +127,17 @@ class Arithmetic:
     def _apply(op: Op, inputs: tuple, attrs: dict) -> Any:
         raise TypeError(f"operator {op.name} cannot be applied here")
 
+    @staticmethod
+    def _apply_numpy(op: Op, inputs: tuple, attrs: dict, out: Any = None) -> Any:
+        """What a function of the NumPy interface does with tensors of this class."""
+        raise TypeError(
+            f"{op.name}: functions of mx.np and mx.npx take arrays and symbols of the NumPy "
+            "interface; `as_np_ndarray()` makes one of a legacy one"
+        )
+
     def __neg__(self) -> Any:
         """Numerical negative, element by element."""
-        return self._apply(get("_mul_scalar"), (self,), {"scalar": -1.0})
+        return self._apply(get(self._operators["mul"].scalar), (self,), self._number(-1.0))
 
     def __abs__(self) -> Any:
         """Absolute value, element by element."""
@@ -101,6 +145,6 @@ class Arithmetic:
 
 
 for _kind in TABLE:
-    setattr(Arithmetic, f"__{_kind}__", _forward(_kind))
+    setattr(Arithmetic, f"__{_kind}__", forward(_kind))
 for _kind in _REFLECTED:
     setattr(Arithmetic, f"__r{_kind}__", _reflected(_kind))

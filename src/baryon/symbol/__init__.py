@@ -49,3 +49,7 @@ def _make(op: Op) -> Callable[..., Any]:
 FRONT = namespaces.Front("baryon.symbol", _make, "Symbol", ("name", "attr", "out"), completes=True)
 __getattr__, __dir__ = namespaces.install(FRONT)
 namespaces.add_methods(Symbol, FRONT)
+
+from . import numpy, numpy_extension  # noqa: E402  (they are made by this package's functions)
+
+np, npx = numpy, numpy_extension

@@ -119,6 +119,12 @@ class Symbol(Arithmetic):
             raise IndexError(f"output {index} of a symbol that has {len(self)}")
         return type(self)([self._entries[index]])
 
+    def as_np_ndarray(self) -> Any:
+        """The same symbol with NumPy's operators and methods, for ``mx.sym.np``."""
+        from .np_symbol import _Symbol
+
+        return _Symbol(self._entries)
+
     def as_nd_ndarray(self) -> Symbol:
         """The symbol with the legacy operators' methods: itself."""
         return self

@@ -1,0 +1,38 @@
+"""The NumPy interface (`mx.np`): NumPy's functions on arrays that record, compile and move.
+
+>>> x = mx.np.array([[1, 2], [3, 4]])
+>>> mx.np.dot(x, x.T).diagonal()
+array([ 5., 25.])
+"""
+
+from __future__ import annotations
+
+from ..ndarray import numpy as _arrays
+from ..ndarray.np_ndarray import array, draw, empty, ndarray
+from ..numpy_functions import functions, host_functions
+from . import (
+    fallback,
+    fallback_linalg,
+    function_base,
+    io,
+    linalg,
+    multiarray,
+    random,
+    stride_tricks,
+    utils,
+)
+from .arrayprint import set_printoptions
+from .io import genfromtxt
+from .utils import *  # noqa: F403
+
+globals().update(host_functions(""))
+globals().update(functions("", draw, __name__))
+
+
+def __getattr__(name: str) -> object:
+    """A function that is an operator as it stands: `transpose`, `squeeze` and their like."""
+    return getattr(_arrays, name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *dir(_arrays)})

@@ -1,0 +1,19 @@
+"""Random arrays beyond NumPy, and the seed of all random numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import random as _legacy
+from ..ndarray.np_ndarray import draw
+from ..numpy_functions import NPX_RANDOM, spaces
+
+globals().update(spaces.samplers(NPX_RANDOM, draw, __name__))
+
+
+def seed(seed: int, ctx: Any = "all") -> None:
+    """Start the random numbers of all devices, or of one, afresh; see `mx.random.seed`.
+
+    >>> mx.npx.random.seed(7)
+    """
+    _legacy.seed(seed, ctx)
