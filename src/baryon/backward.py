@@ -148,12 +148,14 @@ def _evaluate_gradients(
 
 def _evaluate(heads: Sequence[Entry], values: dict[Key, Any], cls: type) -> None:
     """Compute every entry that `heads` need and `values` lacks, by eager calls."""
-    ready = {node for node, _ in values}
-    for node in walk(heads, stop=ready.__contains__):
-        if node in ready or node.op is None:
-            continue
-        outputs = invoke_all(node.op, [values[e.key] for e in node.inputs], node.params, cls=cls)
-        values.update(zip([e.key for e in node.entries], outputs, strict=True))
+    needed, known = cut(heads, values)
+    found = {entry.key: values[key] for key, entry in known.items()}
+    for node in walk(needed):
+        if node.op is not None:
+            inputs = [found[e.key] for e in node.inputs]
+            outputs = invoke_all(node.op, inputs, node.params, cls=cls)
+            found.update(zip([e.key for e in node.entries], outputs, strict=True))
+    values.update((head.key, found[e.key]) for head, e in zip(heads, needed, strict=True))
 
 
 # ---- a structure seen again: compiled ------------------------------------------------------------

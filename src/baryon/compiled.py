@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,9 +10,9 @@ import numpy as np
 
 from . import state
 from .base import MXNetError
-from .graph.function import dynamic_op
+from .graph.function import dynamic_op, with_stream
 from .graph.gradient import constant, gradient
-from .graph.graph import Entry, cut, rebuild, variable, walk, with_inputs
+from .graph.graph import Entry, Node, rebuild, variable, walk, with_inputs
 from .graph.infer import typed
 from .graph.layout import block_channels
 from .graph.lower import Head, lower
@@ -207,15 +208,19 @@ class _Call:
         streams = tuple(map(int, streams.view(np.uint64)))
         self.compiled.backward(inputs, outs, dys, grads, arena, streams)
 
-    def _inline(self, inputs: Sequence[Entry]) -> list[Entry]:
+    def _inline(self, inputs: Sequence[Entry], saved: Sequence[Any]) -> list[Entry]:
         """The graph itself drawn over other inputs, for gradients of gradients."""
-        if self.compiled.program.lowered.random_count:
-            raise MXNetError("gradients of gradients cannot pass a hybridized block that is random")
-        keys = [e.key for e in self.compiled.inputs]
-        heads, used = cut(self.compiled.typed_outputs, keys)
-        replaced = {used[k].node: e for k, e in zip(keys, inputs, strict=True) if k in used}
+        compiled = self.compiled
+        place = {e.node: outer for e, outer in zip(compiled.inputs, inputs, strict=True)}
+        seed, first = map(int, saved[-1].view(np.uint64))
+        streams = itertools.count(first)  # random nodes take them in the order of the walk
 
-        def change(node: Any, new: list[Entry]) -> Any:
-            return [replaced[node]] if node in replaced else with_inputs(node, new)
+        def change(node: Node, new: list[Entry]) -> Any:
+            if node in place:
+                return [place[node]]
+            if node.op is None or not node.op.is_random:
+                return with_inputs(node, new)
+            op = with_stream(node.op, seed, next(streams))
+            return Node(op, node.name, new, node.params, node.attrs, node.specs)
 
-        return rebuild(heads, change)
+        return rebuild(compiled.typed_outputs, change, place.__contains__)

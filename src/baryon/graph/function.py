@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from typing import Any
 
 import numpy as np
 
 from ..ops import rules
 from ..ops.op import Op, Spec
+from ..ops.philox import Philox
 from .tape import Plan, TapeNode
 
 # What the catalogue's decorator states of an operator that says nothing of itself.
@@ -46,6 +48,17 @@ def dynamic_op(name: str, body: Callable[..., Any], outs: Sequence[Spec], **fact
         "outputs": tuple(f"output{i}" for i in range(len(outs))),
     }
     return Op(body, name, **{**PLAIN_FACTS, **fixed, **facts})
+
+
+def with_stream(op: Op, seed: int, stream: int) -> Op:
+    """A random operator as one that draws the numbers of one given stream at every call."""
+
+    def body(xp: Any, *inputs: Any, **attrs: Any) -> Any:
+        return op.body(xp, *inputs, rng=Philox(xp, seed, stream), **attrs)
+
+    fixed = copy(op)
+    fixed.body, fixed.kernel, fixed.hidden = body, None, op.hidden - {"rng"}
+    return fixed
 
 
 def record_function(

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
 from ..base import MXNetError
 from ..dtypes import is_float
-from ..ops.op import Gradient, get
-from .graph import Entry, Key, Node, draw, drawing, walk
+from ..ops.op import Gradient, Pullback, get
+from .graph import Entry, Key, Node, draw, drawing, substitute, variable, walk
 
 
 def gradient(
@@ -72,7 +73,12 @@ def _differentiate(
     node: Node, dys: list, reach: set[Node], wanted: set[Key], sums: dict[Key, list[Entry]]
 ) -> None:
     """Run the rules of one node for the inputs that need a gradient."""
-    if all(i >= node.op.visible(node.params) for i, dy in enumerate(dys) if dy is not None):
+    if not _matters(node, dys):
+        return
+    if not node.op.gradients:
+        grads = _through_expression(node, dys)
+        for entry, grad in zip(node.inputs, grads, strict=True):
+            _deliver(entry, grad, node, reach, wanted, sums)
         return
     names = list(node.op.inputs) if node.op.many else node.op.input_names(node.params)
     needed = {
@@ -86,6 +92,42 @@ def _differentiate(
                 results = _call(rule, node, dys)
                 for name, grad in zip(_targets(rule, node), results, strict=True):
                     _deliver(name, grad, node, reach, wanted, sums)
+
+
+def _matters(node: Node, dys: Sequence[Entry | None]) -> bool:
+    """Whether a gradient came to an output that users see, or to a hidden one that a rule reads."""
+    arrived = [i for i, dy in enumerate(dys) if dy is not None]
+    if any(i < node.op.visible(node.params) for i in arrived):
+        return True
+    names = node.op.output_names(node.params)
+    read = {name for rule in node.op.gradients for name in rule.reads}
+    return any(f"d_{names[i]}" in read for i in arrived)
+
+
+def _through_expression(node: Node, dys: Sequence[Entry | None]) -> list[Entry | None]:
+    """Gradients of the inputs of an operator that is declared as an expression of others.
+
+    The expression is drawn on stand-ins for the inputs, which may depend on each other.
+    """
+    rule, names = node.op.expressed, node.op.input_names(node.params)
+    if rule is None:
+        if node.op.is_gradient:
+            raise MXNetError(f"operator {node.op.name}: a gradient that has no gradient itself")
+        return [None] * len(node.inputs)
+    inside = [variable(name, e.spec) for name, e in zip(names, node.inputs, strict=True)]
+    values = {**dict.fromkeys(node.op.inputs), **node.params, "attrs": node.params}
+    values.update(zip(names, inside, strict=True))
+    train = bool(node.params.get("train", True))
+    with drawing(train, f"{node.name}_backward"):
+        outs = rule(**{name: values[name] for name in inspect.signature(rule).parameters})
+        if isinstance(outs, Pullback):
+            outs = gradient(outs.heads, outs.head_grads, outs.wrt)
+        pairs = [(o, d) for o, d in zip(outs, dys, strict=True) if o is not None and d is not None]
+        grads = gradient([o for o, _ in pairs], [d for _, d in pairs], inside)
+    found = [g for g in grads if g is not None]
+    place = {e.node: outer for e, outer in zip(inside, node.inputs, strict=True)}
+    placed = iter(substitute(found, place, {d.node for _, d in pairs}))
+    return [None if g is None else next(placed) for g in grads]
 
 
 def _targets(rule: Gradient, node: Node) -> list[Entry | None]:

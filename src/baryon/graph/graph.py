@@ -7,7 +7,7 @@ train/predict mode are known. Passes work on typed nodes and never change a node
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -182,19 +182,51 @@ def rebuild(
 
 
 def cut(heads: Sequence[Entry], keys: Iterable[Key]) -> tuple[list[Entry], dict[Key, Entry]]:
-    """The graph with the entries `keys` replaced by variables, and those of them it reads."""
+    """The graph with the entries `keys` replaced by variables, and those of them it reads.
+
+    A node of which other outputs are needed too stays for these.
+    """
     replaced: dict[Node, dict[int, Entry]] = {}
     for node, index in keys:
         replaced.setdefault(node, {})[index] = variable(node.name, node.specs[index])
+    computed = _beyond(heads, replaced)
     used: dict[Key, Entry] = {}
 
     def change(node: Node, inputs: list[Entry]) -> Any:
         if node not in replaced:
             return with_inputs(node, inputs)
         used.update(((node, i), e) for i, e in replaced[node].items())
-        return replaced[node]
+        if node not in computed:
+            return replaced[node]
+        made = with_inputs(node, inputs).entries
+        return [replaced[node].get(i, e) for i, e in enumerate(made)]
 
-    return rebuild(heads, change, replaced.__contains__), used
+    return rebuild(heads, change, lambda n: n in replaced and n not in computed), used
+
+
+def _beyond(heads: Sequence[Entry], known: Mapping[Node, Container[int]]) -> set[Node]:
+    """Nodes of which an output is needed that is not known."""
+    found: set[Node] = set()
+    stack = list(heads)
+    while stack:
+        entry = stack.pop()
+        if entry.index not in known.get(entry.node, ()) and entry.node not in found:
+            found.add(entry.node)
+            stack.extend(entry.node.inputs)
+    return found
+
+
+def substitute(
+    heads: Sequence[Entry], place: Mapping[Node, Entry], around: Container[Node] = ()
+) -> list[Entry]:
+    """The graph with entries in place of variables; nodes of `around` are left as they are."""
+
+    def change(node: Node, inputs: list[Entry]) -> Any:
+        if node in place:
+            return [place[node]]
+        return node if node in around else with_inputs(node, inputs)
+
+    return rebuild(heads, change, lambda node: node in place or node in around)
 
 
 def with_inputs(node: Node, inputs: Sequence[Entry]) -> Node:

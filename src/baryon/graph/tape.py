@@ -74,7 +74,7 @@ class Plan:
     ) -> None:
         self.op, self.attrs, self.ins, self.outs = op, attrs, ins, outs
         self.visible = op.visible(attrs)
-        self.differentiable = bool(op.gradients)
+        self.differentiable = op.differentiable
         self.kernel = op.kernel
         self.params, self.native, self.saves = None, False, ()
         if outs is None:
@@ -94,8 +94,8 @@ def make_plan(op: Op, attrs: Attrs, ins: Sequence[tuple]) -> Plan:
 
 def _reads(op: Op, attrs: Attrs, ins: tuple[Spec, ...], outs: tuple[Spec, ...]) -> tuple[bool, ...]:
     """Which inputs and outputs the gradient rules read: found by drawing them once."""
-    if not op.gradients:
-        return (False,) * (len(ins) + len(outs))
+    if not op.gradients:  # an expression reads inputs alone
+        return (op.expressed is not None,) * len(ins) + (False,) * len(outs)
     inputs = [variable(f"in{i}", s) for i, s in enumerate(ins)]
     node = Node(op, op.name, inputs, attrs, specs=outs)
     heads = node.entries[: op.visible(attrs)]
@@ -147,7 +147,7 @@ class TapeGraph:
             inputs.append(known or variable(f"constant{i}", plan.ins[i]))
         expand: Callable | None = getattr(plan.op, "inline", None) if inline else None
         if expand is not None:
-            outputs = expand(inputs)
+            outputs = expand(inputs, node.saved)
         else:
             outputs = Node(plan.op, plan.op.name, inputs, plan.attrs, specs=plan.outs).entries
         self._entries[node] = outputs

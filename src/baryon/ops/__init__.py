@@ -87,6 +87,7 @@ from . import (
     reshape,
     resizing,
     rnn,
+    rnn_expression,
     roi,
     roi_align,
     rroi_align,

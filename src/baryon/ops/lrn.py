@@ -7,7 +7,7 @@ from typing import Any
 from ..base import MXNetError
 from .attrs import Attrs
 from .numeric import widen
-from .op import op
+from .op import Pullback, get, op
 from .rules import same
 from .samples import normal
 
@@ -44,7 +44,7 @@ def lrn(xp, data, *, alpha: float = 1e-4, beta: float = 0.75, knorm: float = 2.0
 
 
 @op("_backward_LRN")
-def backward_lrn(xp, dy, data, scale, *, alpha: float, beta: float, nsize: int):
+def backward_lrn(xp, dy, data, scale, *, alpha: float, beta: float, knorm: float, nsize: int):
     """Gradient of `lrn`."""
     dy, x, scale = (widen(xp, a) for a in (dy, data, scale))
     shared = _over_channels(xp, dy * x * scale ** (-beta - 1), nsize)
@@ -52,13 +52,24 @@ def backward_lrn(xp, dy, data, scale, *, alpha: float, beta: float, nsize: int):
 
 
 @lrn.gradient("data")
-def _(dy, data, scale, alpha, beta, nsize):
-    return backward_lrn(dy, data, scale, alpha=alpha, beta=beta, nsize=nsize)
+def _(dy, data, scale, alpha, beta, knorm, nsize):
+    return backward_lrn(dy, data, scale, alpha=alpha, beta=beta, knorm=knorm, nsize=nsize)
 
 
-lrn.sample(data=normal(2, 5, 3), alpha=0.5, nsize=3, _second_order=False)
+@backward_lrn.expression
+def _(dy, data, alpha, beta, knorm, nsize):
+    channels, cut = data.shape[1], get("slice_axis")
+    nothing = get("zeros_like")(cut(data, axis=1, begin=0, end=1))
+    edge = [nothing] * (nsize // 2)
+    wide = get("Concat")(*edge, data * data, *edge, dim=1)
+    shifted = [cut(wide, axis=1, begin=k, end=k + channels) for k in range(nsize)]
+    scale = get("add_n")(*shifted) * (alpha / nsize) + knorm
+    return Pullback([data * scale**-beta], [dy], [data])
+
+
+lrn.sample(data=normal(2, 5, 3), alpha=0.5, nsize=3)
 backward_lrn.sample(
     **dict(dy=normal(2, 5, 3), data=normal(2, 5, 3), scale=normal(2, 5, 3, scale=0.1, loc=2.0)),
-    **dict(alpha=0.5, beta=0.75, nsize=3),
+    **dict(alpha=0.5, beta=0.75, knorm=2.0, nsize=3),
     _grad=(),
 )

@@ -47,6 +47,14 @@ class Gradient(NamedTuple):
     reads: tuple[str, ...]
 
 
+class Pullback(NamedTuple):
+    """Gradients of ``sum(head * head_grad)`` with respect to entries, as an expression's value."""
+
+    heads: Sequence[Any]
+    head_grads: Sequence[Any]
+    wrt: Sequence[Any]
+
+
 REGISTRY: dict[str, Op] = {}
 _ANNOTATIONS: dict[tuple[str, str], AttrType] = {}  # (module, annotation text) -> type: texts recur
 
@@ -107,6 +115,7 @@ class Op:
         # Composite operators made at run time compute straight into given arrays: (ins, outs).
         self.fill: Callable[[Sequence[Any], Sequence[Any]], None] | None = None
         self.gradients: list[Gradient] = []
+        self.expressed: Callable[..., Any] | None = None
         self.samples: list[Sample] = []
         self._memo: dict[Any, Attrs] = {}
         self._interned: dict[Attrs, Attrs] = {}
@@ -147,6 +156,16 @@ class Op:
     def needs_mode(self) -> bool:
         """Whether the result depends on train or predict mode."""
         return "train" in self.hidden
+
+    @property
+    def is_gradient(self) -> bool:
+        """Whether it computes the gradient of another operator."""
+        return self.name.startswith("_backward_")
+
+    @property
+    def differentiable(self) -> bool:
+        """Whether a tape must know of it; a gradient without gradients, to say that it has none."""
+        return bool(self.gradients) or self.expressed is not None or self.is_gradient
 
     @property
     def is_random(self) -> bool:
@@ -354,6 +373,16 @@ class Op:
             return rule
 
         return declare
+
+    def expression(self, rule: Callable[..., Any]) -> Callable[..., Any]:
+        """Declare the outputs as an expression of other operators, to be differentiated.
+
+        For operators without gradient rules, such as the gradients with kernels of their own. The
+        rule is given inputs and attributes by name, and returns one entry for each output (None:
+        no gradient flows through it), or a `Pullback` that says whose gradients they are.
+        """
+        self.expressed = rule
+        return rule
 
     def sample(self, **given: Any) -> None:
         """Declare a small call for the tests and docs: inputs as `Draw`s, attributes as values.
