@@ -54,7 +54,9 @@ std::unique_ptr<Plan> make_plan(OpFacts& facts, PyObject* attrs, PyObject* const
   plan->facts = &facts;
   plan->kernel = kernel_of(object);
   plan->n_in = count;
-  plan->n_out = static_cast<int>(py::len(object.attr("outs")));
+  py::object outs = object.attr("outs");
+  if (outs.is_none()) outs = py::tuple();  // known once the operator has run: Python's affair
+  plan->n_out = static_cast<int>(py::len(outs));
   plan->visible = object.attr("visible").cast<int>();
   plan->differentiable = object.attr("differentiable").cast<bool>();
   // The key is what the arrays have; the plan's own input specs may differ in spelling only.
@@ -70,7 +72,7 @@ std::unique_ptr<Plan> make_plan(OpFacts& facts, PyObject* attrs, PyObject* const
     Py_INCREF(PyArray_DESCR(data));
     if (!code_of(PyArray_DESCR(data))) plan->kernel = nullptr;
   }
-  for (const py::handle spec : object.attr("outs")) add_tensor(*plan, plan->out_descrs, spec);
+  for (const py::handle spec : outs) add_tensor(*plan, plan->out_descrs, spec);
   const py::object params = object.attr("params"), saves = object.attr("saves");
   if (plan->kernel != nullptr) plan->params = params.cast<std::vector<double>>();
   plan->saves = saves.cast<std::vector<bool>>();

@@ -18,7 +18,7 @@ ROOMS = [
     {"graph"},
     {"namespaces", "operands", "samplers", "stubs", "numpy_functions", "ndarray"},
     {"backward", "autograd", "random"},
-    {"compiled", "executor", "watched"},
+    {"compiled", "interpreted", "executor", "watched"},
     {"symbol"},
     {
         "optimizer",

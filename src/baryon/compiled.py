@@ -20,6 +20,7 @@ from .graph.mirror import mirror
 from .graph.program import Program
 from .graph.simplify import simplify
 from .graph.tape import Plan, TapeNode
+from .interpreted import evaluate, is_dynamic
 from .ndarray.invoke import _new
 from .ops.op import Spec
 
@@ -98,9 +99,15 @@ class CachedGraph:
         if missing:
             raise MXNetError(f"inputs {sorted(missing)} of the graph are not among those passed")
         self._calls: dict[Any, _Call] = {}
+        self._dynamic = is_dynamic(self._entries)
 
     def __call__(self, inputs: Sequence[Any]) -> list[Any]:
-        """Run on NDArrays; recorded as one call when it should be."""
+        """Run on NDArrays; recorded as one call when it should be.
+
+        Where shapes depend on values, operator by operator instead.
+        """
+        if self._dynamic:
+            return evaluate(self._entries, dict(zip(self._names, inputs, strict=True)))
         arrays = [x._data for x in inputs]
         recording = state.is_recording()
         wants = tuple([x._node is not None for x in inputs]) if recording else None

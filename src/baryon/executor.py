@@ -12,6 +12,7 @@ from .compiled import Compiled
 from .context import Context
 from .graph.place import place
 from .graph.plan import MemoryPlan
+from .interpreted import Interpreted, is_dynamic
 from .ndarray import NDArray, zeros
 from .ops.op import Spec
 from .util import np_shape
@@ -56,6 +57,11 @@ class Executor:
         self._trained: bool | None = None  # mode of the last forward
         self._streams = (0, 0)
         self._watched: Watched | None = None
+        self._interpreted: Interpreted | None = None
+        self.outputs: list[NDArray] = []
+        if is_dynamic(symbol._entries):
+            self._interpreted = Interpreted(symbol._entries, self.grad_dict, self._reqs)
+            return
         compiled = self._compile(True)
         devices = place(symbol._entries, self._group2ctx, ctx) if self._group2ctx else {}
         self.outputs = [
@@ -115,6 +121,10 @@ class Executor:
                 )
             _assign(name, self.arg_dict[name], value)
         is_train = bool(is_train)
+        if self._interpreted is not None:
+            self._trained = is_train
+            self.outputs = self._interpreted.forward({**self.arg_dict, **self.aux_dict}, is_train)
+            return self.outputs
         compiled = self._compile(is_train)
         self._streams = compiled.program.reserve_streams()
         outs = [x._data for x in self.outputs]
@@ -138,7 +148,11 @@ class Executor:
             not self._trained
         ):  # MXNet's executor runs backward in training mode whatever came before
             self.forward(is_train=True)
-        dys = self._head_grads(out_grads)
+        given = self._given_grads(out_grads)
+        if self._interpreted is not None:
+            self._interpreted.backward(given)
+            return
+        dys = self._head_grads(given)
         grads = [g._data for g in self._wanted_grads()]
         outs = [x._data for x in self.outputs]
         self._compile(True).backward(
@@ -148,8 +162,8 @@ class Executor:
     def _wanted_grads(self) -> list[NDArray]:
         return [g for n, g in self.grad_dict.items() if self._reqs[n] != "null"]
 
-    def _head_grads(self, given: Any) -> list[np.ndarray]:
-        """One raw array for each output."""
+    def _given_grads(self, given: Any) -> list[NDArray | None]:
+        """Gradients of all outputs, or none of any."""
         if given is None:
             given = []
         elif isinstance(given, NDArray):
@@ -160,6 +174,10 @@ class Executor:
             raise MXNetError(
                 f"backward: {len(self.outputs)} outputs but {len(given)} output gradients"
             )
+        return list(given)
+
+    def _head_grads(self, given: list[NDArray | None]) -> list[np.ndarray]:
+        """One raw array for each output."""
         found = []
         for i, out in enumerate(self.outputs):
             dy = given[i] if given else None
@@ -236,6 +254,8 @@ class Executor:
         monitor_all : also for variables and for each node's inputs. None as callback ends it.
         A watched pass costs two: the nodes are computed again, apart from the executor's own run.
         """
+        if self._interpreted is not None and callback is not None:
+            raise MXNetError("a graph whose shapes depend on values cannot be monitored")
         self._watched = None if callback is None else Watched(self._symbol, callback, monitor_all)
 
     def get_optimized_symbol(self) -> Any:

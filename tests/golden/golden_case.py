@@ -15,8 +15,6 @@ import reference
 import baryon as mx
 from baryon.ops import REGISTRY
 
-VALUES_DECIDE_SHAPES = {"_npi_unique", "_npx_nonzero", "_npi_bincount", "_npi_delete"}
-
 
 class Case:
     """One recorded call: inputs, outputs, head gradients, gradients, inputs that it changed."""

@@ -327,7 +327,7 @@ class Op:
                 )
         if not all(map(known, shapes)):
             why = (
-                "; it depends on values, so the operator only runs eagerly" if self.dynamic else ""
+                "; it depends on values, known only when the operator runs" if self.dynamic else ""
             )
             raise MXNetError(f"operator {self.name}: cannot infer the shape of its output{why}")
         return tuple(Spec(tuple(s), d) for s, d in zip(shapes, dtypes, strict=True))
@@ -445,7 +445,7 @@ def op(
     inplace       : output index -> input whose memory it may take over when nobody reads it after
                     (a mapping, or a function for operators with any number of outputs).
     view          : the output is the first input's bytes under another shape.
-    dynamic       : the outputs' shapes depend on the inputs' values: it only runs eagerly.
+    dynamic       : the outputs' shapes depend on the inputs' values: graphs run call by call.
     pointwise     : among tensors of one shape, every element of the outputs depends only on the
                     elements of the inputs at its place, by a rule that is the same everywhere.
     kernel        : name of the C++ kernel (True: the operator's own).

@@ -1,0 +1,69 @@
+"""Graphs with operators whose results are as large as the values say: run call by call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from . import autograd
+from .base import MXNetError
+from .graph.graph import Entry, Key, walk
+from .ndarray import NDArray
+from .ndarray.invoke import invoke_all
+
+__all__ = ["evaluate", "is_dynamic"]
+
+
+def is_dynamic(heads: Sequence[Entry]) -> bool:
+    """Whether shapes in a graph depend on values, so that it cannot be compiled."""
+    return any(node.op is not None and node.op.dynamic for node in walk(heads))
+
+
+def evaluate(heads: Sequence[Entry], arrays: Mapping[str, NDArray]) -> list[NDArray]:
+    """The heads of an untyped graph by eager calls, in the current mode, recorded when on."""
+    values: dict[Key, NDArray] = {}
+    train = autograd.is_training()
+    for node in walk(heads):
+        if node.op is None:
+            if node.name not in arrays:
+                raise MXNetError(f"variable {node.name!r} is not bound to an array")
+            values[(node, 0)] = arrays[node.name]
+            continue
+        attrs = node.op.attributes({k: node.params[k] for k in node.op.attrs}, train)
+        inputs = [values[e.key] for e in node.inputs]
+        for i, out in enumerate(invoke_all(node.op, inputs, attrs, cls=NDArray)):
+            values[(node, i)] = out
+    return [values[h.key] for h in heads]
+
+
+class Interpreted:
+    """What an executor runs for such a graph: the recorded call in place of a compiled one.
+
+    grads, reqs : arrays for the gradients of arguments by name, and how they are written.
+    """
+
+    def __init__(
+        self,
+        heads: Sequence[Entry],
+        grads: Mapping[str, NDArray | None],
+        reqs: Mapping[str, str],
+    ) -> None:
+        self._heads, self._grads, self._reqs = heads, grads, reqs
+        self._outputs: list[NDArray] = []
+
+    def forward(self, arrays: Mapping[str, NDArray], train: bool) -> list[NDArray]:
+        """The outputs for these arguments and states."""
+        given = {n: x.detach() if n in self._reqs else x for n, x in arrays.items()}
+        wanted = [n for n, req in self._reqs.items() if req != "null"] if train else []
+        autograd.mark_variables(
+            [given[n] for n in wanted],
+            [self._grads[n] for n in wanted],
+            [self._reqs[n] for n in wanted],
+        )
+        with autograd.record() if train else autograd.predict_mode():
+            self._outputs = evaluate(self._heads, given)
+        return [x.detach() for x in self._outputs]
+
+    def backward(self, out_grads: Sequence[NDArray | None]) -> None:
+        """Write the gradients of the last `forward` in training."""
+        if any(req != "null" for req in self._reqs.values()):
+            autograd.backward(self._outputs, list(out_grads) or None, retain_graph=True)
