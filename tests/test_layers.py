@@ -31,7 +31,17 @@ ROOMS = [
         "python_op",
     },
     {"runtime", "visualization", "engine", "monitor"},
-    {"numpy", "numpy_extension", "io", "image", "callback", "progress", "checkpoint", "kvstore"},
+    {
+        "numpy",
+        "numpy_extension",
+        "io",
+        "image",
+        "vocabulary",
+        "callback",
+        "progress",
+        "checkpoint",
+        "kvstore",
+    },
     {"gluon", "module", "model", "executor_manager", "rnn"},
     {"test_utils", "as_mxnet"},
 ]

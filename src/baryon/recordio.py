@@ -102,6 +102,23 @@ def _read_part(file: BinaryIO | RecordCursor, head: bytes, where: str) -> tuple[
     return kind, content[:length]
 
 
+class RecordCursor:
+    """A place in an open file, read without moving the file's own position: for threads."""
+
+    def __init__(self, descriptor: int, place: int) -> None:
+        self._descriptor, self._place = descriptor, place
+
+    def tell(self) -> int:
+        """Where the next byte comes from."""
+        return self._place
+
+    def read(self, count: int) -> bytes:
+        """The next bytes; fewer at the end of the file."""
+        content = os.pread(self._descriptor, count, self._place)
+        self._place += len(content)
+        return content
+
+
 # ---- files ---------------------------------------------------------------------------------------
 
 
@@ -257,9 +274,12 @@ class MXIndexedRecordIO(MXRecordIO):
         return self.handle.tell()
 
     def read_idx(self, idx: Any) -> bytes | None:
-        """The record of a key; KeyError where there is none."""
-        self.seek(idx)
-        return self.read()
+        """The record of a key; KeyError where there is none. Several threads may read at once."""
+        self._usable(writing=False, may_reset=True)
+        cursor = RecordCursor(self.handle.fileno(), self.idx[idx])
+        record = read_record(cursor, self.uri)
+        self.handle.seek(cursor.tell())
+        return record
 
     def write_idx(self, idx: Any, buf: bytes) -> None:
         """Append a record under a key."""
@@ -286,23 +306,6 @@ def read_index(
                     f"{path}, line {number}: expected 'key TAB position', got {line[:80]!r}"
                 ) from None
     return pairs
-
-
-class RecordCursor:
-    """A place in an open file, read without moving the file's own position: for threads."""
-
-    def __init__(self, descriptor: int, place: int) -> None:
-        self._descriptor, self._place = descriptor, place
-
-    def tell(self) -> int:
-        """Where the next byte comes from."""
-        return self._place
-
-    def read(self, count: int) -> bytes:
-        """The next bytes; fewer at the end of the file."""
-        content = os.pread(self._descriptor, count, self._place)
-        self._place += len(content)
-        return content
 
 
 def record_positions(path: str | os.PathLike) -> list[int]:

@@ -1,8 +1,8 @@
-"""More samplers."""
+"""More samplers, and texts (``mxnet.gluon.contrib.data``)."""
 
 from __future__ import annotations
 
-from . import sampler
+from . import sampler, text
 from .sampler import IntervalSampler
 
-__all__ = ["IntervalSampler", "sampler"]
+__all__ = ["IntervalSampler", "sampler", "text"]

@@ -1,6 +1,4 @@
 """Image datasets and transforms (``mxnet.gluon.data.vision``)."""
 
-from . import transforms
-from .datasets import MNIST, FashionMNIST
-
-__all__ = ["MNIST", "FashionMNIST", "transforms"]
+from . import datasets, transforms
+from .datasets import *  # noqa: F403

@@ -12,9 +12,21 @@ import numpy as np
 from .... import ndarray as nd
 from ....base import MXNetError
 from ....io.idx import EMBEDDED_MNIST, read_digits
+from ...utils import check_sha1, download  # noqa: F401  (programs find them here)
 from ..dataset import Dataset
+from ._cifar import CIFAR10, CIFAR100
+from ._home import home
+from ._images import ImageFolderDataset, ImageListDataset, ImageRecordDataset
 
-__all__ = ["MNIST", "FashionMNIST"]
+__all__ = [
+    "CIFAR10",
+    "CIFAR100",
+    "MNIST",
+    "FashionMNIST",
+    "ImageFolderDataset",
+    "ImageListDataset",
+    "ImageRecordDataset",
+]
 
 
 class MNIST(Dataset):
@@ -54,7 +66,7 @@ class MNIST(Dataset):
 
     @classmethod
     def _files(cls, root: str | os.PathLike | None, names: tuple[str, str]) -> list[Path]:
-        folder = Path(root if root is not None else _home() / "datasets" / cls._folder)
+        folder = Path(root if root is not None else home() / cls._folder)
         for place in (folder.expanduser(), cls._embedded if root is None else None):
             found = [_present(place, name) for name in names] if place else [None]
             if all(found):
@@ -80,10 +92,6 @@ class FashionMNIST(MNIST):
 
     _folder = "fashion-mnist"
     _embedded = None
-
-
-def _home() -> Path:
-    return Path(os.environ.get("MXNET_HOME", "~/.mxnet"))
 
 
 def _present(folder: Path, name: str) -> Path | None:
