@@ -7,6 +7,7 @@
 #include "blocked_pack.h"
 #include "blocked_product.h"
 #include "blocked_weight.h"
+#include "winograd_weight.h"
 
 namespace baryon::BARYON_ISA {
 namespace {
@@ -33,6 +34,35 @@ bool is_blocked(const Tensor& t, int rank) {
 // params: groups, then four numbers an axis.
 int rank_of(const Call& call) { return (call.n_params - 1) / 4; }
 
+// One number more than the axes have: whether windows of 3 x 3 may be computed by Winograd's
+// method.
+bool by_winograd(const Call& call, const ConvShape& s) {
+  return call.n_params % 4 == 2 && call.params[call.n_params - 1] != 0 && winograd_pays(s);
+}
+
+// A product of images of `channels` with weights that are transformed here.
+void winograd(const ConvShape& s, const Tensor& data, const Tensor& out, const float* weight,
+              const float* bias, bool turned) {
+  WinogradProduct p{};
+  const Int channels = turned ? s.filters : s.channels, filters = turned ? s.channels : s.filters;
+  p.channel_blocks = channels / kBlock;
+  p.filter_blocks = filters / kBlock;
+  ConvShape results = s;  // whose tiles are computed
+  if (turned) results.out = s.in;
+  for (int i = 0; i < 2; ++i) {
+    p.pad[i] = turned ? 2 - s.pad[1 + i] : s.pad[1 + i];
+    p.size[i] = turned ? s.out[1 + i] : s.in[1 + i];
+    p.out_size[i] = results.out[1 + i];
+  }
+  const Scratch<float> spread(kTilePlaces * channels * filters);
+  spread_weights(s, weight, turned, spread.get());
+  p.data = data.as<float>();
+  p.weights = spread.get();
+  p.bias = bias;
+  p.out = out.as<float>();
+  WinogradRunner(p, TileGrid(results, p.channel_blocks + p.filter_blocks)).run();
+}
+
 bool simple(const Call& call) {
   return same_dtype<DType::f32>(call) && call.params[0] == 1 && rank_of(call) <= 2;
 }
@@ -52,6 +82,9 @@ void forward(const Call& call) {
   const Tensor &data = call.in[0], &out = call.out[0];
   const ConvShape s = shape_of(call, data, out);
   if (s.batch == 0 || volume(s.out) == 0) return;
+  const float* bias = call.n_in == 3 ? call.in[2].as<float>() : nullptr;
+  if (data.ndim == out.ndim && by_winograd(call, s))
+    return winograd(s, data, out, call.in[1].as<float>(), bias, false);
   BlockedProduct p = product_of(data, out);
   p.blocked = data.ndim == out.ndim;
   p.groups = p.blocked ? s.channels / kBlock : s.channels;
@@ -64,7 +97,7 @@ void forward(const Call& call) {
   const Scratch<float> packed(s.filters * s.depth());
   pack_forward(s, call.in[1].as<float>(), p.inner(), packed.get());
   p.weights = packed.get();
-  p.bias = call.n_in == 3 ? call.in[2].as<float>() : nullptr;
+  p.bias = bias;
   BlockedRunner(p).run();
 }
 
@@ -72,6 +105,8 @@ void forward(const Call& call) {
 void backward_data(const Call& call) {
   const ConvShape s = shape_of(call, call.out[0], call.in[0]);
   if (s.batch == 0 || volume(s.in) == 0) return;
+  if (by_winograd(call, s))
+    return winograd(s, call.in[0], call.out[0], call.in[1].as<float>(), nullptr, true);
   const Scratch<float> packed(s.filters * s.depth());
   for_each_place(s.stride, [&](Int, const Int3& phase) {
     BlockedProduct p = product_of(call.in[0], call.out[0]);
@@ -109,6 +144,8 @@ void backward_weight(const Call& call) {
   float* weight = call.out[0].as<float>();
   if (s.batch == 0 || volume(s.out) == 0) {
     std::fill_n(weight, s.filters * s.depth(), 0.0f);
+  } else if (data.ndim == head.ndim && by_winograd(call, s)) {
+    WinogradWeights(s, head.as<float>(), data.as<float>()).run(weight);
   } else {
     BlockedWeights(s, head.as<float>(), data.as<float>(), data.ndim == head.ndim).run(weight);
   }

@@ -114,4 +114,14 @@ void run_weights(const WeightTile& tile) {
     for (int v = 0; v < vectors; ++v) store(tile.sums + (i * vectors + v) * kBlock, sums[i][v]);
 }
 
+constexpr int kPairValues = 8;  // of a tile of two vectors of filters
+
+// The tiles of a block of channels.
+inline void add_block(Int vectors, WeightTile tile) {
+  constexpr int kPart = kBlock < kPairValues ? kBlock : kPairValues;
+  if (vectors == 1) return run_weights<kBlock, 1, true>(tile);
+  for (Int i = 0; i < kBlock; i += kPart, tile.data += kPart, tile.sums += kPart * 2 * kBlock)
+    run_weights<kPart, 2, true>(tile);
+}
+
 }  // namespace baryon::BARYON_ISA

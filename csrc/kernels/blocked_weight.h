@@ -67,8 +67,6 @@ class BlockedWeights {
  private:
   static constexpr Int kKept = 10 * 1024;  // floats of both images that tiles go over again
   static constexpr Int kUnits = 16;
-  static constexpr int kPairValues = 8, kSingleValues = 16;
-  static_assert(kBlock % kPairValues == 0 || kPairValues % kBlock == 0);
 
   Int group(Int unit) const { return unit / pairs_; }
   Int pair(Int unit) const { return unit % pairs_; }
@@ -116,13 +114,6 @@ class BlockedWeights {
       if (tile.rows <= 0 || tile.columns <= 0) continue;
       add_block(vectors(unit), tile);
     }
-  }
-
-  static void add_block(Int vectors, WeightTile& tile) {
-    constexpr int kPart = std::min(kPairValues, kBlock);
-    if (vectors == 1) return run_weights<kBlock, 1, true>(tile);
-    for (Int i = 0; i < kBlock; i += kPart, tile.data += kPart, tile.sums += kPart * 2 * kBlock)
-      run_weights<kPart, 2, true>(tile);
   }
 
   // Few channels, plane by plane: every channel at every tap is a value.

@@ -56,6 +56,13 @@ SETTINGS: dict[str, Setting] = {
     "BARYON_LAYOUT": Setting(
         flag, True, "package", "Whether compiled networks work on channel-blocked images."
     ),
+    "BARYON_WINOGRAD": Setting(
+        flag,
+        True,
+        "package",
+        "Whether compiled networks compute convolutions of 3 x 3 windows by minimal filtering "
+        "where that is faster; rounding errors are then about twice as large.",
+    ),
     "MXNET_HOME": Setting(
         str, "~/.mxnet", "package", "Where data sets and pretrained models are kept."
     ),

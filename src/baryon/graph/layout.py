@@ -87,6 +87,7 @@ class _Layout:
             return False
         chosen = [i for i in places if i not in left]
         raw = {k: v for k, v in node.params.items() if k in node.op.attrs}
+        raw |= {name: settings.get(f"BARYON_{name.upper()}") for name in twin.options}
         train = bool(node.params.get("train", False))
         params = twin.op.attributes({**raw, "block": self.block, "plain": tuple(left)}, train)
         ins = [self._spec(e) if i in chosen else e.spec for i, e in enumerate(node.inputs)]

@@ -24,12 +24,14 @@ class Twin(NamedTuple):
 
     inputs, outputs : positions of the tensors that are blocked in it.    heavy : it pays to change
     the layout of its tensors; else the twin only serves tensors that are blocked already.
+    options : attributes that settings of their names (``BARYON_WINOGRAD``) decide.
     """
 
     op: Op
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     heavy: bool
+    options: tuple[str, ...]
 
 
 def blocked_shape(shape: ShapeLike, block: int) -> ShapeLike:
@@ -72,8 +74,10 @@ def unblocks(xp: Any, data: Any) -> Any:
 class _Twin:
     """What the twin of an operator does, in terms of the operator."""
 
-    def __init__(self, origin: Op, inputs: Sequence[int], outputs: Sequence[int]) -> None:
-        self.origin, self.inputs, self.outputs = origin, inputs, outputs
+    def __init__(
+        self, origin: Op, inputs: Sequence[int], outputs: Sequence[int], options: Sequence[str]
+    ) -> None:
+        self.origin, self.inputs, self.outputs, self.options = origin, inputs, outputs, options
 
     def _plain(self, attrs: Attrs, values: Sequence, change: Callable) -> list:
         """Inputs of the original, those that are blocked changed."""
@@ -86,6 +90,7 @@ class _Twin:
     def body(self, xp: Any, *arrays: Any, plain: tuple, block: int, **attrs: Any) -> tuple:
         """Plain inputs, the original's body, blocked outputs."""
         ins = self._plain({"plain": plain}, arrays, lambda a: to_plain(xp, a))
+        attrs = {k: v for k, v in attrs.items() if k not in self.options}
         found = self.origin.body(xp, *ins, **attrs)
         found = found if isinstance(found, (tuple, list)) else (found,)
         return tuple(self._block(found, lambda a: to_blocked(xp, a, block)))
@@ -107,7 +112,7 @@ class _Twin:
         return self._plain(attrs, ins, change), self._block(outs, change)
 
     def signature(self) -> inspect.Signature:
-        """The original's signature, annotations evaluated, and two attributes more."""
+        """The original's signature, annotations evaluated, and the attributes of twins."""
         body = self.origin.body
         own = [
             p.replace(annotation=eval(p.annotation, body.__globals__))
@@ -115,23 +120,38 @@ class _Twin:
             else p
             for p in inspect.signature(body).parameters.values()
         ]
-        for name, kind, default in (("block", int, inspect.Parameter.empty), ("plain", Shape, ())):
-            more = inspect.Parameter(
-                name, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=default
+        more = [("block", int, inspect.Parameter.empty), ("plain", Shape, ())]
+        more += [(name, bool, False) for name in self.options]
+        for name, kind, default in more:
+            own.append(
+                inspect.Parameter(
+                    name, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=default
+                )
             )
-            own.append(more)
         return inspect.Signature(own)
 
+    def params(self, attrs: Attrs, ins: Sequence[Spec], outs: Sequence[Spec]) -> tuple | None:
+        """The original's numbers for the kernel, then the options."""
+        ask = self.origin.params
+        found = ask(attrs, *self.specs(attrs, ins, outs)) if ask else ()
+        return None if found is None else (*found, *(attrs[name] for name in self.options))
 
-def blocked(origin: Op, inputs: Iterable[str], outputs: Iterable[int], heavy: bool = False) -> Op:
+
+def blocked(
+    origin: Op,
+    inputs: Iterable[str],
+    outputs: Iterable[int],
+    heavy: bool = False,
+    options: Sequence[str] = (),
+) -> Op:
     """Declare that `origin` has a kernel for blocked images; the operator that it is (see `Twin`).
 
     Attributes of the twin: the original's; `block`; `plain`, positions of inputs that are not
-    blocked although they could be. The kernel is named after the twin and takes the original's
-    parameters.
+    blocked although they could be; and `options`, booleans for the kernel alone. The kernel is
+    named after the twin and takes the original's parameters, then the options.
     """
     positions, outputs = tuple(map(origin.inputs.index, inputs)), tuple(outputs)
-    rules = _Twin(origin, positions, outputs)
+    rules = _Twin(origin, positions, outputs, options)
 
     def body(xp: Any, *arrays: Any, **attrs: Any) -> tuple:
         return rules.body(xp, *arrays, **attrs)
@@ -139,7 +159,6 @@ def blocked(origin: Op, inputs: Iterable[str], outputs: Iterable[int], heavy: bo
     body.__doc__ = f"`{origin.name}` on channel-blocked images."
     body.__signature__ = rules.signature()  # type: ignore[attr-defined]
     body.__name__ = f"blocked{origin.name}"
-    ask = origin.params or (lambda attrs, ins, outs: ())
     count = origin.flops
     twin = op(
         f"_blocked_{origin.name}",
@@ -150,10 +169,10 @@ def blocked(origin: Op, inputs: Iterable[str], outputs: Iterable[int], heavy: bo
         mutates=origin.mutates,
         inplace=origin._inplace,
         kernel=True,
-        params=lambda attrs, ins, outs: ask(attrs, *rules.specs(attrs, ins, outs)),
+        params=rules.params,
         flops=count and (lambda attrs, ins, outs: count(attrs, *rules.specs(attrs, ins, outs))),
     )(body)
-    origin.blocked = Twin(twin, positions, outputs, heavy)
+    origin.blocked = Twin(twin, positions, outputs, heavy, tuple(options))
     return twin
 
 

@@ -12,9 +12,11 @@ from .pooling import backward_pooling, pooling
 from .samples import Draw, distinct, normal
 from .samples import uniform as spread
 
-_convolution = blocked(convolution, ("data",), (0,), heavy=True)
-_data_gradient = blocked(backward_data, ("head",), (0,), heavy=True)
-_weight_gradient = blocked(backward_weight, ("head", "data"), (), heavy=True)
+# `winograd` lets the kernels compute windows of 3 x 3 by minimal filtering where that pays.
+_heavy = {"heavy": True, "options": ("winograd",)}
+_convolution = blocked(convolution, ("data",), (0,), **_heavy)
+_data_gradient = blocked(backward_data, ("head",), (0,), **_heavy)
+_weight_gradient = blocked(backward_weight, ("head", "data"), (), **_heavy)
 _batch_norm = blocked(batch_norm, ("data",), (0,))
 _norm_gradient = blocked(backward_batch_norm, ("dy", "data"), (0,))
 _pooling = blocked(pooling, ("data",), (0,))
@@ -26,13 +28,21 @@ def _sample(op: Op, **given: Any) -> None:
 
 
 def _convolutions(
-    block: int, channels: int, filters: int, size: int, stride: int, pad: int, plane: bool = False
+    block: int,
+    channels: int,
+    filters: int,
+    size: int,
+    stride: int,
+    pad: int,
+    plane: bool = False,
+    winograd: bool = False,
 ) -> None:
     """A convolution of images of 7 x 15 and its gradients; `plane` data is not blocked."""
     sizes = [(n + 2 * pad - size) // stride + 1 for n in (7, 15)]
     data = normal(2, channels, 7, 15) if plane else image(block, 2, channels, 7, 15)
     head, weight = image(block, 2, filters, *sizes), normal(filters, channels, size, size)
     window = {"kernel": (size,) * 2, "stride": (stride,) * 2, "pad": (pad,) * 2, "block": block}
+    window["winograd"] = winograd
     bias: dict[str, Draw] = {} if plane else {"bias": normal(filters)}
     plain = {"plain": (0,)} if plane else {}
     _sample(
@@ -78,6 +88,8 @@ for _block in BLOCKS:
     _convolutions(_block, 3 * _block, _block, 1, 2, 0)
     _convolutions(_block, _block, _block, 1, 1, 0)
     _convolutions(_block, 3, 3 * _block, 5, 2, 2, plane=True)
+    for _pad in (0, 1, 2):
+        _convolutions(_block, 4 * _block, 5 * _block, 3, 1, _pad, winograd=True)
     _norms(_block, fixed=False)
     _norms(_block, fixed=True)
     _poolings(_block, "max", kernel=(3, 3), stride=(2, 2), pad=(1, 1))

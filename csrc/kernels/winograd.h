@@ -1,0 +1,202 @@
+// Convolution with windows of 3 x 3 and stride 1 by Winograd's minimal filtering: a quarter of the
+// multiplications, each of 36 places of a tile a matrix product of its own.
+//
+// Rows of tiles are transformed, multiplied and transformed back some at a time, so that what lies
+// between stays in the caches.
+#pragma once
+
+#include <algorithm>
+
+#include "../parallel.h"
+#include "conv_shape.h"
+#include "transpose.h"
+#include "winograd_tile.h"
+
+namespace baryon::BARYON_ISA {
+
+// Whether the multiplications saved pay for the transforms, in vector operations.
+inline bool winograd_pays(const ConvShape& s) {
+  constexpr double kMove = 18, kPrepare = 6;  // for each vector of images and of weights
+  const Int3 one = {1, 1, 1};
+  if (s.kernel != Int3{1, 3, 3} || s.stride != one || s.dilate != one || s.pad[1] > 2 ||
+      s.pad[2] > 2)
+    return false;
+  const Int tiles = s.batch * parts(s.out[1], kTileStep) * parts(s.out[2], kTileStep);
+  const auto moved = static_cast<double>(tiles * (s.channels + s.filters)) / kBlock;
+  const auto pairs = static_cast<double>(s.channels * s.filters) / kBlock;
+  const double direct = static_cast<double>(9 * s.batch * s.out[1] * s.out[2]) * pairs;
+  const double products = kTilePlaces * static_cast<double>(tiles) * pairs;
+  return products + kTilePlaces * (kMove * moved + kPrepare * pairs) < 0.8 * direct;
+}
+
+// Tiles of images in transformed space: [place][block of channels][tile][channel].
+class TileSpace {
+ public:
+  TileSpace(Int blocks, Int tiles)
+      : blocks_(blocks),
+        tiles_(tiles),
+        place_((blocks * tiles + 1) * kBlock),
+        values_(kTilePlaces * place_) {}  // (one vector more: places fall on different cache lines)
+
+  float* at(Int place, Int block, Int tile) const {
+    return values_.get() + place * place_ + (block * tiles_ + tile) * kBlock;
+  }
+  Int block() const { return tiles_ * kBlock; }
+  void set(Int block, Int tile, const Lane* values) const {
+    float* to = at(0, block, tile);
+    for (int p = 0; p < kTilePlaces; ++p) store(to + p * place_, values[p]);
+  }
+  void get(Int block, Int tile, Lane* values) const {
+    const float* from = at(0, block, tile);
+    for (int p = 0; p < kTilePlaces; ++p) values[p] = load(from + p * place_);
+  }
+
+ private:
+  Int blocks_, tiles_, place_;
+  Scratch<float> values_;
+};
+
+// How the results of a batch are cut into tiles, and rows of tiles into chunks.
+struct TileGrid {
+  Int batch, rows, columns;  // rows and columns of tiles of an image
+  Int chunk;                 // rows of tiles, of any image, that are worked on together
+
+  TileGrid(const ConvShape& s, Int blocks)
+      : batch(s.batch), rows(parts(s.out[1], kTileStep)), columns(parts(s.out[2], kTileStep)) {
+    constexpr Int kKept = 3 << 20;  // bytes in transformed space
+    const Int row = columns * blocks * kBlock * kTilePlaces * Int{sizeof(float)};
+    const Int chunks = parts(batch * rows, std::max<Int>(1, kKept / row));
+    chunk = parts(batch * rows, chunks);
+  }
+  Int all() const { return batch * rows; }
+
+  // Calls body(image, row of tiles, column, tile in the chunk) for a row of tiles.
+  template <class Body>
+  void each_tile(Int first, Int row, const Body& body) const {
+    const Int image = (first + row) / rows, y = (first + row) % rows;
+    for (Int x = 0; x < columns; ++x) body(image, y * kTileStep, x * kTileStep, row * columns + x);
+  }
+};
+
+// Blocked images to transformed space: tiles that begin `pad` before the places of the results.
+template <class Axis>
+void spread_tiles(const TileGrid& grid, Int first, Int rows, const float* images, Int blocks,
+                  Int height, Int width, Int pad_y, Int pad_x, const TileSpace& to) {
+  parallel_for(rows * blocks, 1, [&](Int begin, Int end) {
+    Lane tile[Axis::kIn * Axis::kIn], spread[kTilePlaces];
+    for (Int i = begin; i < end; ++i) {
+      const Int block = i % blocks;
+      grid.each_tile(first, i / blocks, [&](Int image, Int y, Int x, Int index) {
+        load_tile<Axis::kIn>(images + (image * blocks + block) * height * width * kBlock, height,
+                             width, y - pad_y, x - pad_x, tile);
+        transform<Axis>(tile, spread);
+        to.set(block, index, spread);
+      });
+    }
+  });
+}
+
+struct WinogradProduct {
+  Int channel_blocks, filter_blocks;
+  Int pad[2], size[2], out_size[2];
+  const float* data;
+  const float* weights;  // [place][pair of filter blocks][channel][filter]
+  const float* bias;     // or null
+  float* out;
+};
+
+class WinogradRunner {
+ public:
+  WinogradRunner(const WinogradProduct& product, const TileGrid& grid)
+      : p_(product),
+        grid_(grid),
+        tiles_(grid.chunk * grid.columns),
+        data_(p_.channel_blocks, tiles_),
+        sums_(p_.filter_blocks, tiles_) {}
+
+  void run() {
+    for (Int first = 0; first < grid_.all(); first += grid_.chunk) {
+      const Int rows = std::min(grid_.chunk, grid_.all() - first);
+      spread_tiles<OfData>(grid_, first, rows, p_.data, p_.channel_blocks, p_.size[0], p_.size[1],
+                           p_.pad[0], p_.pad[1], data_);
+      multiply(rows * grid_.columns);
+      gather(first, rows);
+    }
+  }
+
+ private:
+  void multiply(Int tiles) const {
+    std::vector<Int> terms;
+    for (Int b = 0; b < p_.channel_blocks; ++b) terms.push_back(b * data_.block());
+    const Int pairs = parts(p_.filter_blocks, 2), depth = p_.channel_blocks * kBlock;
+    parallel_for(kTilePlaces * pairs, 1, [&](Int begin, Int end) {
+      for (Int i = begin; i < end; ++i) {
+        const Int place = i / pairs, block = i % pairs * 2;
+        const Int vectors = std::min<Int>(2, p_.filter_blocks - block);
+        const Int pieces = parts(tiles, vectors == 2 ? kPairRows : kSingleRows);
+        PixelTile tile{};
+        tile.terms = terms.data();
+        tile.count = p_.channel_blocks;
+        tile.weights = p_.weights + (place * p_.filter_blocks + block) * kBlock * depth;
+        tile.to_pixel = kBlock;
+        tile.to_block = sums_.block();
+        for (Int k = 0; k < pieces; ++k) {
+          const Int from = tiles * k / pieces, to = tiles * (k + 1) / pieces;
+          tile.from = data_.at(place, 0, from);
+          tile.to = sums_.at(place, block, from);
+          pixels_of(to - from, vectors, true)(tile);
+        }
+      }
+    });
+  }
+
+  void gather(Int first, Int rows) const {
+    const Int height = p_.out_size[0], width = p_.out_size[1];
+    parallel_for(rows * p_.filter_blocks, 1, [&](Int begin, Int end) {
+      Lane spread[kTilePlaces], tile[kTileStep * kTileStep];
+      for (Int i = begin; i < end; ++i) {
+        const Int block = i % p_.filter_blocks;
+        const Lane start = p_.bias == nullptr ? Lane{} : load(p_.bias + block * kBlock);
+        grid_.each_tile(first, i / p_.filter_blocks, [&](Int image, Int y, Int x, Int index) {
+          sums_.get(block, index, spread);
+          transform<ToResults>(spread, tile);
+          float* to = p_.out + ((image * p_.filter_blocks + block) * height * width) * kBlock;
+          for (Int r = 0; r < std::min<Int>(kTileStep, height - y); ++r)
+            for (Int c = 0; c < std::min<Int>(kTileStep, width - x); ++c)
+              store(to + ((y + r) * width + x + c) * kBlock, tile[r * kTileStep + c] + start);
+        });
+      }
+    });
+  }
+
+  const WinogradProduct p_;
+  const TileGrid grid_;
+  Int tiles_;
+  TileSpace data_, sums_;
+};
+
+// Transformed weights, [place][pair of blocks of rows][column][row]. Rows are filters and columns
+// channels, or for the gradient by data (`turned`) rows are channels and windows run backwards.
+inline void spread_weights(const ConvShape& s, const float* weight, bool turned, float* packed) {
+  const Int rows = turned ? s.channels : s.filters, columns = turned ? s.filters : s.channels;
+  const Int blocks = rows / kBlock, taps = 9;
+  const Int row_step = turned ? taps : s.channels * taps,
+            column_step = turned ? s.channels * taps : taps;
+  parallel_for(blocks * columns, 64, [&](Int begin, Int end) {
+    float values[9 * kBlock];
+    Lane window[9], spread[kTilePlaces];
+    for (Int i = begin; i < end; ++i) {
+      const Int block = i / columns, column = i % columns;
+      transpose_block<float>(values, kBlock,
+                             weight + block * kBlock * row_step + column * column_step, row_step,
+                             taps, kBlock);
+      for (int t = 0; t < 9; ++t) window[t] = load(values + (turned ? 8 - t : t) * kBlock);
+      transform<OfWeights>(window, spread);
+      const Int pair = block / 2 * 2, vectors = std::min<Int>(2, blocks - pair);
+      float* to = packed + (pair * columns + column * vectors + block % 2) * kBlock;
+      for (int p = 0; p < kTilePlaces; ++p) store(to + p * rows * columns, spread[p]);
+    }
+  });
+}
+
+}  // namespace baryon::BARYON_ISA
