@@ -138,7 +138,8 @@ def typed(
             op = op.for_graph()
         if op is not None and (op.needs_mode or not node.inputs):
             raw = {k: params[k] for k in op.attrs}
-            if not node.inputs and "shape" in raw:  # zeros of shape (0, 5): 0 was unknown
+            # Zeros of shape (0, 5): 0 was unknown. The shape of a gamma distribution is a number.
+            if not node.inputs and "shape" in raw and not isinstance(raw["shape"], float):
                 raw["shape"] = specs[0].shape
             params = op.attributes(raw, train)
         copy = Node(op, node.name, inputs, params, node.attrs, specs)

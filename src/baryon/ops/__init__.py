@@ -63,6 +63,8 @@ from . import (
     np_pad,
     np_polynomial,
     np_products,
+    np_random,
+    np_random_discrete,
     np_reduce,
     np_reshape,
     np_scalar,
