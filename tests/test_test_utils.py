@@ -328,10 +328,12 @@ def test_numpy_modes():
     util = mx.util
     with pytest.raises(ValueError, match="Shape semantics"):
         util.set_np(shape=False, array=True)
-    with pytest.raises(mx.MXNetError, match="numpy-style arrays"):
-        util.set_np()
+    util.set_np()
+    assert util.is_np_shape() and util.is_np_array()
+    with pytest.raises(ValueError, match="reset_np"):
+        util.set_np_shape(False)
     util.set_np(array=False)
-    assert util.is_np_shape()
+    assert util.is_np_shape() and not util.is_np_array()
     util.reset_np()
     assert not util.is_np_shape()
 

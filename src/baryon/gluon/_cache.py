@@ -14,6 +14,7 @@ from ..graph.graph import Entry, walk
 from ..ndarray import NDArray
 from ..symbol import Symbol
 from ._structure import Format, _flatten, _regroup, trimmed
+from .utils import in_mode
 
 OpHook = tuple[Callable, bool]  # a callback, and whether it sees operators' inputs too
 
@@ -69,7 +70,7 @@ def trace(block: Any, args: tuple) -> Trace:
     names = [
         None if x is None else "data" if count == 1 else f"data{i}" for i, x in enumerate(flat)
     ]
-    made = [None if name is None else symbol.var(name) for name in names]
+    made = [None if name is None else in_mode(symbol.var(name)) for name in names]
     variables, _ = _regroup(made, in_format)
     with pause():
         out, out_format = _flatten(block._draw(*variables), "output")

@@ -12,7 +12,8 @@ from .. import autograd, initializer, ndarray, symbol
 from ..base import MXNetError
 from ..context import Context, cpu, current_context
 from ..dtypes import as_dtype, dtype_name
-from .utils import ArgumentError, shape_is_known
+from ..util import is_np_shape
+from .utils import ArgumentError, in_mode, shape_is_known
 
 tensor_types = (symbol.Symbol, ndarray.NDArray)
 DEFAULT_INIT = initializer.Uniform()
@@ -128,8 +129,10 @@ class Parameter:
 
     @property
     def shape(self) -> tuple[int, ...] | None:
-        """Shape, with 0 for unknown dimensions; None where nothing is known."""
-        return self._shape
+        """Shape, with 0 (-1 under `set_np`) for unknown dimensions; None where nothing is known."""
+        if self._shape is None or not is_np_shape():
+            return self._shape
+        return tuple(dim or -1 for dim in self._shape)
 
     @shape.setter
     def shape(self, new_shape: Sequence[int]) -> None:
@@ -207,7 +210,7 @@ class Parameter:
 
     def _init_impl(self, data: Any, ctx: Sequence[Context]) -> None:
         """Take `data` as the value on every context."""
-        self._ctx_list = list(ctx)
+        self._ctx_list, data = list(ctx), in_mode(data)
         self._data = [data.copyto(context) for context in self._ctx_list]
         self._init_grad()
         self._tell_trainer()
@@ -218,7 +221,7 @@ class Parameter:
             return
         stype = {} if self._grad_stype == "default" else {"stype": self._grad_stype}
         self._grad = [
-            ndarray.zeros(array.shape, dtype=array.dtype, ctx=array.context, **stype)
+            in_mode(ndarray.zeros(array.shape, dtype=array.dtype, ctx=array.context, **stype))
             for array in self._data
         ]
         autograd.mark_variables(self._data, self._grad, self.grad_req)
@@ -421,7 +424,7 @@ class Parameter:
                 init=self.init,
                 stype=self._stype,
             )
-        return self._var
+        return in_mode(self._var)
 
     def _reduce(self) -> Any:
         """The mean over all contexts, on the cpu."""

@@ -257,6 +257,7 @@ def _agree(param: Parameter, key: str, value: Any) -> None:
         return
     if key == "shape":
         value = (value,) if isinstance(value, int) else tuple(value)
+        value, existing = (tuple(0 if d == -1 else d for d in s) for s in (value, existing))
         if len(value) == len(existing) and all(
             0 in (a, b) or a == b for a, b in zip(existing, value, strict=True)
         ):

@@ -18,6 +18,7 @@ import numpy as np
 from .. import ndarray
 from ..base import MXNetError
 from ..context import Context
+from ..util import is_np_array, is_np_shape
 
 __all__ = [
     "check_sha1",
@@ -36,13 +37,20 @@ class ArgumentError(MXNetError, AssertionError, ValueError):
     """An argument or value does not fit. MXNet asserts such things, hence the AssertionError."""
 
 
+def in_mode(tensor: Any) -> Any:
+    """An array or symbol as Gluon works with now: of the NumPy interface under `set_np`."""
+    return tensor.as_np_ndarray() if is_np_array() else tensor
+
+
 def shape_is_known(shape: tuple[int, ...] | None) -> bool:
-    """Whether a shape has no unknown (0 or -1) dimension left.
+    """Whether a shape has no unknown (0 or -1) dimension left; ``()`` is known to NumPy's shapes.
 
     >>> mx.gluon.utils.shape_is_known((3, 0))
     False
     """
-    return shape is not None and len(shape) > 0 and all(dim > 0 for dim in shape)
+    if not shape:
+        return shape is not None and is_np_shape()
+    return all(dim > 0 for dim in shape)
 
 
 def split_data(
@@ -82,7 +90,7 @@ def split_and_load(
     [(2, 2), (2, 2)]
     """
     if not isinstance(data, ndarray.NDArray):
-        data = ndarray.array(data, ctx=ctx_list[0])
+        data = in_mode(ndarray.array(data, ctx=ctx_list[0]))
     slices = split_data(data, len(ctx_list), batch_axis, even_split)
     return [piece.as_in_context(ctx) for piece, ctx in zip(slices, ctx_list, strict=True)]
 

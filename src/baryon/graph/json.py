@@ -8,6 +8,7 @@ from typing import Any
 
 from ..base import MXNetError
 from ..ops.op import get
+from ..util import is_np_shape
 from . import control_flow, upgrade  # noqa: F401  (the first: operators that contain graphs)
 from .graph import Entry, Node, walk
 from .upgrade import HIDDEN_KEYS, set_initializer
@@ -17,7 +18,8 @@ VERSION = 10901  # of MXNet, whose format this is
 
 def to_json(heads: Sequence[Entry]) -> str:
     """The graph of untyped entries as symbol JSON."""
-    document = {**_describe(heads), "attrs": {"mxnet_version": ["int", VERSION]}}
+    attrs = {"is_np_shape": ["int", 1]} if is_np_shape() else {}
+    document = {**_describe(heads), "attrs": {**attrs, "mxnet_version": ["int", VERSION]}}
     return json.dumps(document, indent=2)
 
 

@@ -49,6 +49,8 @@ def single(x: Any) -> tuple[int, ...]:
 
 def assign(x: Any, key: Any, value: Any) -> None:
     """``x[key] = value``"""
+    if not x.ndim and isinstance(key, slice) and key == slice(None):
+        key = ...  # all of an array without axes, which initializers and updates write as x[:]
     key, _ = normalise(x, key)
     recorded = value is not x and getattr(value, "_node", None) is not None
     if state.is_recording() and (recorded or x._node is not None):

@@ -45,7 +45,11 @@ class ndarray(NumpyMethods, NDArray):
 
     @staticmethod
     def _apply_numpy(
-        op: Op, inputs: Sequence[Any], attrs: Mapping[str, Any], out: Any = None
+        op: Op,
+        inputs: Sequence[Any],
+        attrs: Mapping[str, Any],
+        out: Any = None,
+        hint: str | None = None,
     ) -> Any:
         for x in inputs:
             if not isinstance(x, ndarray):

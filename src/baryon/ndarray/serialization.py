@@ -22,6 +22,7 @@ from ..base import MXNetError
 from ..context import Context, num_gpus
 from ..dtypes import BY_CODE, dtype_code
 from ..files import write_atomically
+from ..util import is_np_shape
 from .ndarray import NDArray
 
 _LIST_MAGIC = 0x112
@@ -80,7 +81,8 @@ def _file_chunks(arrays: list[NDArray], names: list[str]) -> Iterator[Any]:
 
 def _array_chunks(x: NDArray) -> Iterator[Any]:
     shape, ctx = x.shape, x.context
-    magic = _V2 if shape and 0 not in shape else _V3  # V2 cannot say 0-d or zero-size
+    plain = shape and 0 not in shape and not is_np_shape()
+    magic = _V2 if plain else _V3  # V2 cannot say 0-d or zero-size
     yield struct.pack(f"<Iii{len(shape)}q", magic, 0, len(shape), *shape)
     yield struct.pack("<iii", ctx.device_typeid, ctx.device_id, dtype_code(x.dtype))
     data = x._data if isinstance(x._data, np.ndarray) else x.asnumpy()

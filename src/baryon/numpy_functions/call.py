@@ -28,7 +28,7 @@ def call(name: str, *inputs: Any, out: Any = None, **attrs: Any) -> Any:
     """Apply an operator to arrays or symbols of the NumPy interface; None attributes are absent."""
     for x in inputs:
         if is_tensor(x):
-            return x._apply_numpy(get(name), inputs, attributes(attrs), out)
+            return x._apply_numpy(get(name), inputs, attributes(attrs), out, public_name(name))
     kinds = ", ".join(sorted({type(x).__name__ for x in inputs}))
     raise TypeError(f"{public_name(name)}: expected an mx.np.ndarray or a Symbol, got {kinds}")
 

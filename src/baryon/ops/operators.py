@@ -128,8 +128,10 @@ class Arithmetic:
         raise TypeError(f"operator {op.name} cannot be applied here")
 
     @staticmethod
-    def _apply_numpy(op: Op, inputs: tuple, attrs: dict, out: Any = None) -> Any:
-        """What a function of the NumPy interface does with tensors of this class."""
+    def _apply_numpy(
+        op: Op, inputs: tuple, attrs: dict, out: Any = None, hint: str | None = None
+    ) -> Any:
+        """What a function of the NumPy interface, named `hint`, does with tensors of this class."""
         raise TypeError(
             f"{op.name}: functions of mx.np and mx.npx take arrays and symbols of the NumPy "
             "interface; `as_np_ndarray()` makes one of a legacy one"

@@ -42,7 +42,11 @@ class _Symbol(NumpyMethods, Symbol):
 
     @staticmethod
     def _apply_numpy(
-        op: Op, inputs: Sequence[Any], attrs: Mapping[str, Any], out: Any = None
+        op: Op,
+        inputs: Sequence[Any],
+        attrs: Mapping[str, Any],
+        out: Any = None,
+        hint: str | None = None,
     ) -> Any:
         for x in inputs:
             if not isinstance(x, _Symbol):
@@ -52,7 +56,7 @@ class _Symbol(NumpyMethods, Symbol):
                 )
         if out is not None:
             raise MXNetError(f"{op.name}: a symbol has no memory, so `out` must be None")
-        made = _Symbol._apply(op, inputs, attrs)
+        made = _compose(op, inputs, attrs, hint or public_name(op.name).lower())
         return list(made) if len(made) > 1 else made
 
     def _cast(self, dtype: Any, copy: bool) -> Any:
@@ -113,7 +117,7 @@ def _compose(
 
 def draw(name: str, *inputs: Any, out: Any = None, **attrs: Any) -> Any:
     """Declare an operator, also one without inputs."""
-    return _Symbol._apply_numpy(get(name), inputs, attributes(attrs), out)
+    return _Symbol._apply_numpy(get(name), inputs, attributes(attrs), out, public_name(name))
 
 
 def _make(op: Op) -> Any:

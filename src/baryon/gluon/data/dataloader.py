@@ -15,6 +15,7 @@ import numpy as np
 from ... import ndarray as nd
 from ...context import cpu_pinned
 from ...ndarray import NDArray
+from ..utils import in_mode
 from .sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler
 from .workers import ProcessPool
 
@@ -42,7 +43,7 @@ def default_batchify_fn(data: Sequence[Any]) -> Any:
         raise ValueError(f"samples of different shapes make no batch: {error}") from None
     if batch.dtype.kind in "OSU":
         raise TypeError(f"samples of type {type(first).__name__} make no batch; pass a batchify_fn")
-    return nd.array(batch, dtype=batch.dtype)
+    return in_mode(nd.array(batch, dtype=batch.dtype))
 
 
 def default_mp_batchify_fn(data: Sequence[Any]) -> Any:
@@ -180,10 +181,11 @@ class DataLoader:
         return batches, deque(self._pool.submit(samples) for samples in first)
 
     def _finish(self, batch: Any) -> Any:
-        if not self._pin_memory:
-            return batch
+        """A batch's arrays as Gluon works with them (workers know no modes), pinned if asked."""
         if isinstance(batch, NDArray):
-            return batch.as_in_context(cpu_pinned(self._pin_device_id))
+            batch = in_mode(batch)
+            pinned = self._pin_memory
+            return batch.as_in_context(cpu_pinned(self._pin_device_id)) if pinned else batch
         if isinstance(batch, list | tuple):
             return type(batch)(self._finish(x) for x in batch)
         return batch

@@ -8,7 +8,7 @@ from typing import Any
 from ... import ndarray
 from ..block import Block, HybridBlock
 from ..nn import LeakyReLU
-from ..utils import ArgumentError
+from ..utils import ArgumentError, in_mode
 from ._sequence import _format_sequence, _get_begin_state, _mask_sequence_variable_length
 
 
@@ -45,7 +45,7 @@ class RecurrentCell(Block):
         for info in self.state_info(batch_size):
             self._init_counter += 1
             name = f"{self._prefix}begin_state_{self._init_counter}"
-            states.append(func(name=name, **{**(info or {}), **kwargs}))
+            states.append(in_mode(func(name=name, **{**(info or {}), **kwargs})))
         return states
 
     def _require_unmodified(self) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from ... import ndarray, symbol
 from ...base import MXNetError
 from ..block import HybridBlock
-from ..utils import ArgumentError
+from ..utils import ArgumentError, in_mode
 from . import rnn_cell
 from ._sequence import TENSORS
 
@@ -127,7 +127,7 @@ class _RNNLayer(HybridBlock):
     ) -> list:
         """First states; `func` makes one from its name and shape."""
         return [
-            func(name=f"{self.prefix}h0_{i}", **{**info, **kwargs})
+            in_mode(func(name=f"{self.prefix}h0_{i}", **{**info, **kwargs}))
             for i, info in enumerate(self.state_info(batch_size))
         ]
 
