@@ -14,7 +14,8 @@ from .graph.lower import Head, lower
 from .graph.program import Program
 from .graph.simplify import simplify
 from .graph.tape import Leaf, TapeGraph, TapeNode, tape_walk
-from .ndarray.invoke import _new, invoke_all
+from .ndarray.invoke import _new, dense_class, invoke_all
+from .ops.stored import Stored, add_into, blank, module_of, write
 
 _PROGRAMS: dict[Any, Any] = {}  # structure of a tape -> None (seen once) or _Compiled
 _PROGRAM_LIMIT = 512
@@ -25,7 +26,7 @@ def write_gradients(heads: Sequence[Any], head_grads: Sequence[Any], retain: boo
     nodes = tape_walk([h._node for h in heads])
     _check_not_freed(nodes)
     key = _structure(nodes, heads, head_grads)
-    if key in _PROGRAMS and isinstance(heads[0]._data, np.ndarray):
+    if key in _PROGRAMS and _is_dense(nodes, heads, head_grads):
         compiled = _PROGRAMS[key]
         if compiled is None:
             compiled = _PROGRAMS[key] = _Compiled(heads, head_grads, nodes)
@@ -51,7 +52,7 @@ def compute_gradients(
 ) -> list[Any]:
     """Gradients with respect to the NDArrays `wanted` as new NDArrays, None where none flows."""
     _check_not_freed(tape_walk([h._node for h in heads]))
-    graph, cls = _tape_graph(heads, create_graph), type(heads[0])
+    graph, cls = _tape_graph(heads, create_graph), dense_class(heads[0])
     places = {source: entry for entry, source in graph.sources.items()}
     wrt = [places.get((x._node, x._index)) for x in wanted]
     entries = [Entry(*k) for k in wrt if k is not None]
@@ -92,6 +93,16 @@ def _structure(nodes: Sequence[Any], heads: Sequence[Any], head_grads: Sequence[
     return tuple(parts)
 
 
+def _is_dense(nodes: Sequence[Any], heads: Sequence[Any], head_grads: Sequence[Any]) -> bool:
+    """Whether a compiled program can serve: all arrays on the CPU, none of them sparse."""
+    arrays = [x._data for x in (*heads[:1], *head_grads) if x is not None]
+    return (
+        all(isinstance(a, np.ndarray) for a in arrays)
+        and not any(isinstance(n.grad._data, Stored) for n in nodes if isinstance(n, Leaf))
+        and not any(n.plan.stypes for n in nodes if isinstance(n, TapeNode))
+    )
+
+
 def _tape_graph(heads: Sequence[Any], inline: bool = False) -> TapeGraph:
     return TapeGraph([(h._node, h._index) for h in heads], inline)
 
@@ -110,16 +121,17 @@ def _draw_head_grads(graph: TapeGraph, head_grads: Sequence[Any]) -> list[Entry 
 def _interpret(heads: Sequence[Any], head_grads: Sequence[Any]) -> None:
     graph = _tape_graph(heads)
     grads = _evaluate_gradients(
-        graph, heads, head_grads, graph.leaf_entries, type(heads[0]), create_graph=False
+        graph, heads, head_grads, graph.leaf_entries, dense_class(heads[0]), create_graph=False
     )
     for leaf, g in zip(graph.leaves, grads, strict=True):
+        target = leaf.grad._data
         if g is None:
             if leaf.req == "write":
-                leaf.grad._data[...] = 0
+                write(target, blank(module_of(target), leaf.grad.stype, *leaf.spec))
         elif leaf.req == "add":
-            leaf.grad._data += g._data
+            add_into(target, g._data)
         else:
-            leaf.grad._data[...] = g._data
+            write(target, g._data)
 
 
 def _evaluate_gradients(

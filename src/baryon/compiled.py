@@ -19,17 +19,21 @@ from .graph.lower import Head, lower
 from .graph.mirror import mirror
 from .graph.program import Program
 from .graph.simplify import simplify
-from .graph.tape import Plan, TapeNode
+from .graph.storage import infer_storage
+from .graph.tape import Leaf, Plan, TapeNode
 from .interpreted import evaluate, is_dynamic
 from .ndarray.invoke import _new
 from .ops.op import Spec
+from .ops.stored import Stored
 
 
-class Compiled:
-    """Forward, and backward where `reqs` ask for it, as two ranges of one Program.
+class Drawn:
+    """A graph and its gradients, drawn for given specs and one mode.
 
     heads : untyped entries.    specs : spec of every variable, in the order in which arrays come.
     reqs  : for each input ``"null"``, ``"write"`` or ``"add"``.
+
+    outputs, grads  : typed entries; a gradient for each input that wants one, `wanted` how.
     reads_head_grad : for each output, whether the gradients depend on its gradient (loss heads
             ignore theirs).
     """
@@ -41,25 +45,45 @@ class Compiled:
         self.inputs = [variables.get(n) or variable(n, s) for n, s in specs.items()]
         self.output_specs = [e.spec for e in outputs]
         self.typed_outputs = outputs
-        wanted = [(e, r) for e, r in zip(self.inputs, reqs, strict=True) if r != "null"]
+        wrt = [e for e, r in zip(self.inputs, reqs, strict=True) if r != "null"]
+        self.wanted = [r for r in reqs if r != "null"]
         self.dys = [variable("head_grad", s) for s in self.output_specs]
-        grads = gradient(outputs, self.dys, [e for e, _ in wanted]) if wanted else []
+        grads = gradient(outputs, self.dys, wrt) if wrt else []
         drawn = [
-            constant("_npi_zeros", e) if g is None else g
-            for g, (e, _) in zip(grads, wanted, strict=True)
+            constant("_npi_zeros", e) if g is None else g for g, e in zip(grads, wrt, strict=True)
         ]
         used = set(walk(drawn))
         self.reads_head_grad = [dy.node in used for dy in self.dys]
         both = simplify([*outputs, *drawn])
-        results, drawn = both[: len(outputs)], mirror(both[: len(outputs)], both[len(outputs) :])
-        both = block_channels([*results, *drawn])
-        results = [Head(e) for e in both[: len(outputs)]]
-        backward = [
-            Head(g, req == "add") for g, (_, req) in zip(both[len(outputs) :], wanted, strict=True)
-        ]
-        self.program = Program(lower([*self.inputs, *self.dys], [results, backward]))
-        self._no_dys = [None] * len(self.dys)
-        self._no_grads = [None] * len(wanted)
+        self.outputs, self.grads = both[: len(outputs)], both[len(outputs) :]
+
+    def storage(self, given: Mapping[str, str]) -> tuple[list[str], list[str], bool]:
+        """Storage types of outputs and gradients, and whether the outputs need a sparse array.
+
+        Head gradients are taken to be stored as their outputs are.
+        """
+        found = infer_storage(walk(self.outputs), given)
+        outs = [found[e.key] for e in self.outputs]
+        sparse = any(s != "default" for s in found.values())
+        found.update(zip((dy.key for dy in self.dys), outs, strict=True))
+        infer_storage(walk(self.grads), given, found)
+        return outs, [found[e.key] for e in self.grads], sparse
+
+
+class Compiled:
+    """Forward, and backward where gradients are wanted, as two ranges of one Program."""
+
+    def __init__(self, drawn: Drawn) -> None:
+        self.drawn = drawn
+        self.output_specs = drawn.output_specs
+        self.reads_head_grad = drawn.reads_head_grad
+        count = len(drawn.outputs)
+        both = block_channels([*drawn.outputs, *mirror(drawn.outputs, drawn.grads)])
+        results = [Head(e) for e in both[:count]]
+        backward = [Head(g, r == "add") for g, r in zip(both[count:], drawn.wanted, strict=True)]
+        self.program = Program(lower([*drawn.inputs, *drawn.dys], [results, backward]))
+        self._no_dys = [None] * len(drawn.dys)
+        self._no_grads = [None] * len(drawn.wanted)
 
     def forward(
         self,
@@ -104,9 +128,9 @@ class CachedGraph:
     def __call__(self, inputs: Sequence[Any]) -> list[Any]:
         """Run on NDArrays; recorded as one call when it should be.
 
-        Where shapes depend on values, operator by operator instead.
+        Where shapes depend on values or arrays are sparse, operator by operator instead.
         """
-        if self._dynamic:
+        if self._dynamic or any(map(_is_sparse, inputs)):
             return evaluate(self._entries, dict(zip(self._names, inputs, strict=True)))
         arrays = [x._data for x in inputs]
         recording = state.is_recording()
@@ -127,13 +151,19 @@ class CachedGraph:
         specs = [Spec(a.shape, a.dtype) for a in arrays]
         reqs = ["write" if w else "null" for w in wants or (False,) * len(specs)]
         named = dict(zip(self._names, specs, strict=True))
-        return _Call(Compiled(self._entries, named, train, reqs), specs, reqs)
+        return _Call(Compiled(Drawn(self._entries, named, train, reqs)), specs, reqs)
 
     def memory_plan(self) -> Any:
         """The memory plan of the most recently compiled call."""
         if not self._calls:
             raise MXNetError("the graph has not been called yet")
         return [*self._calls.values()][-1].compiled.program.plan
+
+
+def _is_sparse(x: Any) -> bool:
+    """Whether an array, or the gradient that a marked one collects, is sparse."""
+    grad = x._node.grad._data if isinstance(x._node, Leaf) else None
+    return isinstance(x._data, Stored) or isinstance(grad, Stored)
 
 
 class _Call:
@@ -217,8 +247,8 @@ class _Call:
 
     def _inline(self, inputs: Sequence[Entry], saved: Sequence[Any]) -> list[Entry]:
         """The graph itself drawn over other inputs, for gradients of gradients."""
-        compiled = self.compiled
-        place = {e.node: outer for e, outer in zip(compiled.inputs, inputs, strict=True)}
+        drawn = self.compiled.drawn
+        place = {e.node: outer for e, outer in zip(drawn.inputs, inputs, strict=True)}
         seed, first = map(int, saved[-1].view(np.uint64))
         streams = itertools.count(first)  # random nodes take them in the order of the walk
 
@@ -230,4 +260,4 @@ class _Call:
             op = with_stream(node.op, seed, next(streams))
             return Node(op, node.name, new, node.params, node.attrs, node.specs)
 
-        return rebuild(compiled.typed_outputs, change, place.__contains__)
+        return rebuild(drawn.typed_outputs, change, place.__contains__)

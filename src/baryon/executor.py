@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from .base import MXNetError
-from .compiled import Compiled
+from .compiled import Compiled, Drawn
 from .context import Context
 from .graph.place import place
 from .graph.plan import MemoryPlan
+from .graph.program import Program
 from .interpreted import Interpreted, is_dynamic
 from .ndarray import NDArray, zeros
 from .ops.op import Spec
@@ -38,7 +39,7 @@ class Executor:
         symbol: Any,
         ctx: Context,
         args: Mapping[str, NDArray],
-        grads: Mapping[str, NDArray],
+        grads: Mapping[str, NDArray] | Callable[[str, str], NDArray],
         grad_req: Mapping[str, str],
         aux: Mapping[str, NDArray],
         group2ctx: Mapping[str, Context] | None = None,
@@ -49,8 +50,8 @@ class Executor:
         self.arg_dict = dict(args)
         self.aux_dict = dict(aux)
         self._group2ctx = dict(group2ctx or {})
-        self._reqs = {n: grad_req.get(n, "null") if n in grads else "null" for n in self.arg_dict}
-        self.grad_dict = {n: grads.get(n) for n in self.arg_dict}
+        absent = () if callable(grads) else self.arg_dict.keys() - grads.keys()
+        self._reqs = {n: "null" if n in absent else grad_req.get(n, "null") for n in self.arg_dict}
         self._compiled: dict[bool, Compiled] = {}
         self._arenas: dict[bool, np.ndarray] = {}
         self._shared = shared
@@ -60,14 +61,28 @@ class Executor:
         self._interpreted: Interpreted | None = None
         self.outputs: list[NDArray] = []
         if is_dynamic(symbol._entries):
+            self.grad_dict = self._make_grads(grads, ["default"] * len(self._reqs))
             self._interpreted = Interpreted(symbol._entries, self.grad_dict, self._reqs)
             return
-        compiled = self._compile(True)
+        drawn = self._draw(True)
+        stypes, grad_stypes, sparse = drawn.storage(self._stypes())
+        self.grad_dict = self._make_grads(grads, grad_stypes)
+        if sparse or any(g.stype != "default" for g in self._wanted_grads()):
+            self._interpreted = Interpreted(symbol._entries, self.grad_dict, self._reqs)
+        else:
+            self._compiled[True] = Compiled(drawn)
         devices = place(symbol._entries, self._group2ctx, ctx) if self._group2ctx else {}
         self.outputs = [
-            _empty(s, devices.get(e.node, ctx))
-            for s, e in zip(compiled.output_specs, symbol._entries, strict=True)
+            _empty(spec, stype, devices.get(e.node, ctx))
+            for spec, stype, e in zip(drawn.output_specs, stypes, symbol._entries, strict=True)
         ]
+
+    def _make_grads(self, grads: Any, stypes: Sequence[str]) -> dict[str, NDArray | None]:
+        """Gradient arrays by argument name: those given, or made for storage types."""
+        if callable(grads):
+            wanted = [n for n, r in self._reqs.items() if r != "null"]
+            grads = {n: grads(n, s) for n, s in zip(wanted, stypes, strict=False)}
+        return {n: grads.get(n) for n in self.arg_dict}
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self._symbol!r} on {self._ctx}>"
@@ -92,19 +107,26 @@ class Executor:
         """Outputs by name."""
         return dict(zip(self._symbol.list_outputs(), self.outputs, strict=True))
 
+    def _stypes(self) -> dict[str, str]:
+        return {n: x.stype for n, x in {**self.arg_dict, **self.aux_dict}.items()}
+
+    def _draw(self, train: bool) -> Drawn:
+        arrays = {**self.arg_dict, **self.aux_dict}
+        specs = {n: Spec(x._data.shape, x._data.dtype) for n, x in arrays.items()}
+        reqs = [self._reqs.get(n, "null") if train else "null" for n in arrays]
+        return Drawn(self._symbol._entries, specs, train, reqs)
+
     def _compile(self, train: bool) -> Compiled:
         if train not in self._compiled:
-            arrays = {**self.arg_dict, **self.aux_dict}
-            specs = {n: Spec(x._data.shape, x._data.dtype) for n, x in arrays.items()}
-            reqs = [self._reqs.get(n, "null") if train else "null" for n in arrays]
-            self._compiled[train] = Compiled(self._symbol._entries, specs, train, reqs)
+            self._compiled[train] = Compiled(self._draw(train))
         return self._compiled[train]
 
     def _arena(self, train: bool) -> np.ndarray:
         """Memory of the program, the shared executor's where that is large enough."""
         if train not in self._arenas:
             program = self._compile(train).program
-            shared = self._shared._arena(train) if self._shared is not None else None
+            other = self._shared
+            shared = other._arena(train) if other is not None and not other._interpreted else None
             fits = shared is not None and shared.nbytes >= program.arena_bytes
             self._arenas[train] = shared if fits else program.new_arena()
         return self._arenas[train]
@@ -122,13 +144,12 @@ class Executor:
             _assign(name, self.arg_dict[name], value)
         is_train = bool(is_train)
         if self._interpreted is not None:
-            self._trained = is_train
             self.outputs = self._interpreted.forward({**self.arg_dict, **self.aux_dict}, is_train)
-            return self.outputs
-        compiled = self._compile(is_train)
-        self._streams = compiled.program.reserve_streams()
-        outs = [x._data for x in self.outputs]
-        compiled.forward(self._inputs(), outs, self._arena(is_train), self._streams)
+        else:
+            compiled = self._compile(is_train)
+            self._streams = compiled.program.reserve_streams()
+            outs = [x._data for x in self.outputs]
+            compiled.forward(self._inputs(), outs, self._arena(is_train), self._streams)
         self._trained = is_train
         if self._watched is not None:
             self._watched.run({**self.arg_dict, **self.aux_dict}, is_train, self._streams)
@@ -244,7 +265,7 @@ class Executor:
                 f"array {name!r} would grow from {old.shape} to {shape}; "
                 "pass allow_up_sizing=True to allow it"
             )
-        return zeros(shape, old.context, dtype=old.dtype)
+        return zeros(shape, old.context, dtype=old.dtype, stype=old.stype)
 
     def set_monitor_callback(
         self, callback: Callable[[str, NDArray], Any] | None, monitor_all: bool = False
@@ -254,9 +275,9 @@ class Executor:
         monitor_all : also for variables and for each node's inputs. None as callback ends it.
         A watched pass costs two: the nodes are computed again, apart from the executor's own run.
         """
-        if self._interpreted is not None and callback is not None:
-            raise MXNetError("a graph whose shapes depend on values cannot be monitored")
-        self._watched = None if callback is None else Watched(self._symbol, callback, monitor_all)
+        by_calls = self._interpreted is not None
+        made = None if callback is None else Watched(self._symbol, callback, monitor_all, by_calls)
+        self._watched = made
 
     def get_optimized_symbol(self) -> Any:
         """The symbol that runs: the one that was bound, for passes work on its compiled form."""
@@ -270,11 +291,16 @@ class Executor:
         >>> plan.lower_bound <= plan.planned <= plan.naive
         True
         """
-        return self._compile(bool(is_train)).program.plan
+        return self._program(bool(is_train)).plan
+
+    def _program(self, train: bool) -> Program:
+        if self._interpreted is not None:
+            raise MXNetError("a graph that is computed call by call has no memory plan")
+        return self._compile(train).program
 
     def debug_str(self) -> str:
         """The instructions in the order in which they run, and the memory plan."""
-        program = self._compile(True).program
+        program = self._program(True)
         lines = [f"{i.name}: {i.op.name}" for i in program.lowered.instructions]
         return "\n".join([*lines, str(program.plan)])
 
@@ -287,6 +313,6 @@ def _assign(name: str, target: NDArray, value: Any) -> None:
     target[:] = value
 
 
-def _empty(spec: Spec, ctx: Context) -> NDArray:
+def _empty(spec: Spec, stype: str, ctx: Context) -> NDArray:
     with np_shape(True):  # a result may have no axes or no elements in legacy mode, too
-        return zeros(spec.shape, ctx, dtype=spec.dtype)
+        return zeros(spec.shape, ctx, dtype=spec.dtype, stype=stype)

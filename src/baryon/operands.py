@@ -53,6 +53,26 @@ def binary_functions(
     return made
 
 
+def same_shape_functions(apply: Callable[..., Any], tensor: type) -> dict[str, Callable]:
+    """`binary_functions` whose operands of one shape meet plainly, which keeps their storage."""
+    made = {}
+    for name, (ops, plain) in _TWO_OPERANDS.items():
+        alike = _binary(name, ops._replace(broadcast=ops.elemwise), plain, apply, tensor)
+        made[name] = _by_shape(alike, _binary(name, ops, plain, apply, tensor))
+    return made
+
+
+def _by_shape(alike: Callable, broadcasting: Callable) -> Callable:
+    def function(lhs: Any, rhs: Any) -> Any:
+        same = getattr(lhs, "shape", None) == getattr(rhs, "shape", None)
+        return (alike if same else broadcasting)(lhs, rhs)
+
+    function.__name__ = function.__qualname__ = alike.__name__
+    function.__module__ = f"{alike.__module__}.sparse"
+    function.__doc__ = alike.__doc__
+    return function
+
+
 def _binary(name: str, ops: Names, plain: Callable, apply: Callable, tensor: type) -> Callable:
     def function(lhs: Any, rhs: Any) -> Any:
         for value in (lhs, rhs):

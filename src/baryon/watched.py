@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from .compiled import Compiled
+from . import autograd
+from .compiled import Compiled, Drawn
 from .graph.graph import Node
+from .interpreted import evaluate
 from .ndarray import NDArray
 from .ops.op import Spec
 
@@ -23,27 +25,41 @@ class Watched:
     and the same random numbers.
 
     inputs_too : show variables and the inputs of each node as well.
+    by_calls   : compute call by call what cannot be compiled, with random numbers of its own.
     """
 
-    def __init__(self, symbol: Any, show: Show, inputs_too: bool) -> None:
+    def __init__(self, symbol: Any, show: Show, inputs_too: bool, by_calls: bool = False) -> None:
         self._show = show
         self._inputs_too = inputs_too
+        self._by_calls = by_calls
         self._nodes: list[Node] = symbol._walk()
         self._heads = [e for n in self._nodes if n.op is not None for e in n.entries]
         self._compiled: dict[bool, Compiled] = {}
 
     def run(self, arrays: Mapping[str, NDArray], train: bool, streams: tuple[int, int]) -> None:
         """Show all nodes for these arrays, in the order in which they run."""
+        if self._by_calls:
+            with autograd.train_mode() if train else autograd.predict_mode():
+                outs = evaluate(self._heads, {n: x.copy() for n, x in arrays.items()})
+        else:
+            outs = self._run_compiled(arrays, train, streams)
+        values = {e.key: x for e, x in zip(self._heads, outs, strict=True)}
+        for name, value in self._named(values, arrays):
+            self._show(name, value)
+
+    def _run_compiled(
+        self, arrays: Mapping[str, NDArray], train: bool, streams: tuple[int, int]
+    ) -> list[NDArray]:
         if train not in self._compiled:
             specs = {n: Spec(x._data.shape, x._data.dtype) for n, x in arrays.items()}
-            self._compiled[train] = Compiled(self._heads, specs, train, ["null"] * len(specs))
+            self._compiled[train] = Compiled(
+                Drawn(self._heads, specs, train, ["null"] * len(specs))
+            )
         compiled = self._compiled[train]
         inputs = [x._data.copy() for x in arrays.values()]
         outs = [np.empty(s.shape, s.dtype) for s in compiled.output_specs]
         compiled.forward(inputs, outs, compiled.program.new_arena(), streams)
-        values = {e.key: NDArray(a) for e, a in zip(self._heads, outs, strict=True)}
-        for name, value in self._named(values, arrays):
-            self._show(name, value)
+        return [NDArray(a) for a in outs]
 
     def _named(
         self, values: Mapping[Any, NDArray], arrays: Mapping[str, NDArray]

@@ -29,20 +29,19 @@ class Case:
         self.out: list[str] = spec.get("out_is_input", [])
         self.tolerance = {"rtol": spec["rtol"], "atol": spec["atol"]}
 
-    @property
-    def sparse(self) -> bool:
-        """Whether an array of the case has another storage type than the dense one."""
-        entries = [*self.spec["inputs"], *self.spec["outputs"], *self.grads.values()]
-        return any("stype" in e for e in entries)
-
     def value(self, entry: Mapping[str, Any]) -> np.ndarray:
-        """The stored value of an entry."""
-        return arrays(self.spec["file"])[entry["key"]]
+        """The stored value of an entry, of a sparse one all of it."""
+        key = entry["key"] if "key" in entry else entry["parts"]["dense"]
+        return arrays(self.spec["file"])[key]
+
+    def array(self, entry: Mapping[str, Any]) -> Any:
+        """The stored value as an NDArray of its storage type."""
+        value = self.value(entry)
+        return mx.nd.array(value, dtype=value.dtype).tostype(stype_of(entry))
 
     def inputs(self) -> dict[str, Any]:
         """Fresh NDArrays by input name."""
-        values = [self.value(i) for i in self.spec["inputs"]]
-        return {n: mx.nd.array(v, dtype=v.dtype) for n, v in zip(self.names, values, strict=True)}
+        return {i["name"]: self.array(i) for i in self.spec["inputs"]}
 
     def heads(self) -> dict[int, Any]:
         """Head gradients by output."""
@@ -62,8 +61,8 @@ class Case:
         attrs: dict[str, Any] = {k: literal(v) for k, v in self.attrs.items()}
         if self.out:  # update operators write their results over their inputs
             attrs["out"] = [nds[n] for n in self.out] if len(self.out) > 1 else nds[self.out[0]]
-        for name in self.grads:
-            nds[name].attach_grad()
+        for name, entry in self.grads.items():
+            nds[name].attach_grad(stype=stype_of(entry))
         with self._mode():
             made = eager_function(self.op)(*[nds[n] for n in self.names], **attrs)
         outputs = made if isinstance(made, list) else [made]
@@ -99,7 +98,10 @@ class Case:
         symbol, nds = self.symbol(), self.inputs()
         aux = {n: nds[n] for n in symbol.list_auxiliary_states()}
         args = {n: nds[n] for n in symbol.list_arguments()}
-        grads = {n: mx.nd.zeros(nds[n].shape, dtype=nds[n].dtype) for n in self.grads}
+        grads = {
+            n: mx.nd.zeros(nds[n].shape, dtype=nds[n].dtype, stype=stype_of(entry))
+            for n, entry in self.grads.items()
+        }
         reqs = {n: "write" if n in grads else "null" for n in args}
         exe = symbol.bind(mx.cpu(), args, grads, reqs, aux)
         outputs = exe.forward(is_train=self.train)
@@ -132,11 +134,17 @@ class Case:
                 self.compare(f"{name}, {step}", nds[name], entry)
 
     def compare(self, what: str, got: Any, entry: Mapping[str, Any]) -> None:
-        """Shape, dtype and values of one array."""
+        """Storage type, shape, dtype and values of one array."""
+        assert (what, got.stype) == (what, stype_of(entry))
         got, want = got.asnumpy(), self.value(entry)
         assert (what, got.shape, got.dtype) == (what, want.shape, want.dtype)
         got, want = got.astype(np.float64), want.astype(np.float64)
         np.testing.assert_allclose(got, want, **self.tolerance, err_msg=what, equal_nan=True)
+
+
+def stype_of(entry: Mapping[str, Any]) -> str:
+    """Storage type of an entry."""
+    return entry.get("stype", "default")
 
 
 def literal(text: str) -> Any:

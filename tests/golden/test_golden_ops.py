@@ -28,11 +28,6 @@ def symbolic_cases():
         yield pytest.param(case, id=case.spec["id"], marks=marks)
 
 
-def skip_sparse(case: Case) -> None:
-    if case.sparse:
-        pytest.skip("arrays of other storage types than the dense one do not exist yet")
-
-
 def test_reference_data_is_there():
     reference("golden", "ops", "index.json")
     assert len(CASES) > 800 and len({c.op for c in CASES}) > 200
@@ -40,14 +35,12 @@ def test_reference_data_is_there():
 
 @pytest.mark.parametrize("case", EAGER, ids=lambda c: c.spec["id"])
 def test_eager(case):
-    skip_sparse(case)
     with case.scope():
         case.run_eagerly()
 
 
 @pytest.mark.parametrize("case", list(symbolic_cases()))
 def test_symbolic(case):
-    skip_sparse(case)
     with case.scope():
         case.run_symbolically()
 

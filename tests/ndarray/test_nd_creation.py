@@ -101,7 +101,7 @@ def test_out_and_unknown_keywords():
     with pytest.raises(TypeError, match="colour"):
         nd.zeros(2, colour="red")
     with pytest.raises(mx.MXNetError, match="storage type"):
-        nd.zeros((2, 2), stype="csr")
+        nd.ones((2, 2), stype="csr")
 
 
 def test_devices_name_memory_of_the_cpu():

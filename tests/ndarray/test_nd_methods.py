@@ -18,9 +18,9 @@ def test_properties_and_repr():
     assert repr(x) == "\n[[1. 2. 3.]\n [4. 5. 6.]]\n<NDArray 2x3 @cpu(0)>"
     assert (x.T.asnumpy() == x.asnumpy().T).all()
     assert x.grad is None
-    assert x.tostype("default") is x
-    with pytest.raises(mx.MXNetError, match="storage type"):
-        x.tostype("csr")
+    assert x.tostype("default").asnumpy().tolist() == x.asnumpy().tolist()
+    with pytest.raises(mx.MXNetError, match="stype"):
+        x.tostype("dense")
 
 
 def test_scalars():

@@ -78,7 +78,10 @@ def test_numpy_shapes_have_real_zeros():
         assert (V("a") + V("b")).infer_shape_partial(a=(-1, 3), b=(2, -1))[1] == [(2, 3)]
 
 
-def test_storage_types_are_dense():
+def test_storage_types():
     assert net().infer_storage_type() == (["default"] * 5, ["default"], [])
-    with pytest.raises(mx.MXNetError, match="data.*csr"):
-        net().infer_storage_type(data="csr")
+    sparse = mx.sym.square(mx.sym.var("x", stype="row_sparse"))
+    assert sparse.infer_storage_type() == (["row_sparse"], ["row_sparse"], [])
+    assert sparse.infer_storage_type(x="csr") == (["csr"], ["csr"], [])
+    with pytest.raises(mx.MXNetError, match="data.*'ellpack'"):
+        net().infer_storage_type(data="ellpack")

@@ -26,8 +26,8 @@ def array_module(ctx: Context) -> Any:
 
 
 def of_array(data: Any) -> ModuleType:
-    """The backend module that made an array."""
-    if isinstance(data, np.ndarray):
+    """The backend module that made an array; a sparse one lies where its values lie."""
+    if isinstance(getattr(data, "values", data), np.ndarray):
         return cpu
     from . import cuda
 

@@ -37,6 +37,8 @@ PLAIN_FACTS: dict[str, Any] = {
     "flops": None,
     "idempotent": False,
     "upgrade": None,
+    "storage": (),
+    "stored_as": None,
 }
 
 

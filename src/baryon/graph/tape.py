@@ -54,6 +54,7 @@ class Plan:
     visible : outputs that the caller sees.      saves : which inputs and outputs its rules read.
     outs    : None as long as they are not known, before a dynamic operator has run.
     numbers : the kernel's parameters (None: the body runs).   native : C++ may run the whole call.
+    stypes  : storage types of the inputs of a call with a sparse input or result, else None.
     """
 
     __slots__ = (
@@ -67,12 +68,19 @@ class Plan:
         "saves",
         "differentiable",
         "native",
+        "stypes",
     )
 
     def __init__(
-        self, op: Op, attrs: Attrs, ins: tuple[Spec, ...], outs: tuple[Spec, ...] | None
+        self,
+        op: Op,
+        attrs: Attrs,
+        ins: tuple[Spec, ...],
+        outs: tuple[Spec, ...] | None,
+        stypes: tuple[str, ...] | None = None,
     ) -> None:
         self.op, self.attrs, self.ins, self.outs = op, attrs, ins, outs
+        self.stypes = stypes
         self.visible = op.visible(attrs)
         self.differentiable = op.differentiable
         self.kernel = op.kernel
@@ -82,14 +90,17 @@ class Plan:
         written = op.mutated(attrs)
         mutated = [ins[i] for i in written]
         self.params = accepted_params(op, attrs, ins, [*outs, *mutated])
-        self.native = self.params is not None and not op.is_random and not written
+        dense = not op.is_stored(attrs, ("default",) * len(ins))
+        self.native = self.params is not None and not op.is_random and not written and dense
         self.saves = _reads(op, attrs, ins, outs)
 
 
-def make_plan(op: Op, attrs: Attrs, ins: Sequence[tuple]) -> Plan:
+def make_plan(
+    op: Op, attrs: Attrs, ins: Sequence[tuple], stypes: tuple[str, ...] | None = None
+) -> Plan:
     """The plan of a call; MXNetError if the inputs do not fit the operator."""
     specs = tuple(Spec(tuple(shape), dtype) for shape, dtype in ins)
-    return Plan(op, attrs, specs, None if op.dynamic else op.infer(attrs, specs))
+    return Plan(op, attrs, specs, None if op.dynamic else op.infer(attrs, specs), stypes)
 
 
 def _reads(op: Op, attrs: Attrs, ins: tuple[Spec, ...], outs: tuple[Spec, ...]) -> tuple[bool, ...]:

@@ -7,7 +7,17 @@ from typing import Any
 
 from .. import namespaces
 from ..ops.op import Op
-from . import _internal, accelerate, contrib, creation, ndarray, operations, random, utils
+from . import (
+    _internal,
+    accelerate,
+    contrib,
+    creation,
+    ndarray,
+    operations,
+    random,
+    sparse,
+    utils,
+)
 from .creation import arange, array, empty, eye, full, linspace, ones, zeros
 from .interchange import from_dlpack, from_numpy
 from .invoke import invoke
@@ -32,6 +42,7 @@ FRONT = namespaces.Front("baryon.ndarray", _make, "NDArray", ("out", "name"), ac
 __getattr__, __dir__ = namespaces.install(FRONT)
 namespaces.add_methods(NDArray, FRONT)
 accelerate.install()
+sparse.gs_retain = sparse.retain  # type: ignore[attr-defined]
 NDArray.split_v2 = operations.split_v2  # type: ignore[attr-defined]
 for _name in (*creation.__all__, *operations.__all__, "from_dlpack", "from_numpy"):
     setattr(ndarray, _name, globals()[_name])  # MXNet has these functions there too

@@ -11,6 +11,7 @@ from ..base import MXNetError
 from ..context import Context, as_context
 from ..dtypes import as_dtype
 from ..ops.op import get
+from ..ops.stored import blank
 from ..util import is_np_shape
 from .invoke import invoke
 from .ndarray import NDArray
@@ -37,13 +38,15 @@ def _filled(name: str, shape: Any, value: Any, ctx: Any, dtype: Any, options: di
     options.pop("__layout__", None)  # what recurrent cells tell of their states; symbols keep it
     if options:
         raise TypeError(f"{name} got an unexpected keyword argument {next(iter(options))!r}")
-    if stype not in (None, "default"):
-        raise MXNetError(f"{name}: storage type {stype!r} is not supported; use 'default'")
+    if stype not in (None, "default") and value:
+        raise MXNetError(f"{name}: storage type {stype!r} has no meaning; use 'default'")
     if out is not None:
         out[:] = value
         return out
     ctx, dims = as_context(ctx), _shape(shape, name)
     dtype = as_dtype(np.float32 if dtype is None else dtype)
+    if stype not in (None, "default"):
+        return NDArray._wrap(blank(backend.array_module(ctx), stype, dims, dtype), ctx)
     value = np.asarray(value).astype(dtype)
     return NDArray._wrap(backend.of_context(ctx).full(dims, value, dtype, ctx.device_id), ctx)
 
@@ -82,7 +85,7 @@ def empty(
 ) -> NDArray:
     """An array with arbitrary content, to be written."""
     if stype not in (None, "default"):
-        raise MXNetError(f"empty: storage type {stype!r} is not supported; use 'default'")
+        return zeros(shape, ctx, dtype, stype=stype)
     dims = () if np.ndim(shape) and not len(shape) else (shape,) if np.ndim(shape) == 0 else shape
     ctx, dims = as_context(ctx), tuple(int(d) for d in dims)
     if any(d < 0 for d in dims):
@@ -100,6 +103,10 @@ def array(source_array: Any, ctx: Context | None = None, dtype: Any = None) -> N
     array([0., 1., 2.], dtype=float32)
     """
     ctx = as_context(ctx)
+    if getattr(source_array, "stype", "default") != "default" or hasattr(source_array, "tocsr"):
+        from .sparse import array as sparse_array
+
+        return sparse_array(source_array, ctx, dtype)
     if isinstance(source_array, NDArray):
         data = source_array._data if dtype is None else source_array.astype(dtype)._data
         return NDArray._wrap(backend.move(data, ctx), ctx)

@@ -18,6 +18,7 @@ import numpy as np
 from .. import state
 from ..base import MXNetError
 from ..ops.op import get
+from ..ops.stored import dense
 from ..util import is_np_shape
 from .invoke import adopt, invoke
 
@@ -137,7 +138,7 @@ def _is_all(key: tuple) -> bool:
 
 def _raw(value: Any, x: Any) -> Any:
     """A value as the array module of `x` can write it."""
-    raw = getattr(value, "_data", value)
+    raw = dense(getattr(value, "_data", value))
     if isinstance(raw, int):
         raw = np.asarray(raw).astype(x._data.dtype)  # wraps around, where numpy would refuse
     if isinstance(x._data, np.ndarray):

@@ -137,7 +137,9 @@ def set_state(self: Any, state: dict) -> None:
     handle = state["handle"]
     restored = None if handle is None else read_array(bytes(handle))
     if restored is None:
-        type(self).__init__(self, np.zeros(0, np.float32))
+        type(self).__init__(self, None)
+    elif (type(restored) is not type(self)) and restored.stype != "default":
+        raise MXNetError(f"a pickled {type(self).__name__} holds a {restored.stype} array")
     else:
         type(self).__init__(self, restored._data, restored.context)
 

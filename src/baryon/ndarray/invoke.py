@@ -16,20 +16,25 @@ from ..native import native
 from ..ops.attrs import Attrs
 from ..ops.op import Op, Spec
 from ..ops.philox import Philox
+from ..ops.stored import Stored, converted, dense, settled, stype_of, write
 from ..streams import reserve
 
 _PLANS: dict[Any, Plan] = {}
 _PLAN_LIMIT = 16384  # plans kept before the memo starts afresh
+CLASSES: dict[type, type] = {}  # class of NDArrays over each type of raw array that is not dense
 
 
-def find_plan(op: Op, attrs: Attrs, specs: tuple) -> Plan:
-    """The plan for inputs of these (shape, dtype), from the memo where it was made before."""
-    key = (op, attrs, specs)
+def find_plan(op: Op, attrs: Attrs, specs: tuple, stypes: tuple | None = None) -> Plan:
+    """The plan for inputs of these (shape, dtype), from the memo where it was made before.
+
+    stypes : storage types of the inputs where an input or result is sparse.
+    """
+    key = (op, attrs, specs) if stypes is None else (op, attrs, specs, stypes)
     plan = _PLANS.get(key)
     if plan is None:
         if len(_PLANS) >= _PLAN_LIMIT:
             _PLANS.clear()
-        plan = _PLANS[key] = make_plan(op, attrs, specs)
+        plan = _PLANS[key] = make_plan(op, attrs, specs, stypes)
     return plan
 
 
@@ -65,19 +70,32 @@ def invoke_all(
     arrays = [x._data for x in inputs]
     device = _device(inputs, attrs)
     xp = array_module(device)
-    plan = find_plan(op, attrs, tuple((a.shape, a.dtype) for a in arrays))
     given = [] if out is None else list(_as_list(out))
+    plan = plan_for(op, attrs, arrays, [getattr(x, "_data", None) for x in given])
     if plan.outs is None:
-        plan, results = _execute_dynamic(plan, xp, arrays)
+        plan, results = _execute_dynamic(plan, xp, [dense(a) for a in arrays])
         for target, value in zip(_check_out(plan, given) if given else (), results, strict=False):
-            target[...] = value
+            write(target, value)
     else:
         results = execute(plan, xp, arrays, _check_out(plan, given) if given else None)
-    cls = cls or type(inputs[0])
+    cls = cls or dense_class(inputs[0])
     made = given + [_new(cls, data, device) for data in results[len(given) :]]
     if state.is_recording() and plan.differentiable and any(x._node is not None for x in inputs):
         _record(plan, inputs, arrays, results, made)
     return made
+
+
+def plan_for(op: Op, attrs: Attrs, arrays: Sequence[Any], outs: Sequence[Any] = ()) -> Plan:
+    """The plan for raw arrays of any storage, results going to `outs`."""
+    stypes = tuple(map(stype_of, arrays))
+    stored = op.is_stored(attrs, stypes) or any(isinstance(x, Stored) for x in outs)
+    specs = tuple((a.shape, a.dtype) for a in arrays)
+    return find_plan(op, attrs, specs, stypes if stored else None)
+
+
+def dense_class(x: Any) -> type:
+    """The class of dense results of an array."""
+    return getattr(type(x), "_dense_class", type(x))
 
 
 def adopt(op: Op, x: Any, raw: Mapping[str, Any], data: Any) -> Any:
@@ -117,6 +135,8 @@ def execute(
 
     outs : arrays for the visible outputs, or None for fresh ones.
     """
+    if plan.stypes is not None:
+        return _execute_stored(plan, xp, arrays, outs)
     op, attrs = plan.op, plan.attrs
     streams = reserve(1) if op.is_random else (0, 0)
     mutated = [arrays[i] for i in op.mutated(attrs)]
@@ -147,7 +167,43 @@ def _execute_dynamic(plan: Plan, xp: Any, arrays: Sequence[Any]) -> tuple[Plan, 
     _, dtypes = op.infer_dtypes(attrs, [s.dtype for s in plan.ins], [None] * len(values))
     outs = tuple(Spec(v.shape, d) for v, d in zip(values, dtypes, strict=True))
     results = [_own(xp, _fitted(xp, v, s), arrays) for v, s in zip(values, outs, strict=True)]
-    return Plan(op, attrs, plan.ins, outs), results
+    return Plan(op, attrs, plan.ins, outs, plan.stypes), results
+
+
+def _execute_stored(
+    plan: Plan, xp: Any, arrays: Sequence[Any], outs: Sequence[Any] | None
+) -> list[Any]:
+    """`execute` where an input or result is sparse: the fitting case, or dense copies."""
+    op, attrs = plan.op, plan.attrs
+    found = op.stored_case(attrs, plan.stypes)
+    if found is None:
+        rng = Philox(xp, *reserve(1)) if op.is_random else None
+        values = op.run(xp, attrs, [dense(a) for a in arrays], rng)
+    else:
+        with np.errstate(all="ignore"):
+            values = found.body(op, xp, attrs, arrays)
+        values = values if isinstance(values, tuple) else (values,)
+    count = len(plan.outs)
+    mutated = [arrays[i] for i in op.mutated(attrs)]
+    for target, value in zip(mutated, values[count:], strict=True):
+        write(target, value)
+    results = list(outs or ())
+    for target, value in zip(results, values, strict=False):
+        write(target, value)
+    stypes = op.result_stypes(attrs, plan.stypes)
+    for i in range(len(results), count):
+        results.append(_fresh(xp, values[i], plan.outs[i], stypes[i], arrays))
+    return results
+
+
+def _fresh(xp: Any, value: Any, spec: Any, stype: str, arrays: Sequence[Any]) -> Any:
+    """A body's result as an array of its own in the inferred storage and dtype."""
+    value = converted(settled(value), stype)
+    if not isinstance(value, Stored):
+        return _own(xp, _fitted(xp, value, spec), [a for a in arrays if not isinstance(a, Stored)])
+    made = value.astype(spec.dtype)
+    sources = [getattr(a, "values", a) for a in arrays]
+    return made.copy() if any(xp.may_share_memory(made.values, s) for s in sources) else made
 
 
 def _targets(plan: Plan, arrays: Sequence[Any], outs: Sequence[Any] | None) -> list[np.ndarray]:
@@ -226,6 +282,7 @@ def _record(plan: Plan, inputs: Sequence[Any], arrays: list, results: list, made
 
 def _new(cls: type, data: Any, device: Context) -> Any:
     """A fresh NDArray over raw data, not on the tape."""
+    cls = CLASSES.get(type(data), cls)
     x = cls.__new__(cls)
     x._data = data
     x._node = None

@@ -13,8 +13,9 @@ from ..context import Context, as_context
 from ..dtypes import as_dtype, dtype_name
 from ..ops.op import Op, get
 from ..ops.operators import Arithmetic, choose
+from ..ops.stored import blank
 from . import indexing, interchange
-from .invoke import adopt, invoke
+from .invoke import CLASSES, adopt, invoke
 
 
 class NDArray(Arithmetic):
@@ -51,6 +52,7 @@ class NDArray(Arithmetic):
     @classmethod
     def _wrap(cls, data: Any, ctx: Context | None = None) -> NDArray:
         """An array over C-contiguous `data`, unchecked and not recorded."""
+        cls = CLASSES.get(type(data), getattr(cls, "_dense_class", cls))
         made = cls.__new__(cls)
         made._data = data
         made._node = None
@@ -105,7 +107,7 @@ class NDArray(Arithmetic):
 
     @property
     def stype(self) -> str:
-        """Storage type: ``"default"``, that is dense."""
+        """Storage type: ``"default"`` (dense), ``"row_sparse"`` or ``"csr"``."""
         return "default"
 
     @property
@@ -198,7 +200,7 @@ class NDArray(Arithmetic):
             return other
         if other.shape != self.shape:
             raise MXNetError(f"copyto: shapes {self.shape} and {other.shape} differ")
-        indexing.assign(other, slice(None), self)
+        other[:] = self
         return other
 
     def _moved(self, ctx: Context) -> NDArray:
@@ -233,10 +235,12 @@ class NDArray(Arithmetic):
         return made
 
     def tostype(self, stype: str) -> NDArray:
-        """The array in another storage type; only ``"default"`` exists so far."""
-        if stype != "default":
-            raise MXNetError(f"storage type {stype!r} is not supported; arrays are 'default'")
-        return self
+        """The array in a storage type: ``"default"``, ``"row_sparse"`` or ``"csr"``.
+
+        >>> mx.nd.array([[0, 0], [1, 2]]).tostype("row_sparse").indices.asnumpy()
+        array([1])
+        """
+        return self._method("cast_storage", stype=stype)
 
     def wait_to_read(self) -> None:
         """Wait until the values are computed; errors of the device surface here."""
@@ -328,12 +332,15 @@ class NDArray(Arithmetic):
         return getattr(self, "_grad", None)
 
     def attach_grad(self, grad_req: str = "write", stype: str | None = None) -> None:
-        """Collect the gradient of this array in `grad`: ``"write"``, ``"add"`` or ``"null"``."""
+        """Collect the gradient of this array in `grad`: ``"write"``, ``"add"`` or ``"null"``.
+
+        stype : storage type of the gradient, by default that of the array.
+        """
         from .. import autograd
 
-        if stype not in (None, "default"):
-            raise MXNetError(f"gradients of storage type {stype!r} are not supported")
-        gradient = self._like(backend.of_array(self._data).xp.zeros_like(self._data))
+        xp = backend.of_array(self._data).xp
+        stype = self.stype if stype is None else stype
+        gradient = self._like(blank(xp, stype, self.shape, self._data.dtype))
         autograd.mark_variables([self], [gradient], grad_req)
 
     def backward(

@@ -22,8 +22,10 @@ from ..base import MXNetError
 from ..context import Context, num_gpus
 from ..dtypes import BY_CODE, dtype_code
 from ..files import write_atomically
+from ..ops.stored import INDEX, STYPES, Csr, RowSparse, Stored
 from ..util import is_np_shape
 from .ndarray import NDArray
+from .sparse import on_device
 
 _LIST_MAGIC = 0x112
 _V1, _V2, _V3 = 0xF993FAC8, 0xF993FAC9, 0xF993FACA
@@ -83,10 +85,26 @@ def _array_chunks(x: NDArray) -> Iterator[Any]:
     shape, ctx = x.shape, x.context
     plain = shape and 0 not in shape and not is_np_shape()
     magic = _V2 if plain else _V3  # V2 cannot say 0-d or zero-size
-    yield struct.pack(f"<Iii{len(shape)}q", magic, 0, len(shape), *shape)
+    storage = STYPES.index(x.stype)
+    data, *aux = _host_parts(x._data)
+    yield struct.pack("<Ii", magic, storage)
+    for dims in (data.shape, shape) if storage else (shape,):
+        yield struct.pack(f"<i{len(dims)}q", len(dims), *dims)
     yield struct.pack("<iii", ctx.device_typeid, ctx.device_id, dtype_code(x.dtype))
-    data = x._data if isinstance(x._data, np.ndarray) else x.asnumpy()
-    yield data.reshape(-1).view(np.uint8).data
+    for part in aux:
+        yield struct.pack("<iiq", dtype_code(part.dtype), 1, len(part))
+    for part in (data, *aux):
+        yield part.reshape(-1).view(np.uint8).data
+
+
+def _host_parts(raw: Any) -> list[np.ndarray]:
+    """The values of an array and, of a sparse one, its positions as files order them."""
+    parts = [raw]
+    if isinstance(raw, Stored):
+        parts = [raw.values, raw.indices]
+        if isinstance(raw, Csr):
+            parts.insert(1, raw.indptr)
+    return [p if isinstance(p, np.ndarray) else backend.of_array(p).to_numpy(p) for p in parts]
 
 
 def array_bytes(x: NDArray) -> bytes:
@@ -167,8 +185,7 @@ class _Reader:
 def load(fname: str | os.PathLike) -> list[NDArray] | dict[str, NDArray]:
     """Read arrays that `save`, or MXNet, wrote: a dict where they have names, else a list.
 
-    MXNetError that names the file and the place when it is truncated or corrupt. Sparse arrays
-    become dense ones.
+    MXNetError that names the file and the place when it is truncated or corrupt.
     """
     with open(fname, "rb") as file:
         return _read_file(_Reader(file, os.fspath(fname)))
@@ -229,9 +246,9 @@ def _read_array(reader: _Reader) -> NDArray | None:
     data = reader.values(stored if storage else shape, dtype)
     parts = [reader.values(s, t) for t, s in aux]
     if storage:
-        data = _dense(reader, storage, shape, data, parts)
+        data = _sparse(reader, shape, data, parts)
     ctx = _place(reader, *device)
-    return NDArray._wrap(data if ctx.device_type != "gpu" else backend.move(data, ctx), ctx)
+    return NDArray._wrap(on_device(data, ctx), ctx)
 
 
 def _place(reader: _Reader, kind: int, number: int) -> Context:
@@ -242,25 +259,22 @@ def _place(reader: _Reader, kind: int, number: int) -> Context:
     return ctx if kind != 2 or number < num_gpus() else Context("cpu")
 
 
-def _dense(
-    reader: _Reader, storage: int, shape: tuple[int, ...], data: np.ndarray, aux: list[np.ndarray]
-) -> np.ndarray:
-    """The dense form of a row_sparse (1) or csr (2) array."""
+def _sparse(
+    reader: _Reader, shape: tuple[int, ...], data: np.ndarray, parts: list[np.ndarray]
+) -> Stored:
+    """A row_sparse or csr array of parts that are checked: nothing points outside of it."""
+    *indptr, indices = (p.astype(INDEX) for p in parts)
     try:
-        full = np.zeros(shape, data.dtype)
-        if storage == 1:
-            (rows,) = aux
-            full[_within(rows, shape[0])] = data
-        else:
-            indptr, columns = aux
-            rows = np.repeat(np.arange(shape[0]), np.diff(indptr))
-            full[_within(rows, shape[0]), _within(columns, shape[1])] = data
-    except (ValueError, IndexError, MemoryError) as error:
+        if not indptr:
+            made: Any = RowSparse(data, indices, shape)
+            made.check(full=False)
+            made = made.ordered()
+        else:  # MXNet's files may hold more room than elements
+            count = int(indptr[0][-1]) if len(indptr[0]) else 0
+            made = Csr(data[:count], indices[:count], indptr[0], shape)
+            made.check(full=False)
+            made = made.ordered()
+        made.check()
+    except (MXNetError, ValueError, IndexError) as error:
         raise reader.fail(f"corrupt sparse array: {error}") from None
-    return full
-
-
-def _within(index: np.ndarray, size: int) -> np.ndarray:
-    if index.size and not (index.min() >= 0 and index.max() < size):
-        raise IndexError(f"an index lies outside [0, {size})")
-    return index
+    return made

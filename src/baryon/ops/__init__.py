@@ -102,6 +102,7 @@ from . import (
     shape,
     slicing,
     softmax,
+    sparse,
     spatial,
     unary,
     update,

@@ -14,6 +14,7 @@ from .functions import log
 from .numeric import divide, modulo, numeric, power, widen
 from .op import Op, op
 from .samples import Draw, normal, uniform
+from .storage import ALIGNED, CSR_GATHERED, GATHERED, Case, at_common_rows, at_rows_of_first, case
 from .unary import floor
 
 Rules = tuple[Callable[..., Any], Callable[..., Any]]
@@ -30,6 +31,7 @@ def binary(
     broadcasts: bool = False,
     aliases: Iterable[str] = (),
     onnx: str | None = None,
+    storage: Iterable[Case] = (),
     samples: Iterable[tuple[Draw, Draw]] = (),
     **sample_options: Any,
 ) -> Op:
@@ -58,6 +60,7 @@ def binary(
         pointwise=True,
         kernel=kernel,
         onnx=onnx,
+        storage=storage,
     )(run)
     for side, rule in zip(("lhs", "rhs"), gradients, strict=True):
         made.gradient(side)(rule)
@@ -81,6 +84,8 @@ def both(
     aliases: Iterable[str] = (),
     onnx: str | None = None,
     values: Values = normal,
+    storage: Iterable[Case] = (),
+    broadcasting_storage: Iterable[Case] = (),
     **sample_options: Any,
 ) -> tuple[Op, Op]:
     """Declare an operation in its one-shape and its broadcasting form."""
@@ -92,6 +97,7 @@ def both(
             gradients,
             example=None if plain.startswith("_") else example,
             aliases=plain_aliases,
+            storage=storage,
             samples=[(values(2, 3), values(2, 3))],
             **shared,
         ),
@@ -101,6 +107,7 @@ def both(
             gradients,
             example=example,
             aliases=aliases,
+            storage=broadcasting_storage,
             broadcasts=True,
             samples=[
                 (values(2, 3), values(2, 3)),
@@ -133,6 +140,7 @@ elemwise_add, broadcast_add = both(
     plain_aliases=("_add", "_plus", "_Plus", "_sparse_elemwise_add"),
     aliases=("broadcast_plus", "_sparse_broadcast_add", "_sparse_broadcast_plus"),
     onnx="Add",
+    storage=ALIGNED,
 )
 elemwise_sub, broadcast_sub = both(
     "elemwise_sub",
@@ -144,6 +152,7 @@ elemwise_sub, broadcast_sub = both(
     plain_aliases=("_sub", "_minus", "_Minus", "_sparse_elemwise_sub"),
     aliases=("broadcast_minus", "_sparse_broadcast_sub", "_sparse_broadcast_minus"),
     onnx="Sub",
+    storage=ALIGNED,
 )
 elemwise_mul, broadcast_mul = both(
     "elemwise_mul",
@@ -155,6 +164,8 @@ elemwise_mul, broadcast_mul = both(
     plain_aliases=("_mul", "_Mul", "_sparse_elemwise_mul"),
     aliases=("_sparse_broadcast_mul",),
     onnx="Mul",
+    storage=(*ALIGNED, *GATHERED),
+    broadcasting_storage=CSR_GATHERED,
 )
 elemwise_div, broadcast_div = both(
     "elemwise_div",
@@ -167,6 +178,7 @@ elemwise_div, broadcast_div = both(
     aliases=("_sparse_broadcast_div",),
     onnx="Div",
     values=positive,
+    broadcasting_storage=CSR_GATHERED,
 )
 both(
     "_mod",
@@ -209,6 +221,7 @@ both(
     example="[6.3245554, 8.062258 ]",
     plain_aliases=("_Hypot",),
     values=positive,
+    storage=ALIGNED,
 )
 both(
     "_maximum",
@@ -220,6 +233,7 @@ both(
     plain_aliases=("_Maximum",),
     aliases=("_npi_maximum",),
     onnx="Max",
+    storage=ALIGNED,
 )
 both(
     "_minimum",
@@ -231,6 +245,7 @@ both(
     plain_aliases=("_Minimum",),
     aliases=("_npi_minimum",),
     onnx="Min",
+    storage=ALIGNED,
 )
 grad_add = binary(
     "_grad_add",
@@ -241,12 +256,17 @@ grad_add = binary(
     onnx="Add",
     samples=[(normal(2, 3), normal(2, 3))],
 )
+_AT_ITS_ROWS = tuple(
+    case(f"row_sparse {other} -> row_sparse", at_rows_of_first)
+    for other in ("default", "row_sparse", "csr")
+)
 binary(
     "_scatter_elemwise_div",
     divide,
     (lambda dy, rhs: dy / rhs, lambda dy, rhs, out: -dy * out / rhs),
     doc="Quotient that leaves the absent rows of a sparse lhs absent.",
     kernel="broadcast_div",
+    storage=_AT_ITS_ROWS,
     samples=[(normal(2, 3), positive(2, 3))],
 )
 
@@ -259,6 +279,7 @@ binary(
     pointwise=True,
     kernel=True,
     onnx="Sum",
+    storage=[case("row_sparse... -> row_sparse", at_common_rows)],
 )
 def add_n(xp: Any, *args: Any, num_args: int | None = None) -> Any:
     """Sum of any number of tensors of one shape and dtype.  (MXNet operator ``add_n``.)

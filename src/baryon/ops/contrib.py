@@ -14,6 +14,7 @@ from .numeric import widen
 from .op import get, op
 from .rules import broadcast_shapes, forward, output_dtype, unify
 from .samples import constant, integers, normal
+from .storage import KEEPS, case, on_values
 
 
 @op("_contrib_div_sqrt_dim")
@@ -33,7 +34,10 @@ def _(dy: Any) -> Any:
     return dy * (1 / sqrt(dy.shape[-1]))
 
 
-@op("_contrib_quadratic")
+@op(
+    "_contrib_quadratic",
+    storage=[case("csr -> csr", on_values, lambda op, attrs: attrs.c == 0)],
+)
 def quadratic(xp: Any, data: Any, *, a: float = 0.0, b: float = 0.0, c: float = 0.0) -> Any:
     """``a * data ** 2 + b * data + c``.  Source: MXNet operator contrib.quadratic.
 
@@ -49,7 +53,7 @@ def _(dy: Any, data: Any, a: float, b: float) -> Any:
     return dy * (data * (2 * a) + b)
 
 
-@op("_contrib_gradientmultiplier", inplace={0: "data"}, kernel="_copy")
+@op("_contrib_gradientmultiplier", inplace={0: "data"}, kernel="_copy", storage=KEEPS)
 def gradientmultiplier(xp: Any, data: Any, *, scalar: float = 1.0, is_int: bool = True) -> Any:
     """`data`, whose gradient is multiplied by `scalar`; a negative one reverses it.
 
@@ -71,7 +75,7 @@ def _(dy: Any, scalar: float) -> Any:
     return dy * scalar
 
 
-@op("_contrib_round_ste", aliases=("_sparse__contrib_round_ste",))
+@op("_contrib_round_ste", aliases=("_sparse__contrib_round_ste",), storage=KEEPS)
 def round_ste(xp: Any, data: Any) -> Any:
     """The nearest whole number, ties away from zero; gradients pass straight through.
 
@@ -83,7 +87,7 @@ def round_ste(xp: Any, data: Any) -> Any:
     return get("round").body(xp, data)
 
 
-@op("_contrib_sign_ste", aliases=("_sparse__contrib_sign_ste",))
+@op("_contrib_sign_ste", aliases=("_sparse__contrib_sign_ste",), storage=KEEPS)
 def sign_ste(xp: Any, data: Any) -> Any:
     """The sign, -1, 0 or 1; gradients pass straight through.
 
@@ -141,12 +145,22 @@ def getnnz(xp: Any, data: Any, *, axis: int | None = None) -> Any:
     return xp.asarray((data != 0).sum(axis=axis)).reshape(-1)
 
 
+@getnnz.stored("csr -> default")
+def _(xp: Any, data: Any, *, axis: int | None) -> Any:
+    if axis is None:
+        return xp.full(1, len(data.indices))
+    if axis == 0:
+        return xp.bincount(data.indices, minlength=data.shape[1])
+    return data.indptr[1:] - data.indptr[:-1]
+
+
 @op(
     "_contrib_SparseEmbedding",
     shape=embedding.shape_rule,
     dtype=embedding.dtype_rule,
     kernel=embedding.kernel,
     params=embedding.params,
+    storage=embedding.storage,
 )
 def sparse_embedding(
     xp: Any,
@@ -158,7 +172,7 @@ def sparse_embedding(
     dtype: DType = "float32",
     sparse_grad: bool = False,
 ) -> Any:
-    """`Embedding` whose gradient MXNet keeps row-sparse; here it is dense.
+    """`Embedding` whose gradient is row_sparse, whatever `sparse_grad` says.
 
     Source: MXNet operator contrib.SparseEmbedding.
 
@@ -171,7 +185,7 @@ def sparse_embedding(
 
 @sparse_embedding.gradient("weight")
 def _(dy: Any, data: Any, weight: Any) -> Any:
-    return take_gradient(dy, data, shape=weight.shape)
+    return take_gradient(dy, data, shape=weight.shape, sparse=True)
 
 
 # ---- Fourier transforms and sketches -------------------------------------------------------------

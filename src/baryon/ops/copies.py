@@ -6,10 +6,19 @@ from typing import Any
 
 from .op import op
 from .samples import normal
+from .storage import KEEPS
+from .stored import STYPES, blank, converted
 from .unary import flat
 
 
-@op("_copy", aliases=("identity",), inplace={0: "data"}, kernel=True, onnx="Identity")
+@op(
+    "_copy",
+    aliases=("identity",),
+    inplace={0: "data"},
+    kernel=True,
+    onnx="Identity",
+    storage=KEEPS,
+)
 def identity(xp: Any, data: Any) -> Any:
     """A copy of `data`.  (MXNet operator ``identity``.)
 
@@ -30,6 +39,7 @@ def _(dy: Any) -> Any:
     inplace={0: "data"},
     kernel="_copy",
     onnx="Identity",
+    storage=KEEPS,
 )
 def block_grad(xp: Any, data: Any) -> Any:
     """`data`, through which no gradient flows.  (MXNet operator ``BlockGrad``.)
@@ -51,6 +61,13 @@ def identity_like_rhs(xp: Any, lhs: Any, rhs: Any) -> Any:
     array([1., 1.], dtype=float32)
     """
     return lhs.copy()
+
+
+for _rhs in ("csr", "row_sparse"):
+
+    @identity_like_rhs.stored(*(f"{lhs} {_rhs} -> {_rhs}" for lhs in STYPES))
+    def _(xp: Any, lhs: Any, rhs: Any) -> Any:
+        return converted(lhs, rhs.stype)
 
 
 @identity_like_rhs.gradient("lhs")
@@ -84,6 +101,13 @@ def ones_like(xp: Any, data: Any) -> Any:
 
 
 zeros_like.gradient("data")(flat)
+
+
+@zeros_like.stored("csr -> csr", "row_sparse -> row_sparse")
+def _(xp: Any, data: Any) -> Any:
+    return blank(xp, data.stype, data.shape, data.dtype)
+
+
 ones_like.gradient("data")(flat)
 identity.sample(data=normal(2, 3))
 block_grad.sample(data=normal(2, 3), _grad=())

@@ -8,9 +8,12 @@ import numpy as np
 
 from ..base import MXNetError
 from .attrs import Attrs
+from .csr import product as csr_product
+from .csr import stored_product, transposed_product
 from .op import get, op
 from .rules import forward, show, unify
 from .samples import normal
+from .stored import INDEX, RowSparse, dense
 from .windows import widened
 
 Storage = Literal["csr", "default", "row_sparse"]
@@ -62,6 +65,7 @@ def _dot_params(attrs: Attrs, ins: Any, outs: Any) -> tuple:
     params=_dot_params,
     flops=flops,
     onnx="MatMul",
+    stored_as=lambda a: a.forward_stype,
 )
 def dot(
     xp: Any,
@@ -75,8 +79,11 @@ def dot(
     """Product of two arrays: the last axis of `lhs` is contracted with the first of `rhs`.
 
     With `transpose_a` it is the first axis of `lhs`, with `transpose_b` the last of `rhs`; the
-    other axes keep their order. Two vectors give shape ``(1,)``. `forward_stype` names the storage
-    of the result and changes no value. Source: MXNet operator dot.
+    other axes keep their order. Two vectors give shape ``(1,)``.
+
+    A csr matrix times a dense array is dense, its transpose times one is row_sparse, and a dense
+    matrix times a csr one is csr. `forward_stype` asks for another storage of the result. Source:
+    MXNet operator dot.
 
     >>> mx.nd.dot(mx.nd.array([[1, 2], [3, 4]]), mx.nd.array([1, 1])).asnumpy()
     array([3., 7.], dtype=float32)
@@ -85,6 +92,33 @@ def dot(
     axes = (0 if transpose_a else lhs.ndim - 1, rhs.ndim - 1 if transpose_b else 0)
     product = xp.tensordot(a, b, axes=axes)
     return product.reshape(1) if product.ndim == 0 else product
+
+
+@dot.stored("csr default -> default", "csr row_sparse -> default", when=lambda a: not a.transpose_a)
+def _(xp: Any, lhs: Any, rhs: Any, *, transpose_b: bool, **attrs: Any) -> Any:
+    return csr_product(xp, lhs, _flipped(rhs) if transpose_b else rhs)
+
+
+@dot.stored(
+    "csr default -> row_sparse",
+    "csr row_sparse -> row_sparse",
+    when=lambda a: a.transpose_a and not a.transpose_b,
+)
+def _(xp: Any, lhs: Any, rhs: Any, **attrs: Any) -> Any:
+    return transposed_product(xp, lhs, rhs)
+
+
+@dot.stored("default csr -> csr", when=lambda a: not a.transpose_a)
+def _(xp: Any, lhs: Any, rhs: Any, *, transpose_b: bool, **attrs: Any) -> Any:
+    if transpose_b:
+        found = csr_product(xp, rhs, lhs.T)
+        return stored_product(RowSparse(found, xp.arange(len(found), dtype=INDEX), found.shape))
+    return stored_product(transposed_product(xp, rhs, lhs.T))
+
+
+def _flipped(rhs: Any) -> Any:
+    """A dense array with its last axis first."""
+    return dense(rhs).transpose(rhs.ndim - 1, *range(rhs.ndim - 1))
 
 
 def _matrices(lhs: Any, rhs: Any, dy: Any, attrs: tuple[bool, bool]) -> tuple:

@@ -39,6 +39,7 @@ expm1 = unary(
     lambda dy, out: dy * (out + 1),
     doc="``exp(x) - 1``, accurate near 0.",
     example=([0.0, -1000.0], "[ 0., -1.]"),
+    keeps=True,
 )
 log = unary(
     "log",
@@ -72,6 +73,7 @@ log1p = unary(
     doc="``log(1 + x)``, accurate near 0.",
     example=([0.0, -1.0], "[  0., -inf]"),
     sample=_positive,
+    keeps=True,
 )
 sigmoid = unary(
     "sigmoid",
@@ -91,6 +93,7 @@ sin = unary(
     doc="Sine of x radians.",
     example=([0.0], "[0.]"),
     onnx="Sin",
+    keeps=True,
 )
 cos = unary(
     "cos",
@@ -108,6 +111,7 @@ tan = unary(
     example=([0.0], "[0.]"),
     sample=_unit,
     onnx="Tan",
+    keeps=True,
 )
 arcsin = unary(
     "arcsin",
@@ -117,6 +121,7 @@ arcsin = unary(
     example=([0.0, 2.0], "[ 0., nan]"),
     sample=_unit,
     onnx="Asin",
+    keeps=True,
 )
 arccos = unary(
     "arccos",
@@ -134,6 +139,7 @@ arctan = unary(
     doc="Inverse tangent in radians, within [-pi/2, pi/2].",
     example=([0.0], "[0.]"),
     onnx="Atan",
+    keeps=True,
 )
 degrees = unary(
     "degrees",
@@ -141,6 +147,7 @@ degrees = unary(
     lambda dy: dy * (180 / math.pi),
     doc="Radians as degrees.",
     example=([0.0, math.pi], "[  0., 180.]"),
+    keeps=True,
 )
 radians = unary(
     "radians",
@@ -148,6 +155,7 @@ radians = unary(
     lambda dy: dy * (math.pi / 180),
     doc="Degrees as radians.",
     example=([0.0], "[0.]"),
+    keeps=True,
 )
 
 # ---- hyperbolic functions ----------------------------------------------------------------------
@@ -159,6 +167,7 @@ sinh = unary(
     doc="Hyperbolic sine.",
     example=([0.0], "[0.]"),
     onnx="Sinh",
+    keeps=True,
 )
 cosh = unary(
     "cosh",
@@ -175,6 +184,7 @@ tanh = unary(
     doc="Hyperbolic tangent.",
     example=([0.0, 1000.0], "[0., 1.]"),
     onnx="Tanh",
+    keeps=True,
 )
 arcsinh = unary(
     "arcsinh",
@@ -183,6 +193,7 @@ arcsinh = unary(
     doc="Inverse hyperbolic sine.",
     example=([0.0], "[0.]"),
     onnx="Asinh",
+    keeps=True,
 )
 arccosh = unary(
     "arccosh",
@@ -201,6 +212,7 @@ arctanh = unary(
     example=([0.0, 2.0], "[ 0., nan]"),
     sample=_unit,
     onnx="Atanh",
+    keeps=True,
 )
 
 # ---- error function and gamma family -----------------------------------------------------------

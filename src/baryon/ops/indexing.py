@@ -15,10 +15,12 @@ import numpy as np
 from ..base import MXNetError
 from ..dtypes import is_float
 from .attrs import Attrs, DType, Shape
+from .csr import pick
 from .op import op
 from .reshape import normalize
 from .rules import forward, uniform_among, unify, unify_dtypes
 from .samples import constant, integers, normal
+from .stored import RowSparse, rows_of
 
 Mode = Literal["clip", "raise", "wrap"]
 MODES = ("clip", "wrap")  # in the kernels' numbering; they leave "raise" to the body
@@ -100,6 +102,13 @@ def _(dy, a, indices, axis, mode):
     return take_gradient(dy, indices, shape=a.shape, axis=axis, mode=mode)
 
 
+@take.stored("csr default -> csr", when=lambda a: a.axis in (0, -2))
+def _(xp, a, indices, *, axis, mode):
+    if indices.ndim != 1:
+        raise MXNetError(f"operator take: of a csr array indices have 1 axis, not {indices.ndim}")
+    return pick(xp, a, valid(xp, indices, a.shape[0], mode))
+
+
 take.sample(a=normal(4, 3), indices=integers(5, low=-2, high=6), mode="clip")
 take.sample(a=normal(2, 5, 3), indices=integers(2, 2, low=-6, high=6), axis=1, mode="wrap")
 take.sample(a=normal(4, 3), indices=integers(2, low=0, high=4), mode="raise")
@@ -112,8 +121,13 @@ take.sample(a=normal(4, 3), indices=integers(2, low=0, high=4), mode="raise")
     kernel=True,
     params=lambda a, ins, outs: rows(a.axis, a.mode, a.shape),
 )
-def take_gradient(xp, dy, indices, *, shape: Shape, axis: int = 0, mode: Mode = "clip"):
-    """Zeros of `shape` to which the slices of `dy` are added where ``take`` read them."""
+def take_gradient(
+    xp, dy, indices, *, shape: Shape, axis: int = 0, mode: Mode = "clip", sparse: bool = False
+):
+    """Zeros of `shape` to which the slices of `dy` are added where ``take`` read them.
+
+    sparse : store only the rows that were read (row_sparse; axis 0).
+    """
     axis = axis % len(shape)
     index = valid(xp, indices, shape[axis], mode).reshape(-1)
     outer, inner = prod(shape[:axis]), prod(shape[axis + 1 :])
@@ -121,6 +135,15 @@ def take_gradient(xp, dy, indices, *, shape: Shape, axis: int = 0, mode: Mode = 
     out = xp.zeros((outer, shape[axis], inner), dy.dtype)
     add_at(xp, out, (slice(None), index), dy.reshape(outer, -1, inner))
     return out.reshape(shape)
+
+
+@take_gradient.stored("default default -> row_sparse", when=lambda a: a.sparse)
+def _(xp, dy, indices, *, shape, axis, mode, sparse):
+    index = valid(xp, indices, shape[0], mode).reshape(-1)
+    rows, at = xp.unique(index, return_inverse=True)
+    values = xp.zeros((len(rows), *shape[1:]), wide(dy).dtype)
+    add_at(xp, values, at.reshape(-1), wide(dy).reshape(-1, *shape[1:]))
+    return RowSparse(values, rows, shape)
 
 
 def add_at(xp: Any, out: Any, index: Any, values: Any) -> None:
@@ -178,7 +201,7 @@ def embedding(
     """Rows of `weight`, (input_dim, output_dim), at the indices in `data`, clipped to its rows.
 
     dtype : type of `weight` in a Symbol where nothing else decides it.
-    sparse_grad : accepted as in MXNet; gradients are dense.
+    sparse_grad : the gradient of `weight` is row_sparse: it stores the rows that were read.
 
     >>> weight = mx.nd.array([[0, 1], [2, 3]])
     >>> mx.nd.Embedding(mx.nd.array([1, 0]), weight, input_dim=2, output_dim=2).asnumpy()
@@ -188,9 +211,14 @@ def embedding(
     return xp.take(weight, valid(xp, data, input_dim, "clip"), axis=0)
 
 
+@embedding.stored("default row_sparse -> default")
+def _(xp, data, weight, *, input_dim, **attrs):
+    return rows_of(xp, weight, valid(xp, data, input_dim, "clip"))
+
+
 @embedding.gradient("weight")
-def _(dy, data, weight):
-    return take_gradient(dy, data, shape=weight.shape)
+def _(dy, data, weight, sparse_grad):
+    return take_gradient(dy, data, shape=weight.shape, sparse=sparse_grad)
 
 
 embedding.sample(data=integers(3, 2, high=5), weight=normal(5, 4), input_dim=5, output_dim=4)

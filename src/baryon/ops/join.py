@@ -7,6 +7,7 @@ from math import prod
 
 from ..base import MXNetError
 from .attrs import Attrs, Shape
+from .csr import stack as stack_rows
 from .op import op
 from .reshape import normalize, reshape_exactly
 from .rules import known, unify
@@ -74,6 +75,11 @@ def _parts(dy, data: Sequence, dim: int) -> list:
         parts.append(None if empty else slice_axis(dy, axis=axis, begin=begin, end=end))
         begin = end
     return parts
+
+
+@concat.stored("csr... -> csr", when=lambda a: a.dim in (0, -2))
+def _(xp, *data, num_args, dim):
+    return stack_rows(xp, data)
 
 
 @concat.gradient("data")

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from .binary import both
 from .samples import Draw, integers
 from .scalar import with_number
+from .storage import KEEPS_ZERO
 from .unary import flat
 
 
@@ -100,6 +101,7 @@ for _c in _TABLE:
         aliases=(f"_{_c.old.replace('_', '')}Scalar",),
         samples=(_few(3, 4),),
         scalar=1.0,
+        storage=() if _c.name.startswith("logical") else KEEPS_ZERO,
         _dtypes=("float32", "float64", "int32"),
         _grad=(),
     )

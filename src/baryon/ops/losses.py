@@ -11,9 +11,16 @@ from .heads import Normalization, head_dtype
 from .op import op
 from .rules import known, unify
 from .samples import integers, normal
+from .storage import KEEPS
 
 
-@op("make_loss", aliases=("_sparse_make_loss",), outputs=("loss",), inplace={0: "data"})
+@op(
+    "make_loss",
+    aliases=("_sparse_make_loss",),
+    outputs=("loss",),
+    inplace={0: "data"},
+    storage=KEEPS,
+)
 def make_loss(xp, data):
     """Data itself, as a loss: its gradient is 1 whatever the head gradient (``make_loss``).
 

@@ -17,6 +17,7 @@ from . import rules
 from .attrs import Attr, Attrs, AttrType, attr_type, negative_zeros
 from .rules import Rule, known, show
 from .samples import Draw, Sample
+from .storage import Case, Condition, case
 
 _HIDDEN = ("train", "rng")  # keyword-only parameters that the engine passes, not the user
 _INTERNED_LIMIT = 4096  # distinct attribute sets kept per operator before the memo starts afresh
@@ -109,6 +110,8 @@ class Op:
         self.upgrade: Callable[[int, dict[str, str]], dict[str, str | None]] | None = facts[
             "upgrade"
         ]
+        self.storage: list[Case] = list(facts["storage"])
+        self.stored_as: Callable[[Attrs], str | None] | None = facts["stored_as"]
         self.complete: Rule | None = facts["complete"]
         self.shape_rule: Rule = facts["shape"]
         self.dtype_rule: Rule = facts["dtype"]
@@ -203,6 +206,30 @@ class Op:
         if callable(self.mutates):
             return tuple(self.mutates(attrs))
         return tuple(map(self.input_names(attrs).index, self.mutates)) if self.mutates else ()
+
+    # ---- storage ---------------------------------------------------------------------------------
+
+    def stored_case(self, attrs: Attrs, stypes: Sequence[str]) -> Case | None:
+        """What serves inputs of these storage types; None: the dense body on dense copies."""
+        return next((c for c in self.storage if c.fits(self, attrs, stypes)), None)
+
+    def result_stypes(self, attrs: Attrs, stypes: Sequence[str]) -> tuple[str, ...]:
+        """Storage types of all outputs for inputs of these storage types."""
+        count = len(self.output_names(attrs))
+        wanted = self.stored_as(attrs) if self.stored_as is not None else None
+        if wanted is not None:
+            return (wanted,) * count
+        found = self.stored_case(attrs, stypes)
+        gives = found.gives if found is not None else ()
+        return gives + ("default",) * (count - len(gives))
+
+    def is_stored(self, attrs: Attrs, stypes: Sequence[str]) -> bool:
+        """Whether a call has a sparse input or result."""
+        if any(s != "default" for s in stypes):
+            return True
+        if not self.storage and self.stored_as is None:
+            return False
+        return any(s != "default" for s in self.result_stypes(attrs, stypes))
 
     # ---- arguments -------------------------------------------------------------------------------
 
@@ -384,6 +411,25 @@ class Op:
         self.expressed = rule
         return rule
 
+    def stored(
+        self, *patterns: str, when: Callable[[Attrs], bool] | None = None
+    ) -> Callable[[Callable], Callable]:
+        """Declare a body for sparse inputs or results, e.g. ``"csr default -> row_sparse"``.
+
+        It is called as the dense one is: ``(xp, *arrays, **attrs)``, with `Csr` and `RowSparse`
+        arrays where the pattern says so. See `storage` for the tuples that most operators state.
+        """
+
+        def declare(body: Callable) -> Callable:
+            def run(op: Op, xp: Any, attrs: Attrs, arrays: Sequence[Any]) -> Any:
+                return body(xp, *arrays, **attrs)
+
+            holds: Condition | None = None if when is None else lambda op, attrs: when(attrs)
+            self.storage += [case(p, run, holds) for p in patterns]
+            return body
+
+        return declare
+
     def sample(self, **given: Any) -> None:
         """Declare a small call for the tests and docs: inputs as `Draw`s, attributes as values.
 
@@ -428,6 +474,8 @@ def op(
     flops: Callable[..., int] | None = None,
     idempotent: bool = False,
     upgrade: Callable[[int, dict[str, str]], dict] | None = None,
+    storage: Iterable[Case] = (),
+    stored_as: Callable[[Attrs], str | None] | None = None,
 ) -> Callable[[Callable], Op]:
     """Declare an operator whose reference body is the decorated function.
 
@@ -456,6 +504,8 @@ def op(
     idempotent    : although it writes inputs, a second call with them writes and gives the same.
     upgrade       : ``(version, attrs)`` -> what to change in the attributes of a symbol file that
                     this version of MXNet wrote (905: 0.9.5); None removes one.
+    storage       : what happens with sparse inputs (see `storage`); by default they become dense.
+    stored_as     : attributes -> storage type of the result, None where the inputs decide.
     """
 
     def declare(body: Callable) -> Op:
@@ -484,6 +534,8 @@ def op(
             flops=flops,
             idempotent=idempotent,
             upgrade=upgrade,
+            storage=storage,
+            stored_as=stored_as,
         )
         for key in (name, *made.aliases):
             if key in REGISTRY:

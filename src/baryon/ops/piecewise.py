@@ -6,6 +6,7 @@ from typing import Any
 
 from .op import op
 from .samples import normal
+from .storage import KEEPS_ZERO
 
 
 @op(
@@ -38,6 +39,7 @@ def _(dy: Any, out: Any, alpha: float) -> Any:
     kernel=True,
     params=lambda a, ins, outs: (a.a_min, a.a_max),
     onnx="Clip",
+    storage=KEEPS_ZERO,
 )
 def clip(xp: Any, data: Any, *, a_min: float, a_max: float) -> Any:
     """Values limited to [a_min, a_max]; the gradient passes at both bounds.

@@ -18,6 +18,7 @@ from .attrs import Attrs, Shape
 from .broadcast import axes_of, reduced_shape, spread, total, total_dtype
 from .cast import cast
 from .copies import zeros_like
+from .csr import summed
 from .op import Op, get, op
 from .rules import forward, output_dtype
 from .samples import constant, distinct, normal, uniform
@@ -157,6 +158,19 @@ mean = reduction(
     aliases=("_sparse_mean",),
     onnx="ReduceMean",
 )
+
+
+@sum_.stored("csr -> default")
+def _(xp: Any, data: Any, *, axis: Any, keepdims: bool, exclude: bool) -> Any:
+    return summed(xp, data, axes_of(axis, 2, exclude), keepdims)
+
+
+@mean.stored("csr -> default")
+def _(xp: Any, data: Any, *, axis: Any, keepdims: bool, exclude: bool) -> Any:
+    axes = axes_of(axis, 2, exclude)
+    return summed(xp, data, axes, keepdims) / math.prod(data.shape[i] for i in axes)
+
+
 reduction(
     "prod",
     _prod,
@@ -252,6 +266,12 @@ def norm(
     wide = data.astype(xp.float64)
     size = xp.abs(wide).sum(axis=axes) if ord == 1 else xp.sqrt((wide * wide).sum(axis=axes))
     return size.reshape(reduced_shape(data.shape, axes, keepdims))
+
+
+@norm.stored("csr -> default", "row_sparse -> default", when=lambda a: not a.axis)
+def _(xp: Any, data: Any, **attrs: Any) -> Any:
+    size = norm.body(xp, data.values.reshape(-1), **{**attrs, "axis": None, "keepdims": False})
+    return size.reshape((1,) * data.ndim if attrs["keepdims"] else (1,))
 
 
 @norm.gradient("data")

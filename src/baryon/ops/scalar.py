@@ -17,6 +17,7 @@ from . import rules
 from .numeric import divide, modulo, power, widen
 from .op import Op, get, op
 from .samples import Draw, integers, normal, uniform
+from .storage import KEEPS, KEEPS_ZERO, Case
 from .unary import floor
 
 
@@ -51,6 +52,7 @@ def with_number(
     kernel: str | None = None,
     samples: Iterable[Draw] = (normal(2, 3),),
     scalar: float = 1.5,
+    storage: Iterable[Case] = (),
     **sample_options: Any,
 ) -> Op:
     """Declare ``body(xp, data, number)`` as operator `name`."""
@@ -73,6 +75,7 @@ def with_number(
         pointwise=True,
         kernel=kernel or name,
         params=lambda a, ins, outs: (a.scalar,),
+        storage=storage,
     )(run)
     made.gradient("data")(gradient)
     for draw in samples:
@@ -88,6 +91,7 @@ with_number(
     lambda dy: dy,
     doc="``data + scalar``",
     aliases=("_PlusScalar",),
+    storage=KEEPS_ZERO,
 )
 with_number(
     "_minus_scalar",
@@ -95,6 +99,7 @@ with_number(
     lambda dy: dy,
     doc="``data - scalar``",
     aliases=("_MinusScalar",),
+    storage=KEEPS_ZERO,
 )
 with_number(
     "_rminus_scalar",
@@ -109,6 +114,7 @@ with_number(
     lambda dy, scalar: dy * scalar,
     doc="``data * scalar``",
     aliases=("_MulScalar",),
+    storage=KEEPS,
 )
 with_number(
     "_div_scalar",
@@ -116,6 +122,7 @@ with_number(
     lambda dy, scalar: dy / scalar,
     doc="``data / scalar``; integers are cut towards zero, and 0 for scalar 0",
     aliases=("_DivScalar",),
+    storage=KEEPS,
 )
 with_number(
     "_rdiv_scalar",
@@ -189,6 +196,7 @@ with_number(
     lambda dy: dy,
     doc="``data + scalar`` that leaves the absent rows of a sparse tensor absent",
     kernel="_plus_scalar",
+    storage=KEEPS,
 )
 with_number(
     "_scatter_minus_scalar",
@@ -196,6 +204,7 @@ with_number(
     lambda dy: dy,
     doc="``data - scalar`` that leaves the absent rows of a sparse tensor absent",
     kernel="_minus_scalar",
+    storage=KEEPS,
 )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from ..base import MXNetError
 from .attrs import Attrs, Shape
+from .csr import cut
 from .op import op
 from .reshape import normalize
 from .rules import forward, unify
@@ -165,6 +166,12 @@ def slice(xp, data, *, begin: Shape, end: Shape, step: Shape = ()):  # noqa: A00
     array([4., 2., 0.], dtype=float32)
     """
     return data[_slices(begin, end, step, data.ndim)]
+
+
+@slice.stored("csr -> csr", when=lambda a: all(s in (None, 1) for s in a.step))
+def _(xp, data, *, begin, end, step):
+    every = builtins.slice(None)
+    return cut(xp, data, *(*_slices(begin, end, step, 2), every, every)[:2])
 
 
 @slice.gradient("data")

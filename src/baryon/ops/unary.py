@@ -14,6 +14,7 @@ from .op import Op, op
 from .rules import Rule
 from .samples import Draw, constant, normal
 from .samples import uniform as spread
+from .storage import KEEPS
 
 
 def unary(
@@ -30,12 +31,14 @@ def unary(
     dtype: Rule = numeric,
     kernel: str | bool = True,
     onnx: str | None = None,
+    keeps: bool = False,
     **sample_options: Any,
 ) -> Op:
     """Declare the operator `name`: ``body(xp, x)`` and the rule of its gradient.
 
     doc, example : first paragraph of the docstring; input and printed output of its example.
     sparse       : whether MXNet has the alias ``_sparse_<name>``.
+    keeps        : a sparse tensor stays sparse, for the function of 0 is 0.
     wide         : compute half types in float32 and integers in float64.
     The rest is as in `op` and `Op.sample`.
     """
@@ -60,6 +63,7 @@ def unary(
         pointwise=True,
         kernel=kernel,
         onnx=onnx,
+        storage=KEEPS if keeps else (),
     )(run)
     made.gradient("data")(gradient)
     made.sample(data=sample or normal(2, 3), **sample_options)
@@ -81,6 +85,7 @@ negative = unary(
     example=([1.0, -2.0], "[-1.,  2.]"),
     wide=False,
     onnx="Neg",
+    keeps=True,
 )
 absolute = unary(
     "abs",
@@ -90,6 +95,7 @@ absolute = unary(
     example=([1.0, -2.0], "[1., 2.]"),
     wide=False,
     onnx="Abs",
+    keeps=True,
 )
 sign = unary(
     "sign",
@@ -99,6 +105,7 @@ sign = unary(
     example=([3.0, 0.0, -2.0], "[ 1.,  0., -1.]"),
     wide=False,
     onnx="Sign",
+    keeps=True,
 )
 
 
@@ -131,6 +138,7 @@ _step = {
         sample=constant([[-2.6, -1.5, -0.5, 0.3], [0.5, 1.5, 2.5, 1e9]]),
         kernel="trunc" if _name == "fix" else True,
         onnx=_onnx,
+        keeps=True,
         _grad=(),
     )
     for _name, _body, _doc, _printed, _onnx in _STEPS
@@ -145,6 +153,7 @@ relu = unary(
     example=([-1.0, 2.0], "[0., 2.]"),
     wide=False,
     onnx="Relu",
+    keeps=True,
 )
 softsign = unary(
     "softsign",
@@ -178,6 +187,7 @@ square = unary(
     doc="Square, ``x * x``.",
     example=([2.0, -3.0], "[4., 9.]"),
     wide=False,
+    keeps=True,
 )
 sqrt = unary(
     "sqrt",
@@ -187,6 +197,7 @@ sqrt = unary(
     example=([4.0, 9.0], "[2., 3.]"),
     sample=positive,
     onnx="Sqrt",
+    keeps=True,
 )
 rsqrt = unary(
     "rsqrt",
@@ -203,6 +214,7 @@ cbrt = unary(
     doc="Cube root.",
     example=([8.0, -1.0], "[ 2., -1.]"),
     sample=positive,
+    keeps=True,
 )
 rcbrt = unary(
     "rcbrt",

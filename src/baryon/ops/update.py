@@ -16,6 +16,7 @@ from .attrs import Attrs
 from .op import op
 from .rules import unify_dtypes
 from .samples import normal, typed
+from .storage import lazy
 
 
 def clip(xp: Any, grad: Any, limit: float) -> Any:
@@ -61,7 +62,14 @@ def _nesterov(xp, weight, grad, mom, lr, wd, rescale, limit, momentum):
     return weight + momentum * mom - lr * grad, mom
 
 
-@op("sgd_update", aliases=("_sparse_sgd_update",), kernel=True, params=_SGD, inplace={0: "weight"})
+@op(
+    "sgd_update",
+    aliases=("_sparse_sgd_update",),
+    kernel=True,
+    params=_SGD,
+    inplace={0: "weight"},
+    storage=lazy("default row_sparse", "row_sparse row_sparse"),
+)
 def sgd_update(
     xp,
     weight,
@@ -75,7 +83,7 @@ def sgd_update(
 ):
     """Gradient descent: ``weight - lr * (grad + wd * weight)`` (MXNet's ``sgd_update``).
 
-    ``lazy_update`` concerns sparse gradients only.
+    lazy_update : of a row_sparse gradient only the rows that it stores are updated.
 
     >>> mx.nd.sgd_update(mx.nd.array([1.0]), mx.nd.array([2.0]), lr=0.25).asnumpy()
     array([0.5], dtype=float32)
@@ -115,6 +123,7 @@ def mp_sgd_update(
     kernel=True,
     params=_MOMENTUM,
     inplace={0: "weight"},
+    storage=lazy("default row_sparse default", "row_sparse row_sparse row_sparse"),
 )
 def sgd_mom_update(
     xp,

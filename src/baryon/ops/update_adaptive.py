@@ -16,6 +16,7 @@ from .op import op
 from .rules import unify, unify_dtypes
 from .samples import constant, normal, typed
 from .samples import uniform as spread
+from .storage import lazy
 from .update import clip, numbers, single
 
 
@@ -34,6 +35,9 @@ _ADAM = ("lr", "wd", "rescale_grad", "clip_gradient", "beta1", "beta2", "epsilon
     kernel=True,
     params=numbers(*_ADAM),
     inplace={0: "weight"},
+    storage=lazy(
+        "default row_sparse default default", "row_sparse row_sparse row_sparse row_sparse"
+    ),
 )
 def adam_update(
     xp,
@@ -54,8 +58,8 @@ def adam_update(
     """Adam without bias correction, which callers put into `lr` (MXNet's ``adam_update``).
 
     With ``g = grad + wd * weight``, clipped: ``mean`` and ``var`` move towards ``g`` and ``g ** 2``
-    and the result is ``weight - lr * mean / (sqrt(var) + epsilon)``. ``lazy_update`` concerns
-    sparse gradients only. Source: Kingma and Ba, ICLR 2015.
+    and the result is ``weight - lr * mean / (sqrt(var) + epsilon)``. With ``lazy_update`` only the
+    rows that a row_sparse gradient stores are updated. Source: Kingma and Ba, ICLR 2015.
 
     >>> one, zero = mx.nd.ones((1,)), mx.nd.zeros((1,))
     >>> mx.nd.adam_update(one, one, zero, mx.nd.zeros((1,)), lr=0.1, beta1=0.0, beta2=0.0).asnumpy()
@@ -254,6 +258,7 @@ _ADAGRAD = numbers("lr", "wd", "rescale_grad", "clip_gradient", "epsilon")
     kernel=True,
     params=lambda a, ins, outs: None if a.wd else _ADAGRAD(a, ins, outs),
     inplace={0: "weight"},
+    storage=lazy("default row_sparse default", "row_sparse row_sparse row_sparse"),
 )
 def adagrad_update(
     xp,

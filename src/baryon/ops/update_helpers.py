@@ -13,6 +13,7 @@ from .op import op
 from .rules import unify
 from .samples import constant, normal
 from .samples import uniform as spread
+from .storage import lazy
 from .update import clip
 
 
@@ -143,7 +144,12 @@ def _group_shapes(attrs: Attrs, ins: list, outs: list) -> tuple[list, list]:
     return [weight, weight, unify(ins[2], rows)], [weight]
 
 
-@op("_contrib_group_adagrad_update", shape=_group_shapes, mutates=("history",))
+@op(
+    "_contrib_group_adagrad_update",
+    shape=_group_shapes,
+    mutates=("history",),
+    storage=lazy("default row_sparse default", "row_sparse row_sparse row_sparse"),
+)
 def group_adagrad_update(
     xp: Any,
     weight: Any,

@@ -11,6 +11,7 @@ from .op import op
 from .rules import unify, unify_dtypes
 from .samples import normal, typed
 from .samples import uniform as spread
+from .storage import lazy
 from .update import clip, numbers, single
 
 
@@ -21,6 +22,7 @@ from .update import clip, numbers, single
     kernel=True,
     params=numbers("lr", "wd", "rescale_grad", "clip_gradient", "lamda1", "beta"),
     inplace={0: "weight"},
+    storage=lazy("row_sparse row_sparse row_sparse row_sparse"),
 )
 def ftrl_update(
     xp,

@@ -75,7 +75,7 @@ def simple_bind(
     """An executor over new zero-filled arrays, their shapes inferred from the inputs' in `kwargs`.
 
     type_dict        : element types of arguments by name (float32 otherwise).
-    stype_dict       : storage types of arguments by name.
+    stype_dict       : storage types of arguments by name (default: what variables declare).
     group2ctx        : devices of the parts that ``AttrScope(ctx_group=...)`` names.
     shared_exec      : executor whose arrays, and arena where it is large enough, are used again.
     shared_arg_names : arguments to share with `shared_exec` (default: all that fit).
@@ -84,7 +84,6 @@ def simple_bind(
     from ..executor import Executor
 
     _check_device(ctx, group2ctx)
-    self.infer_storage_type(**(stype_dict or {}))
     names, aux_names = self.list_arguments(), self.list_auxiliary_states()
     for name in kwargs:
         if name not in names and name not in aux_names:
@@ -96,20 +95,22 @@ def simple_bind(
             f"simple_bind cannot decide the shapes of {', '.join(unknown)}; provide more inputs"
         )
     types, _, aux_types = self.infer_type_partial(**(type_dict or {}))
+    arg_stypes, _, aux_stypes = self.infer_storage_type(**(stype_dict or {}))
     reqs = requests(names, grad_req)
     pool = _Pool(_places(self, ctx, group2ctx), shared_exec, shared_arg_names, shared_buffer)
     args = {
-        n: pool.array("arg", n, s, t or np.float32)
-        for n, s, t in zip(names, shapes, types, strict=True)
-    }
-    grads = {
-        n: pool.array("grad", n, x.shape, x.dtype) for n, x in args.items() if reqs[n] != "null"
+        n: pool.array("arg", n, s, t or np.float32, kind)
+        for n, s, t, kind in zip(names, shapes, types, arg_stypes, strict=True)
     }
     aux = {
-        n: pool.array("aux", n, s, t or np.float32)
-        for n, s, t in zip(aux_names, aux_shapes, aux_types, strict=True)
+        n: pool.array("aux", n, s, t or np.float32, kind)
+        for n, s, t, kind in zip(aux_names, aux_shapes, aux_types, aux_stypes, strict=True)
     }
-    return Executor(self, ctx, args, grads, reqs, aux, group2ctx, shared_exec)
+
+    def gradient(name: str, stype: str) -> NDArray:
+        return pool.array("grad", name, args[name].shape, args[name].dtype, stype)
+
+    return Executor(self, ctx, args, gradient, reqs, aux, group2ctx, shared_exec)
 
 
 def _complete(shape: tuple | None) -> bool:
@@ -136,8 +137,8 @@ class _Pool:
                 "arg": executor.arg_dict, "grad": executor.grad_dict, "aux": executor.aux_dict
             }  # fmt: skip
 
-    def array(self, kind: str, name: str, shape: tuple, dtype: Any) -> NDArray:
-        """An array of that shape and dtype for argument, gradient or auxiliary state `name`."""
+    def array(self, kind: str, name: str, shape: tuple, dtype: Any, stype: str) -> NDArray:
+        """An array for argument, gradient or auxiliary state `name`."""
         from ..ndarray import zeros
 
         candidates = []
@@ -146,9 +147,10 @@ class _Pool:
         if kind == "arg" and self.buffer is not None:
             candidates.append(self.buffer.get(name))
         for found in candidates:
-            if found is not None and found.shape == shape and as_dtype(found.dtype) == dtype:
+            fits = found is not None and (found.shape, found.stype) == (shape, stype)
+            if fits and as_dtype(found.dtype) == dtype:
                 return found
-        made = zeros(shape, self.places[name], dtype=dtype)
+        made = zeros(shape, self.places[name], dtype=dtype, stype=stype)
         if kind == "arg" and self.buffer is not None:
             self.buffer[name] = made
         return made

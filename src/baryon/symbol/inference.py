@@ -12,7 +12,9 @@ from ..base import MXNetError
 from ..dtypes import as_dtype
 from ..graph import infer
 from ..graph.graph import Node
+from ..graph.storage import infer_storage
 from ..ops.rules import known
+from ..ops.stored import STYPES
 from ..util import is_np_shape
 
 if TYPE_CHECKING:
@@ -141,10 +143,17 @@ def infer_type_partial(self: Symbol, *args: Any, **kwargs: Any) -> Results:
 
 
 def infer_storage_type(self: Symbol, *args: Any, **kwargs: Any) -> Results:
-    """Storage types of all arguments, outputs and auxiliary states: every array is dense."""
+    """Storage types of all arguments, outputs and auxiliary states from some of the arguments'.
+
+    Others are what their variables declare (``mx.sym.var(..., stype="csr")``), or ``"default"``.
+
+    >>> mx.sym.dot(mx.sym.var("a"), mx.sym.var("b"), transpose_a=True).infer_storage_type(a="csr")
+    (['csr', 'default'], ['row_sparse'], [])
+    """
     given = _given(self, args, kwargs, "storage types")
     for name, stype in given.items():
-        if stype != "default":
-            raise MXNetError(f"storage type of {name}: only 'default' is supported, got {stype!r}")
-    counts = len(self.list_arguments()), len(self), len(self.list_auxiliary_states())
-    return tuple(["default"] * n for n in counts)
+        if stype not in STYPES:
+            raise MXNetError(f"storage type of {name}: {stype!r} is none of {', '.join(STYPES)}")
+    nodes = self._walk()
+    found = infer_storage(nodes, given)
+    return _collect(self, nodes, {n: [found[n, i] for i in range(n.count)] for n in nodes})

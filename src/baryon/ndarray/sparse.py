@@ -1,0 +1,429 @@
+"""Sparse arrays (`mx.nd.sparse`): `CSRNDArray`, `RowSparseNDArray`, and what makes them.
+
+Operators treat them as MXNet does: some keep a storage type, the others compute on dense copies.
+The operator's declaration says which (see `baryon.ops.storage`).
+"""
+
+from __future__ import annotations
+
+from builtins import slice as py_slice  # the operator comes to have the name here
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .. import backend
+from ..base import MXNetError, NotSupportedForSparseNDArray
+from ..context import Context, as_context
+from ..dtypes import as_dtype
+from ..operands import same_shape_functions
+from ..ops.op import get
+from ..ops.stored import INDEX, Csr, RowSparse, Stored, blank, converted, dense, write
+from .invoke import CLASSES, invoke
+from .ndarray import NDArray
+
+__all__ = [
+    "BaseSparseNDArray",
+    "CSRNDArray",
+    "NotSupportedForSparseNDArray",
+    "RowSparseNDArray",
+    "add",
+    "array",
+    "csr_matrix",
+    "divide",
+    "empty",
+    "multiply",
+    "row_sparse_array",
+    "subtract",
+    "zeros",
+]
+
+
+class BaseSparseNDArray(NDArray):
+    """What sparse arrays share; their ``_data`` is a `Stored` array."""
+
+    __slots__ = ()
+    _dense_class = NDArray
+    _aux_types: list[type]
+
+    def __init__(self, data: Any, ctx: Context | None = None) -> None:
+        """Wrap a `Stored` array of this class's storage type (see `csr_matrix` and others)."""
+        if data is None:  # MXNet's pickles make an array so before they fill it
+            data = blank(np, "csr" if self._num_aux == 2 else "row_sparse", (0, 0), np.float32)
+        if CLASSES.get(type(data)) is not type(self):
+            raise MXNetError(f"{type(self).__name__} cannot hold {type(data).__name__} data")
+        self._data, self._node, self._index, self._grad = data, None, 0, None
+        self._ctx = ctx or Context(*backend.of_array(data).context_of(data))
+
+    def _broadcasts(self, other: Any) -> bool:
+        return isinstance(other, NDArray) and other.shape != self.shape
+
+    def __repr__(self) -> str:
+        shape = "x".join(map(str, self.shape))
+        return f"\n<{type(self).__name__} {shape} @{self.context}>"
+
+    def asnumpy(self) -> np.ndarray:
+        """A dense numpy copy of the values."""
+        return backend.of_array(self._data).to_numpy(dense(self._data))
+
+    def astype(self, dtype: Any, copy: bool = True) -> NDArray:
+        """The array in another element type, stored as it is."""
+        wanted = as_dtype(dtype.dtype if isinstance(dtype, NDArray) else dtype)
+        if wanted == self._data.dtype:
+            return self.copy() if copy else self
+        return self._like(self._data.astype(wanted))
+
+    def copyto(self, other: NDArray | Context) -> NDArray:
+        """Copy into an array, dense or of the same storage type, or to a device; the copy."""
+        if isinstance(other, NDArray) and other.stype not in ("default", self.stype):
+            raise TypeError(f"copyto does not support destination NDArray stype {other.stype}")
+        return super().copyto(other)
+
+    def _moved(self, ctx: Context) -> NDArray:
+        return self.copy() if ctx.device_type != "gpu" else self._like(on_device(self._data, ctx))
+
+    def broadcast_to(self, shape: Any) -> NDArray:
+        """A dense array of this shape, axes of size 1 repeated."""
+        return self.tostype("default").broadcast_to(shape)
+
+    def check_format(self, full_check: bool = True) -> None:
+        """MXNetError unless the parts fit together and indices are in range and ascend.
+
+        full_check : look at every index; else only at shapes.
+        """
+        self._data.check(full_check)
+
+    def _part(self, name: str) -> NDArray:
+        return NDArray._wrap(getattr(self._data, name).copy(), self.context)
+
+    @property
+    def stype(self) -> str:
+        """Storage type: ``"csr"`` or ``"row_sparse"``."""
+        return self._data.stype
+
+    @property
+    def data(self) -> NDArray:
+        """A copy of the stored values."""
+        return self._part("values")
+
+    @property
+    def indices(self) -> NDArray:
+        """A copy of the column (csr) or row (row_sparse) numbers, int64."""
+        return self._part("indices")
+
+    @property
+    def _num_aux(self) -> int:
+        return len(self._aux_types)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        """``x[:] = value``: a dense or equally stored array takes the place of the content."""
+        if not isinstance(key, py_slice) or key != py_slice(None):
+            raise ValueError(f"{type(self).__name__} only supports [:] for assignment, got {key!r}")
+        if isinstance(value, NDArray) and value is not self:
+            if value.stype not in ("default", self.stype):
+                raise TypeError(f"a {self.stype} array cannot take {value.stype} values")
+            self._write(value._data)
+        elif isinstance(value, np.ndarray):
+            self._write(on_device(value.astype(self._data.dtype), self.context))
+        elif value is not self:
+            self._fill(value)
+
+    def _write(self, raw: Any) -> None:
+        if raw.shape != self.shape:
+            raise MXNetError(f"shapes {raw.shape} and {self.shape} differ")
+        write(self._data, raw)
+
+    def _fill(self, value: Any) -> None:
+        raise ValueError(f"{type(self).__name__}: cannot assign {value!r}")
+
+
+def _not_for_sparse(name: str) -> Callable[..., Any]:
+    def method(self: BaseSparseNDArray, *args: Any, **kwargs: Any) -> Any:
+        raise NotSupportedForSparseNDArray(method, None, *args)
+
+    method.__name__ = name
+    method.__doc__ = "Raises NotSupportedForSparseNDArray: only dense arrays have it."
+    return method
+
+
+for _name in ("reshape", "_at", "_slice", "to_dlpack_for_read", "to_dlpack_for_write"):
+    setattr(BaseSparseNDArray, _name, _not_for_sparse(_name))
+
+
+class CSRNDArray(BaseSparseNDArray):
+    """A matrix in compressed sparse row form; made by `csr_matrix` and ``tostype("csr")``.
+
+    The elements of row r are ``data[indptr[r]:indptr[r + 1]]``, in the columns that `indices`
+    names at the same places.
+
+    >>> x = mx.nd.sparse.csr_matrix(([7, 8, 9], [1, 0, 2], [0, 1, 1, 3]), shape=(3, 4))
+    >>> x[1:3].asnumpy()
+    array([[0., 0., 0., 0.],
+           [8., 0., 9., 0.]], dtype=float32)
+    """
+
+    __slots__ = ()
+    _aux_types = [np.int64, np.int64]
+
+    @property
+    def indptr(self) -> NDArray:
+        """A copy of where each row begins in `data` and `indices`, and the end; int64."""
+        return self._part("indptr")
+
+    def __getitem__(self, key: Any) -> NDArray:
+        """One row (an integer) or consecutive rows (a slice), as csr."""
+        rows = self.shape[0]
+        if isinstance(key, (int, np.integer)):
+            if not -rows <= key < rows:
+                raise IndexError(f"index {key} is out of bounds for {rows} rows")
+            key = py_slice(key % rows, key % rows + 1)
+        if isinstance(key, tuple):
+            raise ValueError("Multi-dimension indexing is not supported for CSRNDArray")
+        if not isinstance(key, py_slice):
+            raise ValueError(f"CSRNDArray cannot be indexed with {key!r}")
+        if key.step not in (None, 1):
+            raise ValueError("CSRNDArray only supports continuous slicing on axis 0")
+        if key == py_slice(None):
+            return self
+        begin, end, _ = key.indices(rows)
+        return self._method("slice", begin=(begin,), end=(end,))
+
+    def _fill(self, value: Any) -> None:
+        raise ValueError(f"Assigning {value!r} to CSRNDArray is not supported")
+
+    def asscipy(self) -> Any:
+        """The matrix as a ``scipy.sparse.csr_matrix``; ImportError without scipy."""
+        from scipy.sparse import csr_matrix as scipy_matrix
+
+        to_numpy = backend.of_array(self._data).to_numpy
+        parts = [to_numpy(getattr(self._data, n)) for n in ("values", "indices", "indptr")]
+        return scipy_matrix(tuple(parts), shape=self.shape, dtype=self.dtype)
+
+
+class RowSparseNDArray(BaseSparseNDArray):
+    """An array that stores some rows; made by `row_sparse_array` and ``tostype("row_sparse")``.
+
+    Row ``indices[i]`` is ``data[i]``; all other rows are zero. Gradients of embeddings are so.
+
+    >>> x = mx.nd.sparse.row_sparse_array(([[1, 2]], [1]), shape=(3, 2))
+    >>> x.asnumpy()
+    array([[0., 0.],
+           [1., 2.],
+           [0., 0.]], dtype=float32)
+    """
+
+    __slots__ = ()
+    _aux_types = [np.int64]
+
+    def __getitem__(self, key: Any) -> NDArray:
+        """``x[:]``, itself; nothing else is supported."""
+        if isinstance(key, py_slice) and key == py_slice(None):
+            return self
+        raise ValueError(f"RowSparseNDArray only supports [:] for __getitem__, got {key!r}")
+
+    def _fill(self, value: Any) -> None:
+        if not np.isscalar(value):
+            raise TypeError(f"type {type(value)} not supported")
+        xp = backend.of_array(self._data).xp
+        full = xp.full(self.shape, value, self._data.dtype)
+        self._data.assign(RowSparse(full, xp.arange(self.shape[0], dtype=INDEX), self.shape))
+
+    def retain(self, *args: Any, **kwargs: Any) -> NDArray:
+        """The rows at `indices`; all others become zero (see `mx.nd.sparse.retain`)."""
+        return invoke(get("_sparse_retain"), (self, *args, *kwargs.values()), {})
+
+
+CLASSES.update({Csr: CSRNDArray, RowSparse: RowSparseNDArray})
+_BINARY = same_shape_functions(invoke, NDArray)
+add, subtract = _BINARY["add"], _BINARY["subtract"]
+multiply, divide = _BINARY["multiply"], _BINARY["divide"]
+
+
+# ---- making arrays -------------------------------------------------------------------------------
+
+
+def on_device(raw: Any, ctx: Context) -> Any:
+    """A raw array on a device, copied only where it must move."""
+    if ctx.device_type != "gpu":
+        return raw
+    if not isinstance(raw, Stored):
+        return backend.move(raw, ctx)
+    names = [n for kind in (Stored, type(raw)) for n in kind.__slots__ if n != "shape"]
+    return type(raw)(*(backend.move(getattr(raw, n), ctx) for n in names), raw.shape)
+
+
+def _host(x: Any, dtype: Any = None) -> np.ndarray:
+    """A numpy copy of an array or list; lists become float32."""
+    if isinstance(x, NDArray):
+        x = x.asnumpy()
+    default = getattr(x, "dtype", np.float32)
+    return np.array(x, dtype=as_dtype(default if dtype is None else dtype), order="C")
+
+
+def _index(x: Any) -> np.ndarray:
+    return _host(x, INDEX).reshape(-1)
+
+
+def _wrap(raw: Any, shape: Any, ctx: Any, dtype: Any) -> NDArray:
+    """A sparse array over raw parts, checked against the shape that was asked for."""
+    if shape is not None and tuple(shape) != raw.shape:
+        raise ValueError(f"Shape mismatch detected. {raw.shape} v.s. {tuple(shape)}")
+    ctx = as_context(ctx)
+    if dtype is not None:
+        raw = raw.astype(as_dtype(dtype))
+    raw.check(full=False)
+    return NDArray._wrap(on_device(raw, ctx), ctx)
+
+
+def _is_shape(x: tuple) -> bool:
+    return all(isinstance(d, (int, np.integer)) for d in x)
+
+
+def _scipy_csr(source: Any) -> Csr:
+    """The parts of a scipy matrix; of any format, duplicates summed and columns sorted."""
+    matrix = source.tocsr(copy=True)
+    matrix.sum_duplicates()
+    return Csr(matrix.data, _index(matrix.indices), _index(matrix.indptr), matrix.shape)
+
+
+def csr_matrix(
+    arg1: Any, shape: Any = None, ctx: Context | None = None, dtype: Any = None
+) -> CSRNDArray:
+    """A csr array from one of several descriptions.
+
+    arg1 : a dense matrix (numpy, NDArray, lists); a CSRNDArray or scipy matrix; ``(rows, columns)``
+           for an empty one; ``(data, indices, indptr)``; or ``(data, (row, column))``, whose
+           duplicates add up.
+    shape : its shape; by default what `arg1` says or the indices need.
+    dtype : by default that of the source, float32 for lists.
+
+    >>> mx.nd.sparse.csr_matrix(([1, 2], ([0, 1], [2, 0])), shape=(2, 3)).asnumpy()
+    array([[0., 0., 1.],
+           [2., 0., 0.]], dtype=float32)
+    """
+    if hasattr(arg1, "tocsr"):
+        return _wrap(_scipy_csr(arg1), shape, ctx, dtype)
+    if isinstance(arg1, CSRNDArray):
+        return _wrap(arg1._data.copy(), shape, ctx, dtype)
+    if isinstance(arg1, RowSparseNDArray):
+        raise ValueError("Unexpected input type: RowSparseNDArray")
+    if isinstance(arg1, tuple):
+        if len(arg1) == 2 and _is_shape(arg1):
+            return zeros("csr", arg1, ctx, dtype)
+        if len(arg1) == 2:
+            return _wrap(_from_coordinates(*arg1, shape), None, ctx, dtype)
+        if len(arg1) != 3:
+            raise ValueError(f"Unexpected length of input tuple: {len(arg1)}")
+        return _wrap(_from_parts(*arg1, shape), None, ctx, dtype)
+    values = _host(arg1)
+    if values.ndim != 2:
+        raise ValueError(
+            f"To convert to a CSR, the NDArray should be 2 Dimensional. Current shape is "
+            f"{values.shape}"
+        )
+    return _wrap(converted(values, "csr"), shape, ctx, dtype)
+
+
+def _from_parts(data: Any, indices: Any, indptr: Any, shape: Any) -> Csr:
+    data, indices, indptr = _host(data).reshape(-1), _index(indices), _index(indptr)
+    if shape is None:
+        if not indices.size:
+            raise ValueError("invalid shape: a csr array that stores nothing needs one")
+        shape = (len(indptr) - 1, int(indices.max()) + 1)
+    if len(shape) != 2:
+        raise ValueError(f"invalid shape: a csr array has 2 axes, got {tuple(shape)}")
+    if indptr.size == 0 or indptr[0] < 0 or indptr[-1] > len(indices):
+        raise MXNetError(f"csr_matrix: indptr does not fit {len(indices)} indices")
+    return Csr(data, indices, indptr, tuple(shape))
+
+
+def _from_coordinates(data: Any, place: Any, shape: Any) -> Csr:
+    data, (rows, columns) = _host(data).reshape(-1), map(_index, place)
+    if not len(data) == len(rows) == len(columns):
+        raise ValueError(
+            f"csr_matrix: {len(data)} values, {len(rows)} rows and {len(columns)} columns differ"
+        )
+    if shape is None:
+        if not rows.size:
+            raise ValueError("invalid shape: a csr array that stores nothing needs one")
+        shape = (int(rows.max()) + 1, int(columns.max()) + 1)
+    inside = (rows >= 0) & (rows < shape[0]) & (columns >= 0) & (columns < shape[1])
+    if not inside.all():
+        raise ValueError(f"csr_matrix: a coordinate lies outside the shape {tuple(shape)}")
+    places, at = np.unique(rows * shape[1] + columns, return_inverse=True)
+    values = np.zeros(places.shape, data.dtype)
+    np.add.at(values, at.reshape(-1), data)
+    indptr = np.searchsorted(places // shape[1], np.arange(shape[0] + 1)).astype(INDEX)
+    return Csr(values, places % shape[1], indptr, tuple(shape))
+
+
+def row_sparse_array(
+    arg1: Any, shape: Any = None, ctx: Context | None = None, dtype: Any = None
+) -> RowSparseNDArray:
+    """A row_sparse array from one of several descriptions.
+
+    arg1 : a dense array (numpy, NDArray, lists); a RowSparseNDArray; a shape of two or more sizes
+           for an empty one; or ``(data, indices)``: rows and their numbers, which ascend.
+    shape, dtype : as in `csr_matrix`.
+
+    >>> mx.nd.sparse.row_sparse_array(np.array([[0, 0], [3, 4]])).indices.asnumpy()
+    array([1])
+    """
+    if isinstance(arg1, RowSparseNDArray):
+        return _wrap(arg1._data.copy(), shape, ctx, dtype)
+    if isinstance(arg1, CSRNDArray) or hasattr(arg1, "tocsr"):
+        raise ValueError(f"Unexpected input type: {type(arg1).__name__}")
+    if isinstance(arg1, tuple):
+        if len(arg1) > 1 and _is_shape(arg1):
+            return zeros("row_sparse", arg1, ctx, dtype)
+        if len(arg1) != 2:
+            raise ValueError(f"Unexpected length of input tuple: {len(arg1)}")
+        data, indices = _host(arg1[0]), _index(arg1[1])
+        if shape is None:
+            if not indices.size:
+                raise ValueError("invalid shape: an array that stores no rows needs one")
+            shape = (int(indices.max()) + 1, *data.shape[1:])
+        return _wrap(RowSparse(data, indices, tuple(shape)), None, ctx, dtype)
+    return _wrap(converted(_host(arg1), "row_sparse"), shape, ctx, dtype)
+
+
+def array(source_array: Any, ctx: Context | None = None, dtype: Any = None) -> BaseSparseNDArray:
+    """A sparse array from a sparse NDArray or a scipy matrix (`mx.nd.array` takes dense ones)."""
+    if isinstance(source_array, RowSparseNDArray):
+        return row_sparse_array(source_array, None, ctx, dtype)
+    if isinstance(source_array, CSRNDArray) or hasattr(source_array, "tocsr"):
+        return csr_matrix(source_array, None, ctx, dtype)
+    if isinstance(source_array, NDArray):
+        raise AssertionError("Please use `tostype` to make a dense NDArray sparse")
+    raise ValueError(
+        "Please use mx.nd.array to create an NDArray with source_array of type "
+        f"{type(source_array).__name__}"
+    )
+
+
+def zeros(
+    stype: str, shape: Any, ctx: Context | None = None, dtype: Any = None, **kwargs: Any
+) -> NDArray:
+    """Zeros in a storage type; a sparse array then stores nothing.
+
+    >>> mx.nd.sparse.zeros("row_sparse", (3, 2)).indices.shape
+    (0,)
+    """
+    out = kwargs.pop("out", None)
+    if kwargs:
+        raise TypeError(f"zeros got an unexpected keyword argument {next(iter(kwargs))!r}")
+    ctx, shape = as_context(ctx), tuple(int(d) for d in shape)
+    raw = blank(backend.array_module(ctx), stype, shape, as_dtype(dtype or np.float32))
+    if out is None:
+        return NDArray._wrap(raw, ctx)
+    write(out._data, raw)
+    return out
+
+
+def empty(
+    stype: str, shape: Any, ctx: Context | None = None, dtype: Any = None
+) -> BaseSparseNDArray:
+    """A sparse array to be written; it stores nothing yet."""
+    if stype not in ("csr", "row_sparse"):
+        raise ValueError(f"unknown stype : {stype}")
+    return zeros(stype, shape, ctx, dtype)
