@@ -21,6 +21,26 @@ from .np_ndarray import ndarray
 available = native is not None
 _METHODS = [f"__{stem}{kind}__" for kind in NUMPY_TABLE for stem in ("", "r")]
 
+# Methods of np.ndarray that, called with keywords that the operator knows, are an operator.
+_NUMPY_METHODS = {
+    "all": "_np_all",
+    "any": "_np_any",
+    "argmax": "_npi_argmax",
+    "argmin": "_npi_argmin",
+    "copy": "_np_copy",
+    "cumsum": "_np_cumsum",
+    "dot": "_np_dot",
+    "max": "_np_max",
+    "mean": "_npi_mean",
+    "min": "_np_min",
+    "prod": "_np_prod",
+    "squeeze": "_np_squeeze",
+    "std": "_npi_std",
+    "sum": "_np_sum",
+    "transpose": "_np_transpose",
+    "var": "_npi_var",
+}
+
 
 def call(op: Op, args: tuple, kwargs: Mapping[str, Any] | None) -> Any:
     """Apply an operator to arguments as users write them."""
@@ -64,3 +84,5 @@ def install() -> None:
             if backward := plain[cls, f"__r{kind}__"]:
                 made = native.method(None, get(names.reverse), backward)
                 setattr(cls, f"__r{kind}__", made)
+    for name, op in _NUMPY_METHODS.items():
+        setattr(ndarray, name, native.function(get(op), getattr(ndarray, name), True))

@@ -17,7 +17,7 @@ from ..numpy_functions.creation import c_order
 from ..numpy_functions.elementwise import matmul
 from ..numpy_functions.methods import NumpyMethods
 from ..ops.op import Op, get
-from .invoke import invoke
+from .invoke import adopt, invoke
 from .ndarray import NDArray
 
 __all__ = ["array", "draw", "empty", "ndarray"]
@@ -105,6 +105,9 @@ class ndarray(NumpyMethods, NDArray):
     def _cast(self, dtype: Any, copy: bool) -> ndarray:
         return NDArray.astype(self, dtype, copy)
 
+    def _reshaped(self, shape: tuple[int, ...]) -> ndarray:
+        return adopt(get("_np_reshape"), self, {"newshape": shape}, self._data.copy())
+
     def reshape_view(self, *shape: Any, **kwargs: Any) -> ndarray:
         """The same memory under another shape, with the codes of a legacy NDArray's `reshape`."""
         return NDArray.reshape(self, *shape, **kwargs)
@@ -121,7 +124,8 @@ ndarray.__module__ = "baryon.numpy"
 
 def draw(name: str, *inputs: Any, out: Any = None, **attrs: Any) -> Any:
     """Apply an operator, also one without inputs, with ndarrays as results."""
-    return ndarray._apply_numpy(get(name), inputs, attributes(attrs), out)
+    op = get(name)
+    return ndarray._apply_numpy(op, inputs, attributes(op, attrs), out)
 
 
 def array(object: Any, dtype: Any = None, ctx: Context | None = None) -> ndarray:

@@ -31,7 +31,8 @@ globals().update(functions("", draw, __name__))
 
 def __getattr__(name: str) -> object:
     """A function that is an operator as it stands: `transpose`, `squeeze` and their like."""
-    return getattr(_arrays, name)
+    found = globals()[name] = getattr(_arrays, name)
+    return found
 
 
 def __dir__() -> list[str]:

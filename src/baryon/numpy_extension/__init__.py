@@ -27,7 +27,8 @@ def nonzero(a: ndarray) -> ndarray:
 
 def __getattr__(name: str) -> object:
     """An operator of ``_npx_``, such as `convolution`."""
-    return getattr(_arrays, name)
+    found = globals()[name] = getattr(_arrays, name)
+    return found
 
 
 def __dir__() -> list[str]:

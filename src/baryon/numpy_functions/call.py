@@ -8,7 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 from ..namespaces import plain
-from ..ops.op import get
+from ..native import native
+from ..ops.attrs import Attr
+from ..ops.op import Op, get
 from ..ops.operators import Arithmetic, is_number
 
 Draw = Callable[..., Any]  # like `call`, of one front end: it also serves operators without inputs
@@ -19,16 +21,47 @@ def is_tensor(value: Any) -> bool:
     return isinstance(value, Arithmetic)
 
 
-def attributes(attrs: dict[str, Any]) -> dict[str, Any]:
-    """Attributes that were given, spelt as the catalogue reads them."""
-    return {k: plain(k, v) for k, v in attrs.items() if v is not None}
+def attributes(op: Op, attrs: dict[str, Any]) -> dict[str, Any]:
+    """Attributes other than the operator's defaults, spelt as the catalogue reads them.
+
+    None stands for an absent one, unless the operator requires it: then it is said. Calls that mean
+    the same thus have the same attributes, under which the native path knows them.
+    """
+    found = {}
+    for key, value in attrs.items():
+        declared = op.attrs.get(key)
+        if value is None:
+            if declared is not None and declared.required:
+                found[key] = "None"
+        elif not _is_default(value, declared):
+            found[key] = plain(key, value)
+    return found
+
+
+def _is_default(value: Any, attr: Attr | None) -> bool:
+    """Whether an attribute need not be said (-0.0 must, for it equals 0.0)."""
+    if attr is None or type(value) is not type(attr.default):
+        return False
+    return value == attr.default and (type(value) is not float or value != 0)
+
+
+def accelerated(name: str) -> Callable[[Callable], Callable]:
+    """Decorator: a function whose leading arguments are the operator's inputs, run natively
+    on arrays where that is possible.
+    """
+
+    def decorate(function: Callable) -> Callable:
+        return function if native is None else native.function(get(name), function, True)
+
+    return decorate
 
 
 def call(name: str, *inputs: Any, out: Any = None, **attrs: Any) -> Any:
     """Apply an operator to arrays or symbols of the NumPy interface; None attributes are absent."""
     for x in inputs:
         if is_tensor(x):
-            return x._apply_numpy(get(name), inputs, attributes(attrs), out, public_name(name))
+            op = get(name)
+            return x._apply_numpy(op, inputs, attributes(op, attrs), out, public_name(name))
     kinds = ", ".join(sorted({type(x).__name__ for x in inputs}))
     raise TypeError(f"{public_name(name)}: expected an mx.np.ndarray or a Symbol, got {kinds}")
 

@@ -7,17 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from ..native import native
-from ..ops.op import get
 from ..ops.operators import is_number
 from ..util import wrap_np_binary_func, wrap_np_unary_func
-from .call import call, is_tensor, two
+from .call import accelerated, call, is_tensor, two
 
 __all__: list[str] = []
-
-
-def _accelerated(op: str, plain: Callable) -> Callable:
-    return plain if native is None else native.function(get(op), plain, True)
 
 
 def _publish(name: str, made: Callable, doc: str) -> None:
@@ -89,7 +83,7 @@ def _unary(name: str, op: str, what: str) -> Callable:
         f"x : array or symbol.    out : array that takes the result.  (MXNet ``mx.np.{name}``.)"
     )
     _publish(name, function, doc)
-    return _accelerated(op, wrap_np_unary_func(function))
+    return accelerated(op)(wrap_np_unary_func(function))
 
 
 for _name, _what in _UNARY.items():
@@ -179,7 +173,7 @@ def _binary(name: str, stem: str) -> Callable:
         f"(MXNet ``mx.np.{name}``.)"
     )
     _publish(name, function, doc)
-    return _accelerated(op, wrap_np_binary_func(function))
+    return accelerated(op)(wrap_np_binary_func(function))
 
 
 for _name in _BINARY:
@@ -187,6 +181,7 @@ for _name in _BINARY:
 divide, remainder = _binary("divide", "true_divide"), _binary("remainder", "mod")
 
 
+@accelerated("_npi_matmul")
 def matmul(a: Any, b: Any, out: Any = None, **kwargs: Any) -> Any:
     """Matrix product of the last two axes, the others broadcast; a vector is a row or a column.
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import backend
 from ..ops.operators import is_number
-from .call import call, is_tensor, require_tensors
+from .call import accelerated, call, is_tensor, require_tensors
 from .shaping import ravel
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
 ]  # fmt: skip
 
 
+@accelerated("_npi_where")
 def where(condition: Any, x: Any = None, y: Any = None) -> Any:
     """Elements of `x` where a condition holds, of `y` elsewhere; alone, where it holds.
 

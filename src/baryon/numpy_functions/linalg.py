@@ -58,8 +58,8 @@ def inv(a: Any) -> Any:
 def pinv(a: Any, rcond: Any = 1e-15, hermitian: bool = False) -> Any:
     """Pseudo-inverses; singular values of at most `rcond` times the largest count as 0.
 
-    >>> mx.np.linalg.pinv(mx.np.ones((2, 1))).tolist()
-    [[0.5, 0.5]]
+    >>> mx.np.linalg.pinv(mx.np.array([[2.0], [0.0]])).tolist()
+    [[0.5, 0.0]]
     """
     if hermitian:
         raise NotImplementedError("hermitian is not supported yet...")

@@ -64,7 +64,7 @@ class NumpyMethods:
             raise NotImplementedError(f"only supports C-order, while received {order}")
         if len(shape) == 1 and not isinstance(shape[0], int):
             shape = tuple(shape[0])
-        return call("_np_reshape", self, newshape=shape)
+        return self._reshaped(shape)
 
     def flatten(self, order: str = "C") -> Any:
         """All elements along one axis, row by row."""

@@ -6,6 +6,7 @@ gradient flows through it.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +15,9 @@ import numpy as np
 from . import fallback, functions
 
 
+@functools.cache
 def _ours(name: str, space: str = "") -> Callable | None:
+    """The function of this interface with the name of one of NumPy's, or None."""
     from ..ndarray.np_ndarray import draw
 
     return functions(space, draw, "baryon.numpy").get(name)

@@ -31,11 +31,11 @@ def _sample(
 
     Without a size the result has the shape of the tensors, broadcast; of numbers alone, ``()``.
     """
-    inputs = [v for v in parameters.values() if is_tensor(v)]
-    numbers = {k: float(v) for k, v in parameters.items() if is_number(v)}
     for name, value in parameters.items():
         if not is_tensor(value) and not is_number(value):
             raise TypeError(f"{op[5:]}: {name} must be a number or an array, got {type(value)}")
+    inputs = [v for v in parameters.values() if is_tensor(v)]
+    numbers = {k: None if is_tensor(v) else float(v) for k, v in parameters.items()}
     return draw(op, *inputs, out=out, size=_size(size), **numbers, **attrs)
 
 
@@ -357,9 +357,10 @@ def bernoulli(
     """
     if (prob is None) == (logit is None):
         raise ValueError("Either `prob` or `logit` must be specified, but not both.")
-    name, value = ("prob", prob) if logit is None else ("logit", logit)
     attrs = {"is_logit": logit is not None, "dtype": dtype, "ctx": ctx}
-    return _sample(draw, "_npi_bernoulli", {name: value}, size, out, **attrs)
+    if logit is None:
+        return _sample(draw, "_npi_bernoulli", {"prob": prob}, size, out, logit=None, **attrs)
+    return _sample(draw, "_npi_bernoulli", {"logit": logit}, size, out, prob=None, **attrs)
 
 
 @drawn

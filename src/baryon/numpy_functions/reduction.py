@@ -8,7 +8,7 @@ import numpy as np
 
 from ..base import MXNetError
 from ..ops.operators import is_number
-from .call import call, is_tensor, require_tensors
+from .call import accelerated, call, is_tensor, require_tensors
 from .shaping import ravel
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
 _Axis = int | tuple[int, ...] | None
 
 
+@accelerated("_np_all")
 def all(a: Any, axis: _Axis = None, keepdims: bool = False, out: Any = None) -> Any:
     """Whether all elements along some axes (None: all) are not 0.
 
@@ -29,6 +30,7 @@ def all(a: Any, axis: _Axis = None, keepdims: bool = False, out: Any = None) -> 
     return call("_np_all", a, out=out, axis=axis, keepdims=keepdims)
 
 
+@accelerated("_np_any")
 def any(a: Any, axis: _Axis = None, keepdims: bool = False, out: Any = None) -> Any:
     """Whether some element along some axes (None: all) is not 0.
 
@@ -41,6 +43,7 @@ def any(a: Any, axis: _Axis = None, keepdims: bool = False, out: Any = None) -> 
 sometrue = any
 
 
+@accelerated("_np_sum")
 def sum(
     a: Any,
     axis: _Axis = None,
@@ -59,6 +62,7 @@ def sum(
     return call("_np_sum", a, out=out, axis=axis, dtype=dtype, keepdims=keepdims, initial=initial)
 
 
+@accelerated("_np_prod")
 def prod(
     a: Any,
     axis: _Axis = None,
@@ -78,6 +82,7 @@ def prod(
 product = prod
 
 
+@accelerated("_np_max")
 def max(
     a: Any, axis: _Axis = None, keepdims: bool = False, out: Any = None, initial: Any = None
 ) -> Any:
@@ -89,6 +94,7 @@ def max(
     return call("_np_max", a, out=out, axis=axis, keepdims=keepdims, initial=initial)
 
 
+@accelerated("_np_min")
 def min(
     a: Any, axis: _Axis = None, keepdims: bool = False, out: Any = None, initial: Any = None
 ) -> Any:
@@ -103,6 +109,7 @@ def min(
 amax, amin = max, min
 
 
+@accelerated("_npi_mean")
 def mean(
     a: Any, axis: _Axis = None, dtype: Any = None, out: Any = None, keepdims: bool = False
 ) -> Any:
@@ -114,6 +121,7 @@ def mean(
     return call("_npi_mean", a, out=out, axis=axis, dtype=dtype, keepdims=keepdims)
 
 
+@accelerated("_npi_std")
 def std(
     a: Any,
     axis: _Axis = None,
@@ -130,6 +138,7 @@ def std(
     return call("_npi_std", a, out=out, axis=axis, dtype=dtype, ddof=ddof, keepdims=keepdims)
 
 
+@accelerated("_npi_var")
 def var(
     a: Any,
     axis: _Axis = None,
@@ -159,6 +168,7 @@ def average(
     return call("_npi_average", a, weights, out=out, axis=axis, returned=returned, weighted=True)
 
 
+@accelerated("_npi_argmax")
 def argmax(a: Any, axis: int | None = None, out: Any = None) -> Any:
     """Position (int64) of the first largest element along an axis (None: of the flattened array).
 
@@ -168,6 +178,7 @@ def argmax(a: Any, axis: int | None = None, out: Any = None) -> Any:
     return call("_npi_argmax", a, out=out, axis=axis, keepdims=False)
 
 
+@accelerated("_npi_argmin")
 def argmin(a: Any, axis: int | None = None, out: Any = None) -> Any:
     """Position (int64) of the first smallest element along an axis (None: of the flattened array).
 
@@ -177,6 +188,7 @@ def argmin(a: Any, axis: int | None = None, out: Any = None) -> Any:
     return call("_npi_argmin", a, out=out, axis=axis, keepdims=False)
 
 
+@accelerated("_np_cumsum")
 def cumsum(a: Any, axis: int | None = None, dtype: Any = None, out: Any = None) -> Any:
     """Running sums along an axis (None: of the flattened array).
 
@@ -304,6 +316,7 @@ def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
 # ---- products ------------------------------------------------------------------------------------
 
 
+@accelerated("_np_dot")
 def dot(a: Any, b: Any, out: Any = None) -> Any:
     """Product: of vectors a number, of matrices a matrix, of more axes over the last and the second
     last; a number multiplies.

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .call import call, is_tensor, require_tensors
+from .call import accelerated, call, is_tensor, require_tensors
 
 __all__ = [
     "append", "array_split", "atleast_1d", "atleast_2d", "atleast_3d", "broadcast_arrays",
@@ -41,6 +41,7 @@ def ravel(x: Any, order: str = "C") -> Any:
     return x if not is_tensor(x) else call("_npx_reshape", x, newshape=-1)
 
 
+@accelerated("_npi_expand_dims")
 def expand_dims(a: Any, axis: int) -> Any:
     """A new axis of size 1 at `axis`.
 
@@ -59,6 +60,7 @@ def swapaxes(a: Any, axis1: int, axis2: int) -> Any:
     return call("_npi_swapaxes", a, dim1=axis1, dim2=axis2)
 
 
+@accelerated("_npi_flip")
 def flip(m: Any, axis: int | Sequence[int] | None = None, out: Any = None) -> Any:
     """The elements in reverse order along one axis, some, or all (None).
 
@@ -104,6 +106,7 @@ def roll(a: Any, shift: Any, axis: Any = None) -> Any:
     return call("_np_roll", a, shift=shift, axis=axis)
 
 
+@accelerated("_np_repeat")
 def repeat(a: Any, repeats: int, axis: int | None = None) -> Any:
     """Each element `repeats` times along an axis (None: the flattened array).
 
@@ -113,6 +116,7 @@ def repeat(a: Any, repeats: int, axis: int | None = None) -> Any:
     return call("_np_repeat", a, repeats=repeats, axis=axis)
 
 
+@accelerated("_npi_tile")
 def tile(A: Any, reps: int | Sequence[int]) -> Any:
     """The array `reps` times, along one axis or several.
 
@@ -138,6 +142,7 @@ def resize(a: Any, new_shape: int | Sequence[int]) -> Any:
     return call("_npx_reshape", found[:wanted], newshape=new)
 
 
+@accelerated("_npi_broadcast_to")
 def broadcast_to(array: Any, shape: int | Sequence[int]) -> Any:
     """Repeated along new leading axes and axes of size 1 until it has a shape.
 

@@ -62,6 +62,9 @@ class _Symbol(NumpyMethods, Symbol):
     def _cast(self, dtype: Any, copy: bool) -> Any:
         return call("_npi_cast", self, dtype=dtype_name(dtype))
 
+    def _reshaped(self, shape: tuple[int, ...]) -> Any:
+        return call("_np_reshape", self, newshape=shape)
+
     def as_nd_ndarray(self) -> Symbol:
         """The same symbol as a legacy Symbol."""
         return Symbol(self._entries)
@@ -117,7 +120,8 @@ def _compose(
 
 def draw(name: str, *inputs: Any, out: Any = None, **attrs: Any) -> Any:
     """Declare an operator, also one without inputs."""
-    return _Symbol._apply_numpy(get(name), inputs, attributes(attrs), out, public_name(name))
+    op = get(name)
+    return _Symbol._apply_numpy(op, inputs, attributes(op, attrs), out, public_name(name))
 
 
 def _make(op: Op) -> Any:
