@@ -58,9 +58,9 @@ def test_forward_takes_inputs_by_name():
     exe = bound()
     exe.forward(data=np.ones((4, 5)))
     np.testing.assert_array_equal(exe.arg_dict["data"].asnumpy(), np.ones((4, 5)))
-    with pytest.raises(mx.MXNetError, match="unknown argument 'dat'"):
+    with pytest.raises(TypeError, match="unknown argument 'dat'"):
         exe.forward(dat=np.ones((4, 5)))
-    with pytest.raises(mx.MXNetError, match=r"'data' has shape \(4, 5\), got \(2, 5\)"):
+    with pytest.raises(ValueError, match=r"'data' has shape \(4, 5\), got \(2, 5\)"):
         exe.forward(data=np.ones((2, 5)))
 
 
@@ -120,8 +120,8 @@ def test_bind_names_what_is_missing():
         mlp().simple_bind("cpu", data=(4, 5))
     with pytest.raises(mx.MXNetError, match="data: "):
         mlp().simple_bind(mx.cpu())
-    with pytest.raises(mx.MXNetError, match="'dato' is not an argument"):
-        mlp().simple_bind(mx.cpu(), dato=(4, 5))
+    with pytest.warns(UserWarning, match="'dato' is not an argument"):
+        mlp().simple_bind(mx.cpu(), data=(4, 5), dato=(4, 5))
 
 
 def test_wrong_shapes_name_node_and_operator():
@@ -143,9 +143,9 @@ def test_reshape_shares_parameters():
     np.testing.assert_allclose(
         small.forward(data=x)[0].asnumpy(), exe.forward()[0].asnumpy()[:2], rtol=1e-6
     )
-    with pytest.raises(AssertionError, match="allow_up_sizing"):
+    with pytest.raises(mx.MXNetError, match="allow_up_sizing"):
         exe.reshape(data=(9, 5), softmax_label=(9,))
-    with pytest.raises(AssertionError, match="partial_shaping"):
+    with pytest.raises(mx.MXNetError, match="partial_shaping"):
         exe.reshape(data=(2, 3), softmax_label=(2,))
     assert exe.reshape(allow_up_sizing=True, data=(9, 5), softmax_label=(9,)).outputs[0].shape == (
         9,
@@ -250,3 +250,20 @@ def test_placement_is_checked():
         net.simple_bind(mx.cpu(0), group2ctx={"a": "cpu", "b": "cpu"}, x=(3, 5))
     with pytest.raises(mx.MXNetError, match="kinds of devices"):
         net.simple_bind(mx.cpu(0), group2ctx={"a": mx.gpu(0), "b": mx.cpu()}, x=(3, 5))
+
+
+def test_several_backward_passes_after_one_forward():
+    x = mx.sym.Dropout(mx.sym.FullyConnected(mx.sym.var("x"), num_hidden=3, name="fc"), p=0.5)
+    net = mx.sym.BatchNorm(x, fix_gamma=False, name="bn")
+    exe = net.simple_bind(mx.cpu(), x=(4, 5))
+    for i, array in enumerate(exe.arg_arrays):
+        array[:] = np.random.RandomState(i).randn(*array.shape)
+    exe.forward(is_train=True)
+    out, found = exe.outputs[0].asnumpy(), []
+    for _ in range(3):
+        exe.backward(mx.nd.array(np.random.RandomState(9).randn(4, 3)))
+        found.append([g.asnumpy() for g in exe.grad_arrays])
+        np.testing.assert_array_equal(exe.outputs[0].asnumpy(), out)
+    for again in found[1:]:
+        for a, b in zip(found[0], again, strict=True):
+            np.testing.assert_array_equal(a, b)

@@ -56,6 +56,7 @@ class Executor:
         self._arenas: dict[bool, np.ndarray] = {}
         self._shared = shared
         self._trained: bool | None = None  # mode of the last forward
+        self._spent = False  # whether a backward pass came after that
         self._streams = (0, 0)
         self._watched: Watched | None = None
         self._interpreted: Interpreted | None = None
@@ -138,9 +139,7 @@ class Executor:
         """Compute the outputs. Keyword arguments are copied into the arguments of those names."""
         for name, value in kwargs.items():
             if name not in self.arg_dict:
-                raise MXNetError(
-                    f"forward: unknown argument {name!r}; there are {[*self.arg_dict]}"
-                )
+                raise TypeError(f"forward: unknown argument {name!r}; there are {[*self.arg_dict]}")
             _assign(name, self.arg_dict[name], value)
         is_train = bool(is_train)
         if self._interpreted is not None:
@@ -150,7 +149,7 @@ class Executor:
             self._streams = compiled.program.reserve_streams()
             outs = [x._data for x in self.outputs]
             compiled.forward(self._inputs(), outs, self._arena(is_train), self._streams)
-        self._trained = is_train
+        self._trained, self._spent = is_train, False
         if self._watched is not None:
             self._watched.run({**self.arg_dict, **self.aux_dict}, is_train, self._streams)
         return self.outputs
@@ -165,9 +164,7 @@ class Executor:
             raise MXNetError("backward(is_train=False) has no gradient to compute")
         if self._trained is None:
             raise MXNetError("backward: call forward(is_train=True) first")
-        if (
-            not self._trained
-        ):  # MXNet's executor runs backward in training mode whatever came before
+        if not self._trained:  # MXNet runs backward in training mode whatever came before
             self.forward(is_train=True)
         given = self._given_grads(out_grads)
         if self._interpreted is not None:
@@ -176,6 +173,10 @@ class Executor:
         dys = self._head_grads(given)
         grads = [g._data for g in self._wanted_grads()]
         outs = [x._data for x in self.outputs]
+        if self._spent:  # by an earlier backward, which used the memory of values it had read
+            arena = self._arena(True)
+            self._compile(True).forward(self._inputs(), outs, arena, self._streams)
+        self._spent = True
         self._compile(True).backward(
             self._inputs(), outs, dys, grads, self._arena(True), self._streams
         )
@@ -238,13 +239,15 @@ class Executor:
         """
         for name in kwargs:
             if name not in self.arg_dict:
-                raise ValueError(f"reshape: unknown argument {name!r}")
+                raise MXNetError(
+                    f"reshape: unknown argument {name!r}; there are {[*self.arg_dict]}"
+                )
         arg_shapes, _, aux_shapes = self._symbol.infer_shape(**kwargs)
         args, grads = {}, {}
         for (name, old), shape in zip(self.arg_dict.items(), arg_shapes, strict=True):
             if old.shape != shape and name not in kwargs and not partial_shaping:
-                raise AssertionError(
-                    f"shape of {name!r} would change from {old.shape} to {shape}; "
+                raise MXNetError(
+                    f"reshape: shape of {name!r} would change from {old.shape} to {shape}; "
                     "pass partial_shaping=True to allow it"
                 )
             args[name] = self._resized(name, old, shape, allow_up_sizing)
@@ -261,8 +264,8 @@ class Executor:
         if old.shape == shape:
             return old
         if np.prod(shape) > old.size and not allow_up_sizing:
-            raise AssertionError(
-                f"array {name!r} would grow from {old.shape} to {shape}; "
+            raise MXNetError(
+                f"reshape: array {name!r} would grow from {old.shape} to {shape}; "
                 "pass allow_up_sizing=True to allow it"
             )
         return zeros(shape, old.context, dtype=old.dtype, stype=old.stype)
@@ -309,7 +312,7 @@ def _assign(name: str, target: NDArray, value: Any) -> None:
     """Copy `value` into an argument's array."""
     if tuple(np.shape(value) if not isinstance(value, NDArray) else value.shape) != target.shape:
         got = value.shape if hasattr(value, "shape") else np.shape(value)
-        raise MXNetError(f"argument {name!r} has shape {target.shape}, got {tuple(got)}")
+        raise ValueError(f"argument {name!r} has shape {target.shape}, got {tuple(got)}")
     target[:] = value
 
 

@@ -114,7 +114,7 @@ BINDINGS = {
     "states": (lambda: sym.BatchNorm(sym.var("a"), name="n").bind(
         mx.cpu(), {"a": ones(*X), "n_gamma": ones(3), "n_beta": ones(3)}), ValueError,
         "`n_moving_mean` is missing in `aux_states`"),
-    "unknown": (lambda: two().simple_bind(mx.cpu(), a=(2,), c=(2,)), mx.MXNetError, "'c'.*'a'"),
+    "unknown": (lambda: two().simple_bind(mx.cpu(), a=(2,), c=(2,)), UserWarning, "'c'.*'a'"),
     "type": (lambda: two().simple_bind(mx.cpu(), a=(2,), type_dict={"a": "foo"}), mx.MXNetError,
              "'foo'"),
     "device": (lambda: two().simple_bind(mx.gpu(99), a=(2,)), mx.MXNetError, "GPU|device"),

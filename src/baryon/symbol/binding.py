@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -87,7 +88,9 @@ def simple_bind(
     names, aux_names = self.list_arguments(), self.list_auxiliary_states()
     for name in kwargs:
         if name not in names and name not in aux_names:
-            raise MXNetError(f"simple_bind: {name!r} is not an argument; there are {names}")
+            text = f"simple_bind: {name!r} is not an argument; there are {names}"
+            warnings.warn(text, stacklevel=2)
+    kwargs = {k: v for k, v in kwargs.items() if k in names or k in aux_names}
     shapes, _, aux_shapes = self.infer_shape_partial(**kwargs)
     unknown = [f"{n}: {s}" for n, s in zip(names, shapes, strict=True) if not _complete(s)]
     if unknown:
