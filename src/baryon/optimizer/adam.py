@@ -14,7 +14,12 @@ class _TwoMoments(Optimizer):
     """An optimizer whose state is a running mean of the gradient and one of its size."""
 
     def create_state(self, index: Any, weight: NDArray) -> tuple[NDArray, NDArray]:
-        return (zeros_like(weight), zeros_like(weight))
+        stype = self._state_stype(weight)
+        return (zeros_like(weight, stype), zeros_like(weight, stype))
+
+    def _state_stype(self, weight: NDArray) -> str:
+        """How the states of a weight are stored."""
+        return "default"
 
 
 @register
@@ -41,6 +46,9 @@ class Adam(_TwoMoments):
         self.beta2 = beta2
         self.epsilon = epsilon
         self.lazy_update = lazy_update
+
+    def _state_stype(self, weight: NDArray) -> str:
+        return weight.stype if self.lazy_update else "default"
 
     def update(self, index: Any, weight: NDArray, grad: NDArray, state: tuple) -> None:
         """One step of the rule, in place."""
@@ -247,6 +255,9 @@ class LAMB(_TwoMoments):
         self.lower_bound = lower_bound
         self.upper_bound = upper_bound
         self.bias_correction = bias_correction
+
+    def _state_stype(self, weight: NDArray) -> str:
+        return weight.stype
 
     def update(self, index: Any, weight: Any, grad: Any, state: Any) -> None:
         """One step of the rule, in place."""

@@ -22,11 +22,15 @@ class AdaGrad(Optimizer):
 
     def create_state(self, index: Any, weight: NDArray) -> NDArray:
         """The state of one parameter, zeros at first."""
-        return zeros_like(weight)
+        return zeros_like(weight, weight.stype)
 
     def update(self, index: Any, weight: NDArray, grad: NDArray, state: NDArray) -> None:
-        """One step of the rule, in place."""
+        """One step of the rule, in place; of a row_sparse gradient its rows, without decay."""
         lr, wd, _ = self._step(index)
+        if grad.stype == "row_sparse":
+            settings = {"epsilon": self.float_stable_eps, "lr": lr, "wd": wd, **self._common()}
+            nd.sparse.adagrad_update(weight, grad, state, out=weight, **settings)
+            return
         grad = self._rescaled(grad)
         state += grad * grad
         step = grad / nd.sqrt(state + self.float_stable_eps) + weight * wd
@@ -84,7 +88,8 @@ class RMSProp(Optimizer):
 
     def create_state(self, index: Any, weight: NDArray) -> tuple[NDArray, ...]:
         """The state of one parameter, zeros at first."""
-        return tuple(zeros_like(weight) for _ in range(3 if self.centered else 1))
+        count = 3 if self.centered else 1
+        return tuple(zeros_like(weight, weight.stype) for _ in range(count))
 
     def update(self, index: Any, weight: NDArray, grad: NDArray, state: tuple) -> None:
         """One step of the rule, in place."""
@@ -114,7 +119,7 @@ class Ftrl(Optimizer):
 
     def create_state(self, index: Any, weight: NDArray) -> tuple[NDArray, NDArray]:
         """The state of one parameter, zeros at first."""
-        return (zeros_like(weight), zeros_like(weight))
+        return (zeros_like(weight, weight.stype), zeros_like(weight, weight.stype))
 
     def update(self, index: Any, weight: NDArray, grad: NDArray, state: tuple) -> None:
         """One step of the rule, in place."""

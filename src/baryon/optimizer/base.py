@@ -273,9 +273,9 @@ class Optimizer:
             counts[0] = self._index_update_count
 
 
-def zeros_like(weight: NDArray) -> NDArray:
+def zeros_like(weight: NDArray, stype: str = "default") -> NDArray:
     """A zero state of the weight's shape, dtype and device."""
-    return nd.zeros(weight.shape, ctx=weight.context, dtype=dtype_name(weight.dtype))
+    return nd.zeros(weight.shape, ctx=weight.context, dtype=dtype_name(weight.dtype), stype=stype)
 
 
 register = Optimizer.register

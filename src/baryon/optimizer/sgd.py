@@ -33,9 +33,10 @@ def sgd_update_all(
     for weight, grad, state in zip(weights, grads, states, strict=True):
         extra = state if mixed else (state,)
         groups.append([weight, grad, *(s for s in extra if s is not None)])
-    if len(groups) == 1:
+    if len(groups) == 1 or any(x.stype != "default" for x in (*weights, *grads)):
         update = getattr(nd, name)
-        update(*groups[0], out=weights[0], lr=lrs[0], wd=wds[0], lazy_update=lazy, **common)
+        for group, lr, wd in zip(groups, lrs, wds, strict=True):
+            update(*group, out=group[0], lr=lr, wd=wd, lazy_update=lazy, **common)
         return
     update = getattr(nd, "multi_" + name)
     data = [array for group in groups for array in group]
@@ -49,7 +50,11 @@ class Momentum(Optimizer):
 
     def create_state(self, index: Any, weight: NDArray) -> NDArray | None:
         """The state of one parameter, zeros at first."""
-        return zeros_like(weight) if self.momentum != 0.0 else None
+        return zeros_like(weight, self._state_stype(weight)) if self.momentum != 0.0 else None
+
+    def _state_stype(self, weight: NDArray) -> str:
+        """How the state of a weight is stored."""
+        return "default"
 
 
 class MixedMomentum(Momentum):
@@ -83,6 +88,9 @@ class SGD(MixedMomentum):
         self.aggregate_num = AGGREGATE
         self.momentum = momentum
         self.lazy_update = lazy_update
+
+    def _state_stype(self, weight: NDArray) -> str:
+        return weight.stype if self.lazy_update else "default"
 
     def update(self, index: Any, weight: Any, grad: Any, state: Any) -> None:
         """One step of the rule, in place."""
@@ -169,6 +177,9 @@ class Signum(Momentum):
         super().__init__(learning_rate=learning_rate, **kwargs)
         self.momentum = momentum
         self.wd_lh = wd_lh
+
+    def _state_stype(self, weight: NDArray) -> str:
+        return weight.stype
 
     def update(self, index: Any, weight: NDArray, grad: NDArray, state: NDArray | None) -> None:
         """One step of the rule, in place."""

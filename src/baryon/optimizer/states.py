@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import pickle
 import sys
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ import numpy as np
 from ..base import MXNetError
 from ..lr_scheduler import LRScheduler
 from ..ndarray import NDArray
+from ..ndarray.sparse import CSRNDArray, RowSparseNDArray
 from .base import Optimizer
 
 _PACKAGES = ("baryon", "mxnet")
@@ -55,9 +57,12 @@ def _reconstruct(kind: type, base: type, _: None) -> Any:
     return kind.__new__(kind)
 
 
-def _blank(_: None = None) -> NDArray:
+def _blank(_: None = None, kind: type = NDArray) -> NDArray:
     """An array before its pickled state arrives: MXNet's pickles call ``NDArray(None)``."""
-    return NDArray.__new__(NDArray)
+    return kind.__new__(kind)
+
+
+_ARRAYS = {k.__name__: k for k in (NDArray, CSRNDArray, RowSparseNDArray)} | {"ndarray": NDArray}
 
 
 _PLAIN: dict[tuple[str, str], Any] = {
@@ -87,8 +92,9 @@ class _Unpickler(pickle.Unpickler):
         package, _, rest = module.partition(".")
         if package not in _PACKAGES:
             return None
-        if rest.startswith(("ndarray", "numpy")) and name in ("NDArray", "ndarray"):
-            return NDArray if package == "baryon" else _blank
+        if rest.startswith(("ndarray", "numpy")) and name in _ARRAYS:
+            kind = _ARRAYS[name]
+            return kind if package == "baryon" else partial(_blank, kind=kind)
         if rest.startswith("optimizer"):
             return Optimizer.opt_registry.get(name.lower())
         if rest == "lr_scheduler":
