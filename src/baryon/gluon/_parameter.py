@@ -211,6 +211,8 @@ class Parameter:
     def _init_impl(self, data: Any, ctx: Sequence[Context]) -> None:
         """Take `data` as the value on every context."""
         self._ctx_list, data = list(ctx), in_mode(data)
+        if data.stype != self._stype:
+            data = data.tostype(self._stype)
         self._data = [data.copyto(context) for context in self._ctx_list]
         self._init_grad()
         self._tell_trainer()
@@ -312,13 +314,27 @@ class Parameter:
 
     def data(self, ctx: Context | None = None) -> Any:
         """The array on a context (default: the only one, else the current context)."""
+        if self._stype != "default":
+            raise self._wrong_storage("data", "row_sparse_data")
         if self._data is not None and self._ctx_list[0] is ctx:
             return self._data[0]
         return self._check_and_get(self._data, ctx)
 
     def list_data(self) -> list:
         """The arrays on all contexts, in the order of `list_ctx`."""
+        if self._stype != "default":
+            raise self._wrong_storage("list_data", "list_row_sparse_data")
+        return self._copies()
+
+    def _copies(self) -> list:
+        """The arrays on all contexts, however they are stored."""
         return self._check_and_get(self._data, list)
+
+    def _wrong_storage(self, asked: str, instead: str) -> MXNetError:
+        return MXNetError(
+            f"Cannot return a copy of Parameter '{self.name}' via {asked}() because its storage "
+            f"type is {self._stype}. Please use {instead}() instead."
+        )
 
     def _require_grad(self) -> None:
         if self._data is not None and self._grad is None:
@@ -336,22 +352,24 @@ class Parameter:
         self._require_grad()
         return self._check_and_get(self._grad, list)
 
-    def _require_sparse(self, method: str) -> None:
-        if self._stype != "row_sparse":
-            raise MXNetError(
-                f"Cannot return a copy of Parameter {self.name} via {method}() because its "
-                f"storage type is {self._stype}. Please use data() instead."
-            )
-
     def row_sparse_data(self, row_id: Any) -> Any:
-        """The rows `row_id` of a row_sparse Parameter, on the context of `row_id`."""
-        self._require_sparse("row_sparse_data")
-        return ndarray.sparse.retain(self.data(row_id.context), row_id)
+        """The rows `row_id` of a row_sparse Parameter that a Trainer has, on their context."""
+        self._require_rows("row_sparse_data", "data")
+        return ndarray.sparse.retain(self._check_and_get(self._data, row_id.context), row_id)
 
     def list_row_sparse_data(self, row_id: Any) -> list:
         """The rows `row_id` on every context."""
-        self._require_sparse("list_row_sparse_data")
-        return [ndarray.sparse.retain(a, row_id.as_in_context(a.context)) for a in self.list_data()]
+        self._require_rows("list_row_sparse_data", "list_data")
+        return [ndarray.sparse.retain(a, row_id.as_in_context(a.context)) for a in self._copies()]
+
+    def _require_rows(self, asked: str, instead: str) -> None:
+        if self._stype != "row_sparse":
+            raise self._wrong_storage(asked, instead)
+        if self._trainer is None:
+            raise MXNetError(
+                f"Cannot get row_sparse data for Parameter '{self.name}' when no Trainer is "
+                "created with it."
+            )
 
     def list_ctx(self) -> list[Context]:
         """The contexts that hold (or will hold) the array."""
@@ -383,7 +401,10 @@ class Parameter:
     def zero_grad(self) -> None:
         """Fill the gradients of all contexts with zero."""
         for array in self._grad or ():
-            array[:] = 0
+            if array.stype == "default":
+                array[:] = 0
+            else:
+                ndarray.zeros_like(array, out=array)
 
     def reset_ctx(self, ctx: Context | Sequence[Context] | None) -> None:
         """Move the Parameter to other contexts."""
@@ -428,7 +449,7 @@ class Parameter:
 
     def _reduce(self) -> Any:
         """The mean over all contexts, on the cpu."""
-        arrays = [array.copyto(cpu()) for array in self.list_data()]
+        arrays = [array.copyto(cpu()) for array in self._copies()]
         if len(arrays) == 1:
             return arrays[0]
         return ndarray.add_n(*arrays) / len(arrays)

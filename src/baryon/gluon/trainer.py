@@ -103,8 +103,17 @@ class Trainer:
         """Make the store and the updaters, once Parameters have their contexts."""
         self._contexts = self._check_contexts()
         kvstore, asked = self._kvstore_options
-        arrays = {p.name: p.list_data()[0] for p in self._params if p._data is not None}
+        arrays = {p.name: p._copies()[0] for p in self._params if p._data is not None}
         store, update = create_kvstore(kvstore, len(self._contexts), arrays)
+        if any(p.stype != "default" for p in self._params):
+            if kvstore is None:
+                raise TypeError("Cannot create 'None' KVStore with row_sparse parameters.")
+            if asked is False:
+                raise ValueError(
+                    "Cannot set update_on_kvstore=False when sparse weights are present."
+                )
+        elif any(p.grad_stype != "default" for p in self._params):
+            update = False  # the rows of a gradient are fewer than those of the weight
         if asked is not None:
             if asked and (store is None or not store.is_capable(KVStoreBase.OPTIMIZER)):
                 raise ValueError(
@@ -146,7 +155,7 @@ class Trainer:
             self._init_kvstore()
         if self._kvstore is None:
             return
-        new = [(i, p.list_data()) for i, p in self._trained() if i not in self._stored]
+        new = [(i, p._copies()) for i, p in self._trained() if i not in self._stored]
         update = bool(self._update_on_kvstore)
         for i, data in new:
             initialize_kvstore(self._kvstore, [data], {i: data[0]}, [i], update)
@@ -206,19 +215,19 @@ class Trainer:
         if self._update_on_kvstore and isinstance(store, KVStore):  # all in one update
             keys, params = zip(*self._trained(), strict=True)
             store.pushpull(
-                list(keys), [p.list_grad() for p in params], out=[p.list_data() for p in params]
+                list(keys), [p.list_grad() for p in params], out=[p._copies() for p in params]
             )
             return
         for i, param in self._trained():
             grads = param.list_grad()
-            target = param.list_data() if self._update_on_kvstore else grads
+            target = param._copies() if self._update_on_kvstore else grads
             store.pushpull(i, grads, out=target, priority=-i)
 
     def _update(self, ignore_stale_grad: bool = False) -> None:
         batches: list[tuple[list, list, list]] = [([], [], []) for _ in self._updaters]
         for i, param in self._trained():
             for batch, array, grad in zip(
-                batches, param.list_data(), param.list_grad(), strict=False
+                batches, param._copies(), param.list_grad(), strict=False
             ):
                 leaf = array._node
                 if not leaf.fresh:

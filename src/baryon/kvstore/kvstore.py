@@ -81,11 +81,15 @@ class KVStore(KVStoreBase):
         for k, total in sums.items():
             if self._updater is not None:
                 self._updater(k, total, stored[k])
+            elif total.stype != stored[k].stype:
+                self._arrays[k] = total.copy()
             else:
                 stored[k][:] = total
 
     def _sum(self, key: Any, values: list[NDArray]) -> NDArray:
         if self._compression is not None:
+            if any(v.stype != "default" for v in values):
+                raise MXNetError(f"kvstore: key {key!r}: sparse gradients cannot be compressed")
             values = [self._compression((key, i), v) for i, v in enumerate(values)]
         return add(values)
 
@@ -113,9 +117,16 @@ class KVStore(KVStoreBase):
     def row_sparse_pull(
         self, key: Any, out: Any = None, priority: int = 0, row_ids: Any = None
     ) -> None:
-        """Copy rows of the stored array of each key into ``out``, zeros elsewhere.
+        """Copy rows of the stored array of each key into ``out``, which then stores these only.
 
         row_ids : arrays of row numbers, one for all of ``out`` or one for each of its arrays.
+
+        >>> kv = mx.kv.create("local")
+        >>> kv.init("w", mx.nd.ones((4, 2)))
+        >>> out = mx.nd.sparse.zeros("row_sparse", (4, 2))
+        >>> kv.row_sparse_pull("w", out=out, row_ids=mx.nd.array([3, 1, 3]))
+        >>> out.indices.asnumpy()
+        array([1, 3])
         """
         if out is None or row_ids is None:
             raise AssertionError("row_sparse_pull needs out and row_ids")
@@ -126,9 +137,7 @@ class KVStore(KVStoreBase):
             stored = self._stored(k)
             each = rows[k] * len(targets) if len(rows[k]) == 1 else rows[k]
             for target, ids in zip(targets, each, strict=True):
-                chosen = nd.one_hot(ids, stored.shape[0]).max(axis=0)
-                mask = chosen.reshape((-1,) + (1,) * (stored.ndim - 1))
-                target[:] = nd.broadcast_mul(stored, mask.astype(stored.dtype))
+                target[:] = nd.sparse.retain(stored.as_in_context(target.context), ids)
 
     # ---- updates ---------------------------------------------------------------------------------
 
