@@ -43,6 +43,7 @@ UNLISTED_STATES = {
 # Optional in MXNet, with a default that its list does not tell.
 UNTOLD_DEFAULTS = {
     ("smooth_l1", "scalar"): 1.0,
+    ("_set_value", "src"): 0.0,
     ("_npi_boolean_mask_assign_scalar", "value"): 0.0,
     ("_npi_boolean_mask_assign_scalar", "start_axis"): 0,
     ("_npi_boolean_mask_assign_tensor", "start_axis"): 0,

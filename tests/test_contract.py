@@ -23,8 +23,8 @@ PUBLIC = [op for op in OPS if not op.name.startswith("_backward_")]
 EVERY = dict(calls())
 FIRST = dict(calls(all_dtypes=False))
 EPSILON = 1e-6
-# Operators that compute nothing without code or graphs of the user's; they have tests of their own.
-MADE_BY_USERS = {"Custom", "_foreach", "_while_loop", "_cond"}
+# Operators that compute nothing without the user's code, graphs or out; they have their own tests.
+MADE_BY_USERS = {"Custom", "_foreach", "_while_loop", "_cond", "_set_value"}
 
 
 @pytest.fixture(params=EVERY.values(), ids=EVERY)

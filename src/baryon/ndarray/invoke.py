@@ -16,6 +16,7 @@ from ..native import native
 from ..ops.attrs import Attrs
 from ..ops.op import Op, Spec
 from ..ops.philox import Philox
+from ..ops.rules import known
 from ..ops.stored import Stored, converted, dense, settled, stype_of, write
 from ..streams import reserve
 
@@ -87,10 +88,24 @@ def invoke_all(
 
 def plan_for(op: Op, attrs: Attrs, arrays: Sequence[Any], outs: Sequence[Any] = ()) -> Plan:
     """The plan for raw arrays of any storage, results going to `outs`."""
+    if len(outs) == 1 and not arrays and not isinstance(outs[0], Stored):
+        return _plan_into(op, attrs, outs[0])
     stypes = tuple(map(stype_of, arrays))
     stored = op.is_stored(attrs, stypes) or any(isinstance(x, Stored) for x in outs)
     specs = tuple((a.shape, a.dtype) for a in arrays)
     return find_plan(op, attrs, specs, stypes if stored else None)
+
+
+def _plan_into(op: Op, attrs: Attrs, out: Any) -> Plan:
+    """The plan of a call without inputs: what its attributes leave open follows from `out`."""
+    (shape,), (dtype,) = (
+        op.infer_shapes(attrs, [], [None])[1],
+        op.infer_dtypes(attrs, [], [None])[1],
+    )
+    if out is None or (known(shape) and dtype is not None):
+        return find_plan(op, attrs, ())
+    (shape,) = op.infer_shapes(attrs, [], [out.shape])[1]
+    return Plan(op, attrs, (), (Spec(tuple(shape), dtype or out.dtype),))
 
 
 def dense_class(x: Any) -> type:

@@ -96,14 +96,17 @@ def histogram(a: NDArray, bins: Any = 10, range: tuple | None = None) -> tuple[N
     """Counts of the values in bins, and the edges of the bins.
 
     bins : their number, over `range` or the extent of the values; or an NDArray of edges.
+    Counts are int64, over the extent of the values float32, as in MXNet.
 
     >>> counts, edges = mx.nd.histogram(mx.nd.array([0, 1, 1, 3]), bins=3, range=(0, 3))
     >>> counts.asnumpy()
-    array([1., 2., 1.], dtype=float32)
+    array([1, 2, 1])
     """
-    values = a.asnumpy()
-    edges = bins.asnumpy() if isinstance(bins, NDArray) else bins
-    counts, edges = np.histogram(values, edges, range)
+    if isinstance(bins, NDArray):
+        return tuple(invoke(get("_histogram"), (a, bins), {}))
+    if range is not None:
+        return tuple(invoke(get("_histogram"), (a,), {"bin_cnt": bins, "range": range}))
+    counts, edges = np.histogram(a.asnumpy(), bins)
     return array(counts, a.context), array(edges, a.context)
 
 

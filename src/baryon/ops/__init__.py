@@ -33,6 +33,7 @@ from . import (
     functions,
     hawkes,
     heads,
+    histogram,
     image,
     image_color,
     indexing,
@@ -72,6 +73,7 @@ from . import (
     np_spectral,
     np_statistics,
     np_where,
+    onehot,
     ordering,
     pdf,
     piecewise,
@@ -112,5 +114,6 @@ from . import (
     update_multi,
     update_other,
     upsampling,
+    zipfian,
 )
 from .op import REGISTRY, Op, Spec, get, op

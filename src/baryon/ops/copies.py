@@ -33,6 +33,24 @@ def _(dy: Any) -> Any:
     return dy
 
 
+@op("_copyto", aliases=("_npi_copyto",), inplace={0: "data"}, kernel="_copy")
+def copyto(xp: Any, data: Any) -> Any:
+    """A copy of `data`, in general into ``out``, which has its shape and dtype.
+
+    >>> mx.nd._internal._copyto(mx.nd.array([1.0, 2.0]), out=mx.nd.zeros(2)).asnumpy()
+    array([1., 2.], dtype=float32)
+    """
+    return data.copy()
+
+
+@copyto.gradient("data")
+def _(dy: Any) -> Any:
+    return dy
+
+
+copyto.sample(data=normal(2, 3))
+
+
 @op(
     "BlockGrad",
     aliases=("stop_gradient", "_sparse_stop_gradient"),

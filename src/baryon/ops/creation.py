@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import ceil, isfinite, prod
 
 from ..base import MXNetError
-from ..dtypes import as_dtype
+from ..dtypes import BY_CODE, as_dtype
 from .attrs import Attrs, DType, Shape
 from .op import op
 from .rules import attr_dtype, forward, unify
@@ -74,6 +74,44 @@ def full(xp, *, shape: Shape | None = None, ctx: str = "", dtype: DType = "float
 
 
 full.sample(shape=(2, 3), value=2.5)
+
+
+def _code_dtype(attrs: Attrs, ins: list, outs: list) -> tuple[list, list]:
+    if attrs.dtype == -1:
+        return ins, outs
+    if attrs.dtype not in BY_CODE:
+        raise MXNetError(f"attribute dtype {attrs.dtype} is not the code of a data type")
+    return ins, [BY_CODE[attrs.dtype]]
+
+
+@op("_zeros_without_dtype", shape=_declared, dtype=_code_dtype)
+def zeros_without_dtype(xp, *, shape: Shape | None = None, ctx: str = "", dtype: int = -1):
+    """Zeros whose type is that of the code `dtype`; -1: of ``out``, or what their users decide.
+
+    >>> mx.nd._internal._zeros_without_dtype(shape=2, out=mx.nd.ones(2, dtype="int32")).asnumpy()
+    array([0, 0], dtype=int32)
+    """
+    return xp.zeros(_certain(shape))
+
+
+zeros_without_dtype.sample(shape=(2, 3), dtype=0)
+zeros_without_dtype.sample(shape=(2, 3), dtype=6)
+
+
+@op(
+    "_set_value",
+    shape=lambda attrs, ins, outs: (ins, outs),
+    dtype="float32",
+    kernel="_full",
+    params=_value(lambda a: a.src),
+)
+def set_value(xp, *, src: float = 0.0):
+    """The number `src` in every element of ``out``, whose shape it takes.
+
+    >>> mx.nd._internal._set_value(src=2.5, out=mx.nd.zeros(2)).asnumpy()
+    array([2.5, 2.5], dtype=float32)
+    """
+    return xp.full((), src)
 
 
 def _eye_shape(attrs: Attrs) -> tuple[int, int]:

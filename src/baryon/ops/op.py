@@ -352,6 +352,8 @@ class Op:
                 raise MXNetError(
                     f"operator {self.name}: input {name} has dtype {spec.dtype}, expected {want}"
                 )
+        if any(d is None for d in dtypes):
+            raise MXNetError(f"operator {self.name}: cannot infer the data type of its output")
         if not all(map(known, shapes)):
             why = (
                 "; it depends on values, known only when the operator runs" if self.dynamic else ""
