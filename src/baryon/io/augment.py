@@ -25,7 +25,7 @@ def choose_interpolation(
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Settings, named and set by default as MXNet's; `apply` goes through them from the top."""
+    """Settings, named and set by default as MXNet's, in the order in which they act."""
 
     # sizes
     resize: int = -1
@@ -72,22 +72,20 @@ class Augmentation:
         if self.min_crop_size < 0 < self.max_crop_size:
             raise ValueError(f"max_crop_size {self.max_crop_size} needs min_crop_size too")
 
-    def apply(
+    def shape(
         self, pixels: np.ndarray, size: tuple[int, int], rng: np.random.Generator
     ) -> np.ndarray:
-        """An image of ``size`` (height, width)."""
+        """An image of ``size`` (height, width); the order of its channels does not matter."""
         pixels = self._resized(pixels, rng)
         if self._warps:
             pixels = self._warped(pixels, rng)
         if self.pad > 0:
             pixels = add_border(pixels, (self.pad,) * 4, 0, self.fill_value)
         if self.random_resized_crop:
-            pixels = self._resized_crop(pixels, size, rng)
-        elif self.max_crop_size > 0:
-            pixels = self._sized_crop(pixels, size, rng)
-        else:
-            pixels = self._crop(pixels, size, rng)
-        return self._coloured(pixels, rng)
+            return self._resized_crop(pixels, size, rng)
+        if self.max_crop_size > 0:
+            return self._sized_crop(pixels, size, rng)
+        return self._crop(pixels, size, rng)
 
     def _to(self, pixels: np.ndarray, size: tuple[int, int], rng: np.random.Generator):
         method = choose_interpolation(self.inter_method, pixels.shape[:2], size, rng)
@@ -197,7 +195,8 @@ class Augmentation:
 
     # ---- colours ---------------------------------------------------------------------------------
 
-    def _coloured(self, pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    def colour(self, pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """An RGB image in other colours."""
         changes = [
             (self.brightness, lambda p: 0.0),
             (self.contrast, lambda p: grey(p).mean()),

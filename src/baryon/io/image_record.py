@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..base import MXNetError
+from ..pixels import swapped
 from .augment import Augmentation
 from .fields import build
 from .normalize import Normalization, mean_image
@@ -52,6 +53,8 @@ class ImageRecordIter(RecordIter):
     ...     resize=256, rand_crop=True, rand_mirror=True)  # doctest: +SKIP
     """
 
+    to_rgb = False
+
     def __init__(self, **kwargs: Any) -> None:
         kinds = (Reading, _Labels, Normalization, Augmentation)
         reading, labels, self._values, self._augmentation = build(
@@ -69,7 +72,9 @@ class ImageRecordIter(RecordIter):
         self._begin((self._width,) if self._width > 1 else ())
 
     def _augmented(self, pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        return self._augmentation.apply(pixels, self._reading.data_shape[1:], rng)
+        # Swapping the channels of what is cropped, and not of all, is nearly free.
+        pixels = self._augmentation.shape(pixels, self._reading.data_shape[1:], rng)
+        return self._augmentation.colour(swapped(pixels), rng)
 
     def _put(
         self,

@@ -63,11 +63,13 @@ class Reading:
 class RecordIter(MXDataIter):
     """Base of the iterators over packed images: batches that threads fill ahead.
 
-    Subclasses set ``augmenters`` and ``dtype``, define `_put`, and begin with `_begin`.
+    Subclasses set ``augmenters``, ``dtype`` and ``to_rgb`` (the order of the channels that `_put`
+    gets, else BGR), define `_put`, and begin with `_begin`.
     """
 
     augmenters = "aug_default"
     dtype = "float32"
+    to_rgb = True
 
     def __init__(self, reading: Reading) -> None:
         super().__init__(reading.batch_size)
@@ -128,7 +130,7 @@ class RecordIter(MXDataIter):
 
     def _decoded(self, content: bytes) -> np.ndarray:
         channels = self._reading.data_shape[0]
-        pixels = decode(content, _DECODED[channels])
+        pixels = decode(content, _DECODED[channels], self.to_rgb)
         if pixels.shape[2] != channels or pixels.dtype != np.uint8:
             raise MXNetError(
                 f"expected {channels} channels of 8 bits, got {pixels.shape[2]} of {pixels.dtype}"

@@ -6,7 +6,7 @@ both release the interpreter's lock, so that threads decode in parallel.
 """
 
 from .border import BORDERS, add_border
-from .codec import decode, encode
+from .codec import decode, encode, swapped
 from .draw import draw_boxes, show
 from .resample import resample
 from .resize import INTERPOLATIONS, RESIZABLE, resize
@@ -24,6 +24,7 @@ __all__ = [
     "resample",
     "resize",
     "show",
+    "swapped",
     "to_hls",
     "warp_affine",
 ]

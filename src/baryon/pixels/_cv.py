@@ -6,6 +6,8 @@ import functools
 import os
 from types import ModuleType
 
+import numpy as np
+
 
 @functools.cache
 def opencv() -> ModuleType | None:
@@ -17,3 +19,10 @@ def opencv() -> ModuleType | None:
     # OpenCV's pool would wait, in a forked child, for threads that did not come along.
     os.register_at_fork(after_in_child=lambda: cv2.setNumThreads(0))
     return cv2
+
+
+def whole_rows(pixels: np.ndarray) -> np.ndarray:
+    """The same pixels, copied only where OpenCV could not read them in place, row by row."""
+    inner = (pixels.shape[2] * pixels.itemsize, pixels.itemsize)
+    in_place = pixels.strides[1:] == inner and pixels.strides[0] >= pixels.shape[1] * inner[0]
+    return pixels if in_place else np.ascontiguousarray(pixels)

@@ -28,30 +28,33 @@ def decode(data: Any, flag: int = 1, to_rgb: bool = True, name: str = "imdecode"
     if not buffer.size:
         raise MXNetError(f"{name}: the buffer is empty")
     cv2 = opencv()
-    pixels = _decode_cv(cv2, buffer, flag) if cv2 else _decode_pillow(buffer, flag)
+    read = _decode_pillow if cv2 is None else _decode_cv
+    pixels = read(cv2, buffer, flag, to_rgb)
     if pixels is None:
         raise MXNetError(
             f"{name}: {buffer.size} bytes that are no image OpenCV or Pillow can read "
             f"(they begin with {bytes(buffer[:8])!r})"
         )
-    if pixels.ndim == 2:
-        return pixels[:, :, None]
-    if to_rgb != (cv2 is None) and pixels.shape[2] >= 3:
-        order = [2, 1, 0, 3][: pixels.shape[2]]
-        return (
-            cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
-            if cv2 and len(order) == 3
-            else (np.ascontiguousarray(pixels[:, :, order]))
-        )
-    return pixels
+    return pixels[:, :, None] if pixels.ndim == 2 else pixels
 
 
-def _decode_cv(cv2: ModuleType, buffer: np.ndarray, flag: int) -> np.ndarray | None:
+def swapped(pixels: np.ndarray) -> np.ndarray:
+    """RGB(A) from BGR(A), and the other way; without a copy for three channels."""
+    if pixels.shape[2] == 4:
+        return pixels[:, :, [2, 1, 0, 3]]
+    return pixels[:, :, ::-1] if pixels.shape[2] == 3 else pixels
+
+
+def _decode_cv(cv2: ModuleType, buffer: np.ndarray, flag: int, to_rgb: bool) -> np.ndarray | None:
     mode = cv2.IMREAD_UNCHANGED if flag < 0 else cv2.IMREAD_COLOR if flag else cv2.IMREAD_GRAYSCALE
+    in_order = to_rgb and flag > 0 and hasattr(cv2, "IMREAD_COLOR_RGB")
     try:
-        return cv2.imdecode(buffer, mode)
+        pixels = cv2.imdecode(buffer, cv2.IMREAD_COLOR_RGB if in_order else mode)
     except cv2.error:  # sizes beyond OpenCV's limits
         return None
+    if pixels is None or pixels.ndim == 2 or in_order or not to_rgb:
+        return pixels
+    return np.ascontiguousarray(swapped(pixels))
 
 
 def _pillow() -> ModuleType:
@@ -62,7 +65,7 @@ def _pillow() -> ModuleType:
     return Image
 
 
-def _decode_pillow(buffer: np.ndarray, flag: int) -> np.ndarray | None:
+def _decode_pillow(_: None, buffer: np.ndarray, flag: int, to_rgb: bool) -> np.ndarray | None:
     pillow = _pillow()
     from PIL import ImageOps
 
@@ -78,7 +81,10 @@ def _decode_pillow(buffer: np.ndarray, flag: int) -> np.ndarray | None:
                 own = image.mode if image.mode in ("L", "RGB", "RGBA") else "RGB"
             else:
                 own = "RGB" if flag else "L"
-            return np.array(image.convert(own))
+            pixels = np.array(image.convert(own))
+            if to_rgb or pixels.ndim == 2:
+                return pixels
+            return np.ascontiguousarray(swapped(pixels))
     except (OSError, ValueError, SyntaxError, pillow.DecompressionBombError):
         return None
 
@@ -127,7 +133,7 @@ def _encode_cv(cv2: ModuleType, pixels: np.ndarray, kind: str, quality: int) -> 
 def _encode_pillow(_: None, pixels: np.ndarray, kind: str, quality: int) -> bytes | None:
     pillow = _pillow()
     if pixels.ndim == 3:
-        pixels = pixels[:, :, [2, 1, 0, 3][: pixels.shape[2]]]
+        pixels = np.ascontiguousarray(swapped(pixels))
     known = pillow.registered_extensions()
     if kind not in known:
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..base import MXNetError
-from ._cv import opencv
+from ._cv import opencv, whole_rows
 from .resample import resample
 
 INTERPOLATIONS = {
@@ -37,5 +37,5 @@ def resize(pixels: np.ndarray, width: int, height: int, interp: int = 1) -> np.n
     cv2 = opencv()
     if cv2 is None:
         return resample(np, pixels, (height, width), interp)
-    made = cv2.resize(np.ascontiguousarray(pixels), (width, height), interpolation=interp)
+    made = cv2.resize(whole_rows(pixels), (width, height), interpolation=interp)
     return made.reshape(height, width, pixels.shape[2])

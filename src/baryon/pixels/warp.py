@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..base import MXNetError
-from ._cv import opencv
+from ._cv import opencv, whole_rows
 
 
 def warp_affine(
@@ -20,7 +20,7 @@ def warp_affine(
     if cv2 is None:
         return _warp(pixels, matrix, size, fill)
     made = cv2.warpAffine(
-        np.ascontiguousarray(pixels),
+        whole_rows(pixels),
         matrix,
         size,
         flags=interp,
@@ -50,7 +50,7 @@ def to_hls(pixels: np.ndarray) -> np.ndarray:
     cv2 = opencv()
     if cv2 is None:
         raise MXNetError("changes of hue, saturation and lightness need OpenCV")
-    return cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2HLS)
+    return cv2.cvtColor(whole_rows(pixels), cv2.COLOR_RGB2HLS)
 
 
 def from_hls(pixels: np.ndarray) -> np.ndarray:
