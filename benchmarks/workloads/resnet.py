@@ -137,14 +137,19 @@ def arrays(net: Net) -> dict[str, np.ndarray]:
     return values
 
 
+PEERS = ("torch/eager", "mxnet/symbol")
+WAYS = ("baryon/symbol", "baryon/hybrid", "baryon/block")
+
+
 def _workload(net: Net, at_most: float) -> Workload:
     size = "x".join(map(str, net.image[1:]))
     return Workload(
         f"{net.name}.train",
         f"{net.name} training step, batch {net.batch} of {size}, SGD with momentum",
         lambda: arrays(net),
-        ("baryon/symbol", "torch/eager", "mxnet/symbol"),
-        tuple(times(at_most, "baryon/symbol", peer) for peer in ("torch/eager", "mxnet/symbol")),
+        (*WAYS, *PEERS),
+        tuple(times(at_most, way, peer) for way in WAYS[:2] for peer in PEERS)
+        + (times(1.0, "baryon/block", "torch/eager"),),
     )
 
 

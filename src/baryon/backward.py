@@ -10,6 +10,7 @@ import numpy as np
 from .base import MXNetError
 from .graph.gradient import gradient
 from .graph.graph import Entry, Key, cut, variable, walk
+from .graph.layout import block_channels
 from .graph.lower import Head, lower
 from .graph.program import Program
 from .graph.simplify import simplify
@@ -184,7 +185,7 @@ class _Compiled:
         grads = gradient(graph.heads, dys, graph.leaf_entries)
         reached = [g for g in grads if g is not None]
         reached, kept = cut(reached, graph.buffers)
-        reached = simplify(reached)
+        reached = block_channels(simplify(reached))
         found = iter(reached)
         self.leaves = [
             (position, leaf.req, g is not None)

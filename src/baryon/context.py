@@ -60,8 +60,8 @@ class Context:
 
     @classmethod
     def from_string(cls, text: str) -> Context:
-        """The context that ``str(context)`` spells, e.g. ``"gpu(1)"``."""
-        kind, paren, number = str(text).partition("(")
+        """The context that a text spells, e.g. ``"gpu(1)"``; a bare ``"cpu"`` is number 0."""
+        kind, paren, number = str(text if "(" in str(text) else f"{text}(0)").partition("(")
         if paren and number.endswith(")") and number[:-1].isdigit() and kind in cls.devstr2type:
             return cls(kind, int(number[:-1]))
         raise MXNetError(f"invalid context {text!r}; expected e.g. cpu(0) or gpu(0)")

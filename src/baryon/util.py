@@ -113,6 +113,11 @@ def is_np_array() -> bool:
     return getattr(_local, "np_array", False)
 
 
+def in_mode(tensor: Any) -> Any:
+    """An array or symbol as Gluon works with now: of the NumPy interface under `set_np`."""
+    return tensor.as_np_ndarray() if is_np_array() else tensor
+
+
 class np_array(ContextDecorator):
     """Scope in which Gluon makes arrays of the NumPy interface (or not).
 

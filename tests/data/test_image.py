@@ -255,3 +255,22 @@ def test_create_augmenter(image):
     for wrong in (dict(rand_resize=True), dict(mean=[1, 2, 3]), dict(std=np.ones(2))):
         with pytest.raises(ValueError):
             im.CreateAugmenter((3, 20, 20), **wrong)
+
+
+def test_images_of_the_numpy_interface(png, pixel, tmp_path):
+    (tmp_path / "a.png").write_bytes(png)
+    with mx.util.np_shape(), mx.util.np_array():
+        image = im.imdecode(png)
+        assert type(image) is mx.np.ndarray and type(im.imread(tmp_path / "a.png")) is mx.np.ndarray
+        for augmenter in im.CreateAugmenter(
+            (3, 5, 5), resize=8, rand_crop=True, rand_mirror=True, mean=True, std=True,
+            brightness=0.1, contrast=0.1, saturation=0.1, hue=0.1, pca_noise=0.1, rand_gray=1.0,
+        ):  # fmt: skip
+            image = augmenter(image)
+            assert type(image) is mx.np.ndarray, augmenter
+        batch = next(im.ImageIter(1, (3, 5, 5), imglist=[[1, "a.png"]], path_root=tmp_path))
+        assert type(batch.data[0]) is type(batch.label[0]) is mx.np.ndarray
+        data = mx.gluon.data.SimpleDataset([png] * 4).transform(im.imdecode)
+        for workers in (dict(), dict(num_workers=1), dict(num_workers=1, thread_pool=True)):
+            (batch,) = mx.gluon.data.DataLoader(data, 4, **workers)
+            assert type(batch) is mx.np.ndarray and batch.shape == (4, 7, 9, 3)

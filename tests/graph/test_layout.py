@@ -130,3 +130,23 @@ def test_windows_of_many_kinds(size, stride, pad, monkeypatch):
         want = results(bound(symbol, data=shape))
         for name, got in results(blocked).items():
             np.testing.assert_allclose(got, want[name], rtol=2e-4, atol=2e-4, err_msg=name)
+
+
+def test_a_tape_seen_again_runs_backward_on_blocked_images():
+    """The first backward pass goes call by call, the second as a program; both give the same."""
+    rng = np.random.default_rng(1)
+    data = mx.nd.array(rng.normal(size=(2, 16, 9, 9)))
+    weights = [mx.nd.array(rng.normal(size=(16, 16, 3, 3)) * 0.1) for _ in range(2)]
+    for weight in weights:
+        weight.attach_grad()
+    passes = []
+    for _ in range(2):
+        with mx.autograd.record():
+            x = data
+            for weight in weights:
+                x = mx.nd.Convolution(x, weight, kernel=(3, 3), num_filter=16, no_bias=True)
+                x = mx.nd.relu(x)
+        x.backward()
+        passes.append([w.grad.asnumpy() for w in weights])
+    for got, want in zip(passes[1], passes[0], strict=True):
+        np.testing.assert_allclose(got, want, rtol=2e-4, atol=2e-4)

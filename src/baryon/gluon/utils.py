@@ -18,7 +18,7 @@ import numpy as np
 from .. import ndarray
 from ..base import MXNetError
 from ..context import Context
-from ..util import is_np_array, is_np_shape
+from ..util import in_mode, is_np_shape
 
 __all__ = [
     "check_sha1",
@@ -35,11 +35,6 @@ _REPOSITORY = "https://apache-mxnet.s3-accelerate.dualstack.amazonaws.com/"
 
 class ArgumentError(MXNetError, AssertionError, ValueError):
     """An argument or value does not fit. MXNet asserts such things, hence the AssertionError."""
-
-
-def in_mode(tensor: Any) -> Any:
-    """An array or symbol as Gluon works with now: of the NumPy interface under `set_np`."""
-    return tensor.as_np_ndarray() if is_np_array() else tensor
 
 
 def shape_is_known(shape: tuple[int, ...] | None) -> bool:

@@ -172,14 +172,20 @@ class HorizontalFlipAug(Augmenter):
 # ---- colours -------------------------------------------------------------------------------------
 
 
+def _beside(src: NDArray, values: Any) -> NDArray:
+    """Numbers as an array of an image's kind, on its device."""
+    array = nd.array(values, ctx=src.context)
+    return array if type(src) is NDArray else array.as_np_ndarray()
+
+
 def _mix(src: NDArray, matrix: np.ndarray) -> NDArray:
     """Each pixel's channels, a row vector, times a matrix."""
-    return nd.dot(src, nd.array(matrix, ctx=src.context))
+    return nd.dot(src, _beside(src, matrix))
 
 
 def _luma(src: NDArray) -> NDArray:
     """Each channel's share in brightness."""
-    return src * nd.array(np.reshape(LUMA, (1, 1, 3)), ctx=src.context)
+    return src * _beside(src, np.reshape(LUMA, (1, 1, 3)))
 
 
 class BrightnessJitterAug(Augmenter):
@@ -259,7 +265,7 @@ class LightingAug(Augmenter):
     def __call__(self, src: NDArray) -> NDArray:
         """The changed image."""
         alpha = np.random.normal(0, self.alphastd, size=(3,))
-        return src + nd.array(np.dot(self.eigvec * alpha, self.eigval), ctx=src.context)
+        return src + _beside(src, np.dot(self.eigvec * alpha, self.eigval))
 
 
 class ColorNormalizeAug(Augmenter):
@@ -273,7 +279,11 @@ class ColorNormalizeAug(Augmenter):
 
     def __call__(self, src: NDArray) -> NDArray:
         """The changed image."""
-        return color_normalize(src, self.mean, self.std)
+        mean, std = (
+            x if x is None or type(x) is type(src) else _beside(src, x)
+            for x in (self.mean, self.std)
+        )
+        return color_normalize(src, mean, std)
 
 
 class RandomGrayAug(Augmenter):

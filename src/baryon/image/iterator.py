@@ -15,6 +15,7 @@ from ..base import MXNetError
 from ..io.base import DataBatch, DataDesc, DataIter
 from ..ndarray import NDArray
 from ..recordio import MXIndexedRecordIO, MXRecordIO, unpack
+from ..util import in_mode
 from .augmenters import Augmenter, CreateAugmenter
 from .geometry import imdecode
 
@@ -224,7 +225,7 @@ class ImageIter(DataIter):
     def _batch(self, samples: list[tuple[np.ndarray, Any]], pad: int) -> DataBatch:
         images = np.stack([image for image, _ in samples]).astype(np.float32, copy=False)
         labels = self._labels([label for _, label in samples])
-        return DataBatch([nd.array(images)], [nd.array(labels)], pad)
+        return DataBatch([in_mode(nd.array(images))], [in_mode(nd.array(labels))], pad)
 
     def _labels(self, labels: list[np.ndarray]) -> np.ndarray:
         for label in labels:

@@ -14,6 +14,7 @@ import numpy as np
 
 from .. import pixels
 from ..base import MXNetError
+from ..util import in_mode
 from .ndarray import NDArray
 
 __all__ = ["_cvcopyMakeBorder", "_cvimdecode", "_cvimread", "_cvimresize"]
@@ -67,9 +68,11 @@ def _cvcopyMakeBorder(
 
 def _result(made: np.ndarray, source: NDArray | None, out: NDArray | None) -> NDArray:
     if out is None:
-        made = np.ascontiguousarray(made)
-        array = NDArray(made)
-        return array if source is None else array.as_in_context(source.context)
+        array = NDArray(np.ascontiguousarray(made))
+        if source is None:
+            return in_mode(array)
+        array = array.as_in_context(source.context)
+        return array if type(source) is NDArray else array.as_np_ndarray()
     if out.shape != made.shape:
         raise MXNetError(f"the image has shape {made.shape}, out has {out.shape}")
     out[:] = NDArray(np.ascontiguousarray(made.astype(out.dtype, copy=False)), out.context)

@@ -46,6 +46,7 @@ class AttrType:
     name: str
     parse: Callable[[Any], Any]
     show: Callable[[Any], str] = str
+    optional: bool = False  # None is a value, and stands for an attribute that is not given
 
 
 def _literal(value: Any) -> Any:
@@ -131,7 +132,7 @@ def _optional(inner: AttrType) -> AttrType:
     def show(value: Any) -> str:
         return "None" if value is None else inner.show(value)
 
-    return AttrType(f"{inner.name} or None", parse, show)
+    return AttrType(f"{inner.name} or None", parse, show, optional=True)
 
 
 def attr_type(annotation: Any) -> AttrType:

@@ -26,7 +26,16 @@ _SAME = (
 for _name in _SAME.split():
     twin(get(_name), f"_npi_{_name}", inputs=("x",))
 twin(get("abs"), "_npi_absolute", inputs=("x",), aliases=("_npi_abs",))
-twin(get("_copy"), "_np_copy", inputs=("a",))
+twin(
+    get("_copy"),
+    "_np_copy",
+    inputs=("a",),
+    doc="""A copy of `a`.  (MXNet ``mx.np.copy``.)
+
+    >>> mx.np.copy(mx.np.array([1.0, 2.0])).tolist()
+    [1.0, 2.0]
+    """,
+)
 twin(get("relu"), "_npx_relu")
 twin(get("sigmoid"), "_npx_sigmoid")
 for _name in ("_npi_exp", "_npi_negative", "_npi_tanh"):

@@ -17,7 +17,17 @@ from .twins import twin
 
 Shapes = Sequence[tuple[int, ...]]
 
-twin(get("stack"), "_npi_stack").sample(data=[normal(), normal()])
+twin(
+    get("stack"),
+    "_npi_stack",
+    doc="""Arrays of one shape joined along a new axis; `num_args` is filled in by itself.
+
+    (MXNet ``mx.np.stack``.)
+
+    >>> mx.np.stack([mx.np.array([1.0, 2.0]), mx.np.array([3.0, 4.0])], axis=1).tolist()
+    [[1.0, 3.0], [2.0, 4.0]]
+    """,
+).sample(data=[normal(), normal()])
 
 
 # ---- concatenate ---------------------------------------------------------------------------------

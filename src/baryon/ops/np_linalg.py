@@ -25,7 +25,17 @@ _SINGULAR = "operator {}: the matrix is singular"
 
 # ---- twins ---------------------------------------------------------------------------------------
 
-twin(get("_linalg_potrf"), "_npi_cholesky")
+twin(
+    get("_linalg_potrf"),
+    "_npi_cholesky",
+    doc="""Lower triangular L with ``L @ L.T = A`` for symmetric, positive definite A; others raise.
+
+    Only the lower triangle is read.  (MXNet ``mx.np.linalg.cholesky``.)
+
+    >>> mx.np.linalg.cholesky(mx.np.array([[4.0, 2.0], [2.0, 5.0]])).tolist()
+    [[2.0, 0.0], [1.0, 2.0]]
+    """,
+)
 
 
 def _one_each(attrs: Attrs, a: tuple[int, ...]) -> tuple[int, ...]:
@@ -38,12 +48,25 @@ twin(
     "_npi_det",
     shape=forward(_one_each),
     body=lambda xp, A: xp.linalg.det(widen(xp, A)),
+    doc="""Determinant of each square matrix.  (MXNet ``mx.np.linalg.det``.)
+
+    >>> mx.np.linalg.det(mx.np.array([[2.0, 0.0], [0.0, 3.0]])).item()
+    6.0
+    """,
 )
 twin(
     get("_linalg_slogdet"),
     "_npi_slogdet",
     shape=forward(lambda attrs, A: [_one_each(attrs, A)] * 2),
     body=lambda xp, A: tuple(xp.linalg.slogdet(widen(xp, A))),
+    doc="""Sign of the determinant of each square matrix, and the logarithm of its absolute value.
+
+    (MXNet ``mx.np.linalg.slogdet``.)
+
+    >>> sign, log = mx.np.linalg.slogdet(mx.np.array([[-1.0, 0.0], [0.0, 1.0]]))
+    >>> sign.item(), log.item()
+    (-1.0, 0.0)
+    """,
 )
 
 # ---- solve ---------------------------------------------------------------------------------------

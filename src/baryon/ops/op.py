@@ -284,7 +284,7 @@ class Op:
         for name, attr in self.attrs.items():
             if name in raw:
                 values[name] = attr.parse(self.name, raw[name])
-            elif attr.required:
+            elif attr.required and not attr.type.optional:
                 raise MXNetError(f"operator {self.name}: attribute {name} is required")
             else:
                 values[name] = attr.default

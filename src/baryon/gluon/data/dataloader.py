@@ -15,11 +15,37 @@ import numpy as np
 from ... import ndarray as nd
 from ...context import cpu_pinned
 from ...ndarray import NDArray
-from ..utils import in_mode
+from ...util import in_mode, is_np_array, is_np_shape, set_np
+from .queues import (
+    ConnectionWrapper,
+    Queue,
+    SimpleQueue,
+    as_in_context,
+    fetcher_loop_v1,
+    rebuild_ndarray,
+    rebuild_np_ndarray,
+    reduce_ndarray,
+    reduce_np_ndarray,
+    worker_loop_v1,
+)
 from .sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler
 from .workers import ProcessPool
 
-__all__ = ["DataLoader", "default_batchify_fn", "default_mp_batchify_fn"]
+__all__ = [
+    "ConnectionWrapper",
+    "DataLoader",
+    "DataLoaderV1",
+    "Queue",
+    "SimpleQueue",
+    "default_batchify_fn",
+    "default_mp_batchify_fn",
+    "fetcher_loop_v1",
+    "rebuild_ndarray",
+    "rebuild_np_ndarray",
+    "reduce_ndarray",
+    "reduce_np_ndarray",
+    "worker_loop_v1",
+]
 
 
 def default_batchify_fn(data: Sequence[Any]) -> Any:
@@ -55,7 +81,8 @@ class _ThreadPool:
     """Threads that load batches; the counterpart of `ProcessPool`."""
 
     def __init__(self, workers: int, dataset: Any, batchify: Callable, timeout: float) -> None:
-        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="DataLoader")
+        modes = (is_np_shape(), is_np_array())  # those of this thread, for the others
+        self._pool = ThreadPoolExecutor(workers, "DataLoader", set_np, modes)
         self._load = lambda samples: batchify([dataset[i] for i in samples])
         self._timeout = timeout
         self.alive = True
@@ -182,13 +209,10 @@ class DataLoader:
 
     def _finish(self, batch: Any) -> Any:
         """A batch's arrays as Gluon works with them (workers know no modes), pinned if asked."""
-        if isinstance(batch, NDArray):
-            batch = in_mode(batch)
-            pinned = self._pin_memory
-            return batch.as_in_context(cpu_pinned(self._pin_device_id)) if pinned else batch
         if isinstance(batch, list | tuple):
             return type(batch)(self._finish(x) for x in batch)
-        return batch
+        batch = in_mode(batch) if isinstance(batch, NDArray) else batch
+        return as_in_context(batch, cpu_pinned(self._pin_device_id)) if self._pin_memory else batch
 
     def refresh(self) -> None:
         """Let new workers see the dataset as it is now."""
@@ -204,6 +228,36 @@ class DataLoader:
     def __del__(self) -> None:
         if getattr(self, "_pool", None) is not None:
             self._pool.stop()
+
+
+class DataLoaderV1(DataLoader):
+    """`DataLoader` with the arguments that MXNet's first one had."""
+
+    def __init__(
+        self,
+        dataset: Any,
+        batch_size: int | None = None,
+        shuffle: bool = False,
+        sampler: Sampler | None = None,
+        last_batch: str | None = None,
+        batch_sampler: Any = None,
+        batchify_fn: Callable[[list], Any] | None = None,
+        num_workers: int = 0,
+        pin_memory: bool = False,
+        pin_device_id: int = 0,
+    ) -> None:
+        super().__init__(
+            dataset,
+            batch_size,
+            shuffle,
+            sampler,
+            last_batch,
+            batch_sampler,
+            batchify_fn,
+            num_workers,
+            pin_memory,
+            pin_device_id,
+        )
 
 
 def _batches(

@@ -54,8 +54,8 @@ class _Pickler(pickle.Pickler):
     """Pickles NDArrays as their numpy arrays, whose memory goes out of band."""
 
     def reducer_override(self, obj: Any) -> Any:
-        if isinstance(obj, NDArray):
-            return (NDArray, (np.ascontiguousarray(obj.asnumpy()),))
+        if isinstance(obj, NDArray) and obj.stype == "default":
+            return (type(obj)._wrap, (obj.asnumpy(),))
         return NotImplemented
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from .... import ndarray as nd
 from ....base import MXNetError
 from ....ndarray import NDArray
+from ....util import in_mode
 from ....vocabulary import Vocabulary
 from ...data.dataset import Dataset
 from ...data.vision._home import home
@@ -70,7 +71,9 @@ class WikiText2(Dataset):
                 "word after"
             )
         self._data, self._label = (
-            nd.array(numbers[i : i + count * seq_len].reshape(count, seq_len), dtype="int32")
+            in_mode(
+                nd.array(numbers[i : i + count * seq_len].reshape(count, seq_len), dtype="int32")
+            )
             for i in (0, 1)
         )
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from .... import ndarray as nd
 from ....base import MXNetError
+from ....util import in_mode
 from ..dataset import Dataset
 from ._home import home
 
@@ -51,7 +52,7 @@ class CIFAR10(Dataset):
         names = self._train_files if train else self._test_files
         rows = np.concatenate([self._rows(folder, name) for name in names])
         pixels = rows[:, self._label_bytes :].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
-        self._data = nd.array(pixels, dtype="uint8")
+        self._data = in_mode(nd.array(pixels, dtype="uint8"))
         self._label = rows[:, self._label_at].astype(np.int32)
 
     def _rows(self, folder: Path, name: str) -> np.ndarray:

@@ -12,6 +12,7 @@ import numpy as np
 from .... import ndarray as nd
 from ....base import MXNetError
 from ....io.idx import EMBEDDED_MNIST, read_digits
+from ....util import in_mode
 from ...utils import check_sha1, download  # noqa: F401  (programs find them here)
 from ..dataset import Dataset
 from ._cifar import CIFAR10, CIFAR100
@@ -61,7 +62,7 @@ class MNIST(Dataset):
         stem = "train" if train else "t10k"
         names = (f"{stem}-images-idx3-ubyte", f"{stem}-labels-idx1-ubyte")
         images, labels = read_digits(*self._files(root, names))
-        self._data = nd.array(images[..., None], dtype="uint8")
+        self._data = in_mode(nd.array(images[..., None], dtype="uint8"))
         self._label = labels.astype(np.int32)
 
     @classmethod
