@@ -67,6 +67,20 @@ def test_values_are_those_of_the_run_itself():
     assert "data" in shown and "fc_weight" in shown
 
 
+def test_order_of_inputs_and_outputs():
+    """As MXNet was seen to show them: each variable where it is read."""
+    x, y = mx.sym.var("x"), mx.sym.var("y")
+    exe = mx.sym.broadcast_add(x, x * y, name="sum").simple_bind(mx.cpu(), x=(2, 3), y=(2, 3))
+    shown = []
+    exe.set_monitor_callback(lambda name, _: shown.append(name), monitor_all=True)
+    exe.forward()
+    product = shown[1].removesuffix("_lhs")
+    assert shown == [
+        "x", f"{product}_lhs", "y", f"{product}_rhs", f"{product}_output",
+        "x", "sum_lhs", "sum_rhs", "sum_output",
+    ]  # fmt: skip
+
+
 def test_watching_changes_nothing():
     plain, watched = bound(), bound(mx.mon.Monitor(1))
     for module in (plain, watched):

@@ -24,7 +24,7 @@ class Watched:
     more forward pass. It reads copies of the arguments, so operators that write some do it there,
     and the same random numbers.
 
-    inputs_too : show variables and the inputs of each node as well.
+    inputs_too : show the inputs of each node as well, a variable by its own name, too.
     by_calls   : compute call by call what cannot be compiled, with random numbers of its own.
     """
 
@@ -66,12 +66,12 @@ class Watched:
     ) -> Iterator[tuple[str, NDArray]]:
         for node in self._nodes:
             if node.op is None:
-                if self._inputs_too:
-                    yield node.name, arrays[node.name]
                 continue
             if self._inputs_too:
                 names: Sequence[str] = node.op.input_names(node.params, len(node.inputs))
                 for name, e in zip(names, node.inputs, strict=True):
+                    if e.node.op is None:
+                        yield e.node.name, arrays[e.node.name]
                     known = arrays[e.node.name] if e.node.op is None else values[e.key]
                     yield f"{node.name}_{name}", known
             for name, e in zip(node.op.output_names(node.params), node.entries, strict=False):
