@@ -89,8 +89,10 @@ def test_bucketing_checkpoint(tmp_path):
     train(module, [6, 3])
     module.save_checkpoint(str(tmp_path / "b"), 2)
     assert {p.name for p in tmp_path.iterdir()} == {
-        "b-6-symbol.json", "b-3-symbol.json", "b-0002.params"
+        "b-6-symbol.json", "b-3-symbol.json", "b-0002.params", "b.buckets"
     }  # fmt: skip
+    (keys,) = nd.load(str(tmp_path / "b.buckets"))
+    assert keys.dtype == np.int32 and keys.asnumpy().tolist() == [6, 3]
     again = mx.mod.BucketingModule.load(str(tmp_path / "b"), 2, sym_gen, default_bucket_key=6)
     data = bucket_batch(5)
     again.bind(bucket_batch(6).provide_data, bucket_batch(6).provide_label, for_training=False)

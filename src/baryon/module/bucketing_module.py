@@ -7,6 +7,9 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
+from .. import ndarray as nd
 from .. import symbol as sym
 from ..checkpoint import load_params
 from ..context import Context, cpu
@@ -301,12 +304,18 @@ class BucketingModule(BaseModule):
     # ---- files -----------------------------------------------------------------------------------
 
     def save_checkpoint(self, prefix: str, epoch: int, remove_amp_cast: bool = False) -> None:
-        """Save the buckets' symbols met so far, by key, and the parameters."""
+        """Save the buckets' symbols met so far, by key, and the parameters.
+
+        Keys of integers are listed in ``prefix.buckets``, from which MXNet knows what to load.
+        """
         self._require_params()
         for key, module in self._buckets.items():
             text = module.symbol.tojson(remove_amp_cast)
             write_atomically(f"{prefix}-{key}-symbol.json", [text.encode()])
         self.save_params(f"{prefix}-{epoch:04d}.params")
+        keys = np.array([*self._buckets])
+        if keys.dtype.kind == "i":
+            nd.save(f"{prefix}.buckets", [nd.array(keys, dtype="int32")])
 
     @staticmethod
     def load(
