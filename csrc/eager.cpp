@@ -15,6 +15,8 @@ Classes classes;
 
 namespace {
 
+bool fast_calls = true;  // false while Python code changes the inputs of calls
+
 constexpr int kMaxOutputs = 64;
 
 bool allocate_here() {
@@ -189,6 +191,7 @@ bool read_data(PyObject* const* inputs, int count, PyObject** arrays) {
 }  // namespace
 
 PyObject* run_fast(OpFacts& facts, PyObject* attrs, PyObject* const* inputs, int count) {
+  if (!fast_calls) return nullptr;
   Owned<kMaxInputs> held;  // Python code that runs below might rebind an input's data
   PyObject** const arrays = held.items;
   if (!read_data(inputs, count, arrays)) return nullptr;
@@ -236,6 +239,8 @@ PyObject* set_recording(PyObject*, PyObject* value) {
 PyObject* set_training(PyObject*, PyObject* value) {
   return set_flag(thread_state.training, value);
 }
+
+PyObject* set_fast_calls(PyObject*, PyObject* value) { return set_flag(fast_calls, value); }
 
 // Keywords of a dict as names and values; both borrowed from the dict but for the tuple.
 struct Keywords {
@@ -292,6 +297,8 @@ PyMethodDef functions[] = {
     {"is_training", is_training, METH_NOARGS, "Whether this thread is in training mode."},
     {"set_recording", set_recording, METH_O, "Set the flag; the value before."},
     {"set_training", set_training, METH_O, "Set the flag; the value before."},
+    {"set_fast_calls", set_fast_calls, METH_O,
+     "Whether calls run natively at all, in every thread; the value before."},
     {nullptr, nullptr, 0, nullptr},
 };
 

@@ -43,6 +43,7 @@ ROOMS = [
         "kvstore",
     },
     {"gluon", "module", "model", "executor_manager", "rnn"},
+    {"contrib"},
     {"test_utils", "as_mxnet"},
 ]
 # Imports inside a function that reach to the right, each for a reason.

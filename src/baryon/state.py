@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from typing import Any
 
 from .native import native
 
-__all__ = ["is_recording", "is_training", "set_recording", "set_training"]
+__all__ = ["is_recording", "is_training", "set_precision", "set_recording", "set_training"]
 
 
 class _Modes(threading.local):
@@ -37,6 +39,18 @@ def set_training(active: bool) -> bool:
     """Switch between training and predicting; what it was before."""
     before, _modes.training = _modes.training, bool(active)
     return before
+
+
+precision: Callable[[Any, list, Any], list] | None = None
+"""Mixed precision: ``(op, inputs, attrs)`` -> the inputs that a call shall have, in all threads."""
+
+
+def set_precision(casts: Callable[[Any, list, Any], list] | None) -> None:
+    """Have the inputs of all calls, on arrays and on symbols, pass through a function."""
+    global precision
+    precision = casts
+    if native is not None:
+        native.set_fast_calls(casts is None)
 
 
 if native is not None:  # the native fast path keeps the modes where it reads them

@@ -66,6 +66,7 @@ class Trainer:
         self._kv_initialized = False
         self._stored: set[int] = set()  # Parameters that the store has met
         self._contexts: list[Context] | None = None
+        self._amp_loss_scaler: Any = None  # of mixed precision; amp.init_trainer makes one
 
     def _init_optimizer(self, chosen: Any, options: dict[str, Any]) -> None:
         params = dict(enumerate(self._params))
@@ -191,6 +192,8 @@ class Trainer:
         """
         self._optimizer.rescale_grad = self._scale / batch_size
         self._prepare()
+        if self._update_on_kvstore and self._overflowed():
+            return
         self._allreduce_grads()
         if not self._update_on_kvstore:
             self._update(ignore_stale_grad)
@@ -223,7 +226,14 @@ class Trainer:
             target = param._copies() if self._update_on_kvstore else grads
             store.pushpull(i, grads, out=target, priority=-i)
 
+    def _overflowed(self) -> bool:
+        """Whether mixed precision passes over this step, whose gradients are not finite."""
+        scaler = self._amp_loss_scaler
+        return scaler is not None and scaler.has_overflow(self._params)
+
     def _update(self, ignore_stale_grad: bool = False) -> None:
+        if self._overflowed():
+            return
         batches: list[tuple[list, list, list]] = [([], [], []) for _ in self._updaters]
         for i, param in self._trained():
             for batch, array, grad in zip(

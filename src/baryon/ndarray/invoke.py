@@ -57,6 +57,9 @@ def invoke_parsed(
     op: Op, inputs: Sequence[Any], attrs: Attrs, out: Any = None, cls: type | None = None
 ) -> Any:
     """`invoke` with attributes parsed already."""
+    if state.precision is not None:
+        check_inputs(op, inputs, attrs)
+        inputs = state.precision(op, list(inputs), attrs)
     made = invoke_all(op, inputs, attrs, out, cls)[: op.visible(attrs)]
     if out is not None:
         return out
@@ -165,10 +168,11 @@ def execute(
         rng = Philox(xp, *streams) if op.is_random else None
         values = op.run(xp, attrs, arrays, rng)
         count = len(plan.outs)
-        results = [_fitted(xp, v, s) for v, s in zip(values[:count], plan.outs, strict=True)]
+        with np.errstate(all="ignore"):  # MXNet casts to inf without a word
+            results = [_fitted(xp, v, s) for v, s in zip(values[:count], plan.outs, strict=True)]
+            for target, value in zip(mutated, values[count:], strict=True):
+                target[...] = value
         results = [_own(xp, r, arrays) for r in results]
-        for target, value in zip(mutated, values[count:], strict=True):
-            target[...] = value
     for target, value in zip(outs or (), results, strict=False):
         if target is not value:
             target[...] = value

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from .. import attribute
+from .. import attribute, state
 from .. import name as naming
 from ..base import MXNetError, NotImplementedForSymbol
 from ..dtypes import dtype_name
@@ -405,6 +405,9 @@ def compose(
     ]
     for n, e in zip(names, entries, strict=True) if op.init else ():
         set_initializer(op, n, e.node)
+    if state.precision is not None:
+        cast = state.precision(op, [Symbol([e]) for e in entries], params)
+        entries = [x._entries[0] for x in cast]
     node = Node(op, name, entries, params, attrs)
     return _symbol_type(inputs)(node.entries[: op.visible(params)])
 
