@@ -55,6 +55,12 @@ def test_memory_is_planned_close_to_the_bound():
     assert [measured(result, bar) <= bar.at_most for bar in result.workload.bars] == [True, True]
 
 
+def test_records_are_read():
+    pytest.importorskip("cv2")
+    result = quick("records")
+    assert result.void is None and len(result.times["baryon/records"]) == 2
+
+
 def test_contestant_that_cannot_is_noted_and_the_others_run():
     workload = dataclasses.replace(
         ALL["add16.eager"], contestants=("baryon/eager", "baryon/symbol")

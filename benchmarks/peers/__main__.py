@@ -20,8 +20,8 @@ from ..workloads import ALL
 from .base import ADAPTERS, Prepared
 
 ADAPTER_FILES = {
-    "baryon": ("mx_eager", "mx_nets", "mx_resnet", "mx_memory", "operators"),
-    "mxnet": ("mx_eager", "mx_nets", "mx_resnet", "mx_memory", "operators"),
+    "baryon": ("mx_eager", "mx_nets", "mx_resnet", "mx_memory", "mx_records", "operators"),
+    "mxnet": ("mx_eager", "mx_nets", "mx_resnet", "mx_memory", "mx_records", "operators"),
     "torch": ("torch_eager", "torch_nets", "torch_resnet", "operators"),
     "numpy": ("operators",),
 }
