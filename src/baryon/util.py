@@ -185,7 +185,9 @@ def np_ufunc_legal_option(key: str, value: Any) -> bool:
     >>> mx.util.np_ufunc_legal_option("where", True), mx.util.np_ufunc_legal_option("x", 1)
     (True, False)
     """
-    return key in _UFUNC_OPTIONS and any(value is v or value == v for v in _UFUNC_OPTIONS[key])
+    if key not in _UFUNC_OPTIONS or hasattr(value, "shape"):  # a mask, say, has no one truth
+        return False
+    return any(value is v or value == v for v in _UFUNC_OPTIONS[key])
 
 
 def _check_ufunc_options(func: Callable, options: dict[str, Any]) -> None:

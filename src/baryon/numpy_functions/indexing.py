@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import backend
 from ..ops.operators import is_number
-from .call import accelerated, call, is_tensor, require_tensors
+from .call import call, is_tensor, require_tensors
 from .shaping import ravel
 
 __all__ = [
@@ -17,7 +17,6 @@ __all__ = [
 ]  # fmt: skip
 
 
-@accelerated("_npi_where")
 def where(condition: Any, x: Any = None, y: Any = None) -> Any:
     """Elements of `x` where a condition holds, of `y` elsewhere; alone, where it holds.
 
@@ -45,7 +44,7 @@ def nonzero(a: Any) -> tuple:
     >>> mx.np.nonzero(mx.np.array([0, 3, 4]))
     (array([1, 2], dtype=int64),)
     """
-    return _rows(call("_npx_nonzero", a).T)
+    return _rows(call("_npx_nonzero", a if a.ndim else a.reshape(1)).T)
 
 
 def _rows(found: Any) -> tuple:

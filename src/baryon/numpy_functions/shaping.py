@@ -60,7 +60,6 @@ def swapaxes(a: Any, axis1: int, axis2: int) -> Any:
     return call("_npi_swapaxes", a, dim1=axis1, dim2=axis2)
 
 
-@accelerated("_npi_flip")
 def flip(m: Any, axis: int | Sequence[int] | None = None, out: Any = None) -> Any:
     """The elements in reverse order along one axis, some, or all (None).
 

@@ -1,7 +1,7 @@
 """Arithmetic of the NumPy interface on two arrays, which broadcast.
 
-Sums, products and powers promote types as NumPy does; differences and remainders only when one of
-both is of a floating-point type; the rest wants one type (MXNet 1.9.1 is no more generous).
+Sums, products and powers promote types as NumPy does; differences and remainders likewise, but for
+bool with integers; the rest wants one type (MXNet 1.9.1 is no more generous).
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ def promoted(a: np.dtype, b: np.dtype) -> np.dtype:
     return max(a, b, key=lambda d: (d != np.bool_, d.itemsize))
 
 
-def _one_float(a: np.dtype, b: np.dtype) -> np.dtype:
+def _no_bool(a: np.dtype, b: np.dtype) -> np.dtype:
     if a == b == np.bool_:
         raise MXNetError("data type bool is not supported; cast it first")
-    if a != b and not (is_float(a) or is_float(b)):
+    if a != b and np.bool_ in (a, b) and not (is_float(a) or is_float(b)):
         raise MXNetError(f"data types {a} and {b} do not mix; cast one of them")
     return promoted(a, b)
 
@@ -105,14 +105,14 @@ def arithmetic(source: str, name: str, choose: Choose) -> Op:
 
 _TYPES: dict[Choose, str] = {
     promoted: "types mix: the result has the wider type, a float rather than an integer",
-    _one_float: "types mix if one of them is a float",
+    _no_bool: "types mix, except for bool with integers",
     _quotient: "integers give float32, and an integer meets a float in its type",
 }
 add = arithmetic("broadcast_add", "_npi_add", promoted)
-subtract = arithmetic("broadcast_sub", "_npi_subtract", _one_float)
+subtract = arithmetic("broadcast_sub", "_npi_subtract", _no_bool)
 multiply = arithmetic("broadcast_mul", "_npi_multiply", promoted)
 arithmetic("broadcast_div", "_npi_true_divide", _quotient)
-arithmetic("broadcast_mod", "_npi_mod", _one_float)
+arithmetic("broadcast_mod", "_npi_mod", _no_bool)
 arithmetic("broadcast_power", "_npi_power", promoted)
 for _made in (add, multiply):
     _made.sample(

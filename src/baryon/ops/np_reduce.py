@@ -20,8 +20,13 @@ from .unary import flat
 
 
 def np_axes(axis: tuple[int, ...] | None, ndim: int) -> tuple[int, ...]:
-    """The axes that NumPy's `axis` names, ascending: all for None, none for ()."""
-    return () if axis == () else axes_of(axis, ndim)
+    """The axes that NumPy's `axis` names, ascending: all for None, none for ().
+
+    An array without axes may be reduced along axis 0 or -1, too.
+    """
+    if axis == () or ndim == 0 and axis in ((0,), (-1,)):
+        return ()
+    return axes_of(axis, ndim)
 
 
 def np_reduced(shape: tuple[int, ...], axes: tuple[int, ...], keepdims: bool) -> tuple[int, ...]:

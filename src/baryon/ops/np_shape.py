@@ -10,11 +10,10 @@ from .attrs import Attrs, Shape
 from .broadcast import repeated, unbroadcast
 from .op import get, op
 from .reshape import normalize_all
-from .rules import forward
+from .rules import forward, same
 from .samples import normal
 from .shape import permutation, transpose
 from .strided import permuted
-from .twins import twin
 
 # ---- permutations --------------------------------------------------------------------------------
 
@@ -96,7 +95,32 @@ moveaxis.sample(a=normal(2, 3, 4), source=(0, 1), destination=(-1, 0))
 
 # ---- turns ---------------------------------------------------------------------------------------
 
-twin(get("reverse"), "_npi_flip").sample(data=normal(), axis=())
+
+def _flipped(attrs: Attrs, ins: Sequence[Any], outs: Sequence[Any]) -> Any:
+    axes = tuple(range(len(ins[0].shape))) if attrs.axis is None else attrs.axis
+    return get("reverse").params(Attrs(axis=axes), ins, outs)
+
+
+@op("_npi_flip", shape=same, kernel="_strided_read", params=_flipped)
+def np_flip(xp: Any, data: Any, *, axis: Shape | None = None) -> Any:
+    """The elements in reverse order along the axes in `axis` (None: all).
+
+    (MXNet ``mx.np.flip``.)
+
+    >>> mx.np.flip(mx.np.array([[1, 2], [3, 4]])).tolist()
+    [[4.0, 3.0], [2.0, 1.0]]
+    """
+    return xp.flip(data, axis)
+
+
+@np_flip.gradient("data")
+def _(dy: Any, axis: Any) -> Any:
+    return np_flip(dy, axis=axis)
+
+
+np_flip.sample(data=normal(2, 3, 4), axis=(0, 2))
+np_flip.sample(data=normal(2, 3))
+np_flip.sample(data=normal(), axis=())
 
 
 def _turned_axes(axes: Sequence[int] | None, ndim: int) -> tuple[int, ...]:

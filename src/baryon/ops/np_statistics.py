@@ -72,7 +72,7 @@ def dispersion(name: str, root: bool, doc: str, printed: str) -> Op:
         head = like(dy, a) / like(out, a) * 0.5 if root else like(dy, a)
         freedom = count(a.shape, axis) - ddof
         mean = over(np_mean(a, axis=axis, keepdims=out.ndim == a.ndim), a, axis)
-        return over(head * (2 / freedom), a, axis) * (a - mean)
+        return over(head * (2 / freedom if freedom else np.nan), a, axis) * (a - mean)
 
     made.sample(a=normal(2, 3, 4))
     made.sample(a=normal(2, 3, 4), axis=(0, 2), keepdims=True, ddof=1)
@@ -136,7 +136,7 @@ def average(
     wide = a.astype(xp.float64)
     if weights is None:
         number = count(a.shape, axis)
-        return wide.sum(axis=axes) / max(number, 1), xp.asarray(float(number))
+        return xp.divide(wide.sum(axis=axes), number), xp.asarray(float(number))
     shape = _weights_shape(Attrs(axis=axis), a.shape, weights.shape)
     factor = weights.astype(xp.float64).reshape(shape)
     sums = factor.sum(axis=axes) if weights.shape == a.shape else factor.sum()
