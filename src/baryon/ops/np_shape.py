@@ -102,7 +102,7 @@ def _flipped(attrs: Attrs, ins: Sequence[Any], outs: Sequence[Any]) -> Any:
 
 
 @op("_npi_flip", shape=same, kernel="_strided_read", params=_flipped)
-def np_flip(xp: Any, data: Any, *, axis: Shape | None = None) -> Any:
+def np_flip(xp: Any, data: Any, *, axis: Shape | None) -> Any:
     """The elements in reverse order along the axes in `axis` (None: all).
 
     (MXNet ``mx.np.flip``.)
@@ -119,7 +119,7 @@ def _(dy: Any, axis: Any) -> Any:
 
 
 np_flip.sample(data=normal(2, 3, 4), axis=(0, 2))
-np_flip.sample(data=normal(2, 3))
+np_flip.sample(data=normal(2, 3), axis=None)
 np_flip.sample(data=normal(), axis=())
 
 
