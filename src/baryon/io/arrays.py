@@ -23,7 +23,7 @@ def named_arrays(data: Any, allow_empty: bool, default_name: str) -> list[tuple[
         if not allow_empty:
             raise AssertionError(f"{default_name}: an array is needed, got None")
         return []
-    if isinstance(data, np.ndarray | NDArray) or _lazy(data):
+    if isinstance(data, np.ndarray | NDArray) or _lazy(data) or hasattr(data, "tocsr"):
         data = [data]
     if isinstance(data, list | tuple):
         if not (allow_empty or data):
@@ -45,7 +45,9 @@ def _lazy(data: Any) -> bool:
 
 def _as_ndarray(name: str, value: Any) -> NDArray:
     if isinstance(value, NDArray):
-        return value
+        return value.tostype("default") if value.stype == "row_sparse" else value
+    if hasattr(value, "tocsr"):
+        return nd.sparse.csr_matrix(value, dtype="float32")
     if isinstance(value, np.ndarray) or _lazy(value):
         return nd.array(np.asarray(value))
     raise TypeError(
@@ -55,6 +57,8 @@ def _as_ndarray(name: str, value: Any) -> NDArray:
 
 class NDArrayIter(DataIter):
     """Batches of arrays, NDArray or numpy (which become float32), in order or shuffled.
+
+    Of csr arrays, and matrices of scipy, the batches are csr.
 
     Parameters
     ----------

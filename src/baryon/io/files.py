@@ -14,6 +14,8 @@ from .. import ndarray as nd
 from ..base import MXNetError
 from ..dtypes import as_dtype
 from ..ndarray import NDArray
+from ..ops.csr import pick
+from ..ops.stored import Csr
 from .base import DataBatch, DataDesc, DataIter
 from .idx import read_digits
 
@@ -33,12 +35,12 @@ class MXDataIter(DataIter):
 
 
 class _RowIter(MXDataIter):
-    """Rows of numpy arrays, batch by batch; subclasses give the rows of each batch."""
+    """Rows of arrays, batch by batch; subclasses give the rows of each batch."""
 
     def __init__(
         self,
-        data: np.ndarray,
-        label: np.ndarray,
+        data: np.ndarray | Csr,
+        label: np.ndarray | Csr,
         batch_size: int,
         data_name: str = "data",
         label_name: str = "softmax_label",
@@ -61,11 +63,11 @@ class _RowIter(MXDataIter):
 
     def getdata(self) -> NDArray:
         """The data of the current batch."""
-        return nd.array(self._data[self._rows], dtype=self._data.dtype)
+        return _rows_of(self._data, self._rows)
 
     def getlabel(self) -> NDArray:
         """The labels of the current batch."""
-        return nd.array(self._label[self._rows], dtype=self._label.dtype)
+        return _rows_of(self._label, self._rows)
 
     def getindex(self) -> np.ndarray:
         """The indices of the samples in the current batch."""
@@ -74,6 +76,12 @@ class _RowIter(MXDataIter):
     def getpad(self) -> int:
         """How many samples of the current batch are padding."""
         return self._pad
+
+
+def _rows_of(data: np.ndarray | Csr, rows: np.ndarray) -> NDArray:
+    if isinstance(data, Csr):
+        return NDArray._wrap(pick(np, data, rows))
+    return nd.array(data[rows], dtype=data.dtype)
 
 
 class MNISTIter(_RowIter):
@@ -137,7 +145,36 @@ def _digits(image: str | os.PathLike, label: str | os.PathLike) -> tuple[np.ndar
         raise MXNetError(f"MNISTIter: cannot read {error.filename}: {error.strerror}") from error
 
 
-class CSVIter(_RowIter):
+class RoundIter(_RowIter):
+    """Rows in order; with `round_batch` an incomplete last batch goes on at the beginning."""
+
+    round_batch = True
+    _begin = 0
+
+    def reset(self) -> None:
+        """Begin again."""
+        self._cursor = self._begin - self.batch_size
+        self._begin = 0
+
+    def iter_next(self) -> bool:
+        """Move to the next batch; False at the end."""
+        self._cursor += self.batch_size
+        stop, size = self._cursor + self.batch_size, self._data.shape[0]
+        if self._cursor >= size:
+            return False
+        self._pad = max(stop - size, 0)
+        rows = np.arange(self._cursor, min(stop, size))
+        if self._pad and self.round_batch:
+            rows = np.concatenate([rows, np.arange(self._pad) % size])
+            self._begin = self._pad % size
+        elif self._pad:
+            before = np.resize(self._rows if len(self._rows) else rows, self.batch_size)
+            rows = np.concatenate([rows, before[len(rows) :]])
+        self._rows = rows
+        return True
+
+
+class CSVIter(RoundIter):
     """Batches of the rows of a CSV file; each row is reshaped to ``data_shape``.
 
     Parameters
@@ -176,29 +213,6 @@ class CSVIter(_RowIter):
             label = label.reshape(-1)
         super().__init__(data, label, batch_size, data_name, label_name)
         self.round_batch = round_batch
-        self._begin = 0
-
-    def reset(self) -> None:
-        """Begin again."""
-        self._cursor = self._begin - self.batch_size
-        self._begin = 0
-
-    def iter_next(self) -> bool:
-        """Move to the next batch; False at the end."""
-        self._cursor += self.batch_size
-        stop, size = self._cursor + self.batch_size, len(self._data)
-        if self._cursor >= size:
-            return False
-        self._pad = max(stop - size, 0)
-        rows = np.arange(self._cursor, min(stop, size))
-        if self._pad and self.round_batch:
-            rows = np.concatenate([rows, np.arange(self._pad) % size])
-            self._begin = self._pad % size
-        elif self._pad:
-            before = np.resize(self._rows if len(self._rows) else rows, self.batch_size)
-            rows = np.concatenate([rows, before[len(rows) :]])
-        self._rows = rows
-        return True
 
 
 def _read_csv(path: str | os.PathLike, shape: Sequence[int], dtype: np.dtype) -> np.ndarray:

@@ -134,7 +134,11 @@ class ModuleInterface:
     def prepare(
         self, data_batch: DataBatch, sparse_row_id_fn: Callable[..., Any] | None = None
     ) -> None:
-        """Get ready for the next batch; called before its forward pass."""
+        """Get ready for the next batch; called before its forward pass.
+
+        sparse_row_id_fn : tells the rows of row_sparse parameters that the batch reads, to stores
+                           that hand out these alone; here every context holds all rows.
+        """
 
     def forward(self, data_batch: DataBatch, is_train: bool | None = None) -> None:
         """Compute the outputs; ``is_train`` defaults to ``for_training``."""

@@ -210,12 +210,12 @@ class Module(OptimizedModule):
         group = self._exec_group
         if self._arg_params is None:
             self._arg_params = {
-                name: nd.zeros(copies[0].shape, dtype=copies[0].dtype)
+                name: nd.zeros(copies[0].shape, dtype=copies[0].dtype, stype=copies[0].stype)
                 for name, copies in zip(self._param_names, group.param_arrays, strict=True)
             }
         if self._aux_params is None:
             self._aux_params = {
-                name: nd.zeros(copies[0].shape, dtype=copies[0].dtype)
+                name: nd.zeros(copies[0].shape, dtype=copies[0].dtype, stype=copies[0].stype)
                 for name, copies in zip(self._aux_names, group.aux_arrays, strict=True)
             }
 
