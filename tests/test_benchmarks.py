@@ -49,6 +49,13 @@ def test_three_ways_of_lenet_agree():
     assert "torch/eager skipped: its package is not installed" in result.notes
 
 
+@pytest.mark.parametrize("net", ["lstm_lm", "transformer_lm"])
+def test_gluon_networks_agree_recorded_and_hybridized(net):
+    result = quick(f"gluon.{net}")
+    assert result.void is None
+    assert set(result.times) == {"baryon/block", "baryon/hybrid"}
+
+
 def test_memory_is_planned_close_to_the_bound():
     result = quick("memory.resnet18")
     assert not result.times

@@ -20,9 +20,25 @@ from ..workloads import ALL
 from .base import ADAPTERS, Prepared
 
 ADAPTER_FILES = {
-    "baryon": ("mx_eager", "mx_nets", "mx_resnet", "mx_memory", "mx_records", "operators"),
-    "mxnet": ("mx_eager", "mx_nets", "mx_resnet", "mx_memory", "mx_records", "operators"),
-    "torch": ("torch_eager", "torch_nets", "torch_resnet", "operators"),
+    "baryon": (
+        "mx_eager",
+        "mx_nets",
+        "mx_resnet",
+        "mx_gluon",
+        "mx_memory",
+        "mx_records",
+        "operators",
+    ),
+    "mxnet": (
+        "mx_eager",
+        "mx_nets",
+        "mx_resnet",
+        "mx_gluon",
+        "mx_memory",
+        "mx_records",
+        "operators",
+    ),
+    "torch": ("torch_eager", "torch_nets", "torch_resnet", "torch_gluon", "operators"),
     "numpy": ("operators",),
 }
 
