@@ -1,5 +1,6 @@
 """Data iterators: batches for modules and hand-written loops (``mxnet.io``)."""
 
+from . import utils
 from .arrays import NDArrayIter
 from .base import DataBatch, DataDesc, DataIter
 from .combine import PrefetchingIter, ResizeIter
@@ -36,4 +37,5 @@ __all__ = [
     "embedded_mnist",
     "get_mnist",
     "read_idx",
+    "utils",
 ]
