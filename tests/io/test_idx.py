@@ -114,6 +114,19 @@ def test_mnist_iter_shuffles_and_parts():
     assert not (np.concatenate(first) == mx.io.embedded_mnist(False)[1][333:653]).all()
 
 
+def test_mnist_iter_parts_take_every_digit(tmp_path):
+    (tmp_path / "x").write_bytes(_idx(np.zeros((7, 2, 2), "u1"), 8))
+    (tmp_path / "y").write_bytes(_idx(np.arange(7, dtype="u1"), 8))
+    files = {"image": tmp_path / "x", "label": tmp_path / "y"}
+    found = []
+    for i in range(3):
+        part = mx.io.MNISTIter(
+            **files, batch_size=1, shuffle=False, silent=True, num_parts=3, part_index=i
+        )
+        found.append([int(b.label[0].asscalar()) for b in part])
+    assert found == [[0, 1], [2, 3], [4, 5, 6]]  # as MXNet was seen to divide
+
+
 def test_mnist_iter_refuses(tmp_path):
     with pytest.raises(mx.MXNetError, match="nope"):
         mx.io.MNISTIter(image=tmp_path / "nope")

@@ -117,8 +117,8 @@ class MNISTIter(_RowIter):
         if not 0 <= part_index < num_parts:
             raise ValueError(f"part_index {part_index} is outside the {num_parts} parts")
         pictures, digits = _digits(image, label)
-        size = len(pictures) // num_parts
-        part = slice(part_index * size, (part_index + 1) * size)
+        begin, end = (len(pictures) * i // num_parts for i in (part_index, part_index + 1))
+        part, size = slice(begin, end), end - begin
         shape = (size, -1) if flat else (size, 1, *pictures.shape[1:])
         data = pictures[part].reshape(shape).astype("float32") / 256
         data = data.astype(as_dtype(dtype or "float32"), copy=False)
