@@ -1,8 +1,9 @@
-"""A convolutional network on digits, in an imperative and in a hybrid loop.
+"""A convolutional network on digits, in an imperative loop, a hybrid one, and by an Estimator.
 
-The loop is the same; `hybridize` turns the recorded Python into one compiled graph.
+The first two loops are the same; `hybridize` turns the recorded Python into one compiled graph. An
+Estimator has the loop inside and calls handlers along the way.
 
-    python examples/gluon/digits.py [--way imperative|hybrid|both] [--epochs 5] [--tiny]
+    python examples/gluon/digits.py [--way imperative|hybrid|estimator|all] [--epochs 5] [--tiny]
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ import digits_data
 import baryon as mx
 from baryon import autograd, gluon
 from baryon.gluon import nn
+from baryon.gluon.contrib.estimator import EarlyStoppingHandler, Estimator
+
+WAYS = ("imperative", "hybrid", "estimator")
 
 
 def network() -> nn.HybridSequential:
@@ -68,9 +72,24 @@ def train(way: str, options: argparse.Namespace) -> float:
     return accuracy(net, digits_data.loader(False, 200, options.tiny))
 
 
+def estimate(options: argparse.Namespace) -> float:
+    """Let an Estimator train a network until it stops improving; its test accuracy."""
+    mx.random.seed(1)
+    net = network()
+    net.initialize(mx.init.Xavier())
+    net.hybridize()
+    trainer = gluon.Trainer(net.collect_params(), "adam", {"learning_rate": options.lr})
+    estimator = Estimator(net, gluon.loss.SoftmaxCrossEntropyLoss(), trainer=trainer)
+    patience = EarlyStoppingHandler(estimator.val_metrics[0], mode="max", patience=2)
+    tests = digits_data.loader(False, 200, options.tiny)
+    batches = digits_data.loader(True, options.batch_size, options.tiny)
+    estimator.fit(batches, tests, epochs=options.epochs, event_handlers=[patience])
+    return accuracy(net, tests)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--way", choices=["imperative", "hybrid", "both"], default="both")
+    parser.add_argument("--way", choices=[*WAYS, "all"], default="all")
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--lr", type=float, default=1e-3)
@@ -78,8 +97,9 @@ def main() -> None:
     options = parser.parse_args()
     if options.tiny:
         options.epochs = 2
-    for way in ["imperative", "hybrid"] if options.way == "both" else [options.way]:
-        print(f"{way}: test accuracy {train(way, options):.3f}")
+    for way in WAYS if options.way == "all" else [options.way]:
+        found = estimate(options) if way == "estimator" else train(way, options)
+        print(f"{way}: test accuracy {found:.3f}")
 
 
 if __name__ == "__main__":

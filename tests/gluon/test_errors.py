@@ -75,6 +75,24 @@ def test_a_mismatch_in_a_block_of_ones_own(hybrid):
         net(nd.ones((2, 3)), nd.ones((4, 3)))
 
 
+def test_a_path_through_containers_that_are_only_looped_over():
+    class Looped(nn.HybridBlock):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.layers = nn.HybridSequential()
+            self.layers.add(nn.Dense(3, in_units=3), nn.Dense(3, in_units=4))
+
+        def hybrid_forward(self, F, x):
+            for layer in self.layers:
+                x = layer(x)
+            return x
+
+    net = Looped(prefix="net_")
+    net.initialize()
+    with pytest.raises(mx.MXNetError, match=r"Block net\.layers\[1\] \(Dense\)"):
+        net(nd.ones((2, 3)))
+
+
 def test_a_deferred_layer_that_does_not_fit():
     net = Net(prefix="net_")
     net.initialize()

@@ -23,8 +23,8 @@ class _Location:
 
     def leave(self, block: Any) -> None:
         """Note that the error passes on to the Block around."""
-        names = [name for name, child in block._children.items() if child is self.outermost]
-        self.path = _step(names[0] if names else self.outermost.name) + self.path
+        paths = (path for path, inner in _descendants(block) if inner is self.outermost)
+        self.path = next(paths, _step(self.outermost.name)) + self.path
         self.outermost = block
 
     def __str__(self) -> str:
