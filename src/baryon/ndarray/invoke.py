@@ -182,8 +182,9 @@ def execute(
 def _execute_dynamic(plan: Plan, xp: Any, arrays: Sequence[Any]) -> tuple[Plan, list[Any]]:
     """Run an operator whose outputs are known only then: the whole plan, and all outputs."""
     op, attrs = plan.op, plan.attrs
+    unknown = [None] * len(op.output_names(attrs))
+    _, dtypes = op.infer_dtypes(attrs, [s.dtype for s in plan.ins], unknown)
     values = [xp.asarray(v) for v in op.run(xp, attrs, arrays)]
-    _, dtypes = op.infer_dtypes(attrs, [s.dtype for s in plan.ins], [None] * len(values))
     outs = tuple(Spec(v.shape, d) for v, d in zip(values, dtypes, strict=True))
     results = [_own(xp, _fitted(xp, v, s), arrays) for v, s in zip(values, outs, strict=True)]
     return Plan(op, attrs, plan.ins, outs, plan.stypes), results

@@ -24,18 +24,23 @@ def is_tensor(value: Any) -> bool:
 def attributes(op: Op, attrs: dict[str, Any]) -> dict[str, Any]:
     """Attributes other than the operator's defaults, spelt as the catalogue reads them.
 
-    None stands for an absent one, unless the operator requires it: then it is said. Calls that mean
+    None stands for an absent one, unless the operator requires it or has another default: then it
+    is said. Calls that mean
     the same thus have the same attributes, under which the native path knows them.
     """
     found = {}
     for key, value in attrs.items():
         declared = op.attrs.get(key)
         if value is None:
-            if declared is not None and declared.required:
+            if declared is not None and _none_is_said(declared):
                 found[key] = "None"
         elif not _is_default(value, declared):
             found[key] = plain(key, value)
     return found
+
+
+def _none_is_said(attr: Attr) -> bool:
+    return attr.required or (attr.type.optional and attr.default is not None)
 
 
 def _is_default(value: Any, attr: Attr | None) -> bool:

@@ -1,4 +1,4 @@
-"""Operators of the NumPy interface whose results are as large as the values say: eager only."""
+"""Operators of the NumPy interface whose results are as large as the values say."""
 
 from __future__ import annotations
 

@@ -113,14 +113,15 @@ bitwise_not.sample(x=integers(2, 3), _grad=(), _dtypes=("int32", "uint8", "bool"
 def around(xp: Any, x: Any, *, decimals: int = 0) -> Any:
     """`x` rounded to `decimals` digits after the point (negative: before it), ties to even.
 
-    No gradient flows.  (MXNet ``mx.np.around``.)
+    Integers are cut towards zero instead. No gradient flows.  (MXNet ``mx.np.around``.)
 
     >>> mx.np.around(mx.np.array([0.5, 1.5, -2.75]), 0).tolist()
     [0.0, 2.0, -3.0]
     """
     if is_float(np.dtype(x.dtype)):
         return xp.around(x.astype(xp.float64), decimals)
-    return xp.around(x, min(decimals, 0))
+    unit = 10 ** max(-decimals, 0)
+    return x - xp.fmod(x, unit) if unit <= np.iinfo(x.dtype).max else xp.zeros_like(x)
 
 
 around.gradient("x")(flat)

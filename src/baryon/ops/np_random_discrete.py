@@ -178,8 +178,8 @@ def multinomial(
     [0, 4]
     """
     chances = xp.asarray(pvals if a is None else a, xp.float64)
-    if bool((chances < 0).any()) or float(chances[:-1].sum()) > 1 + 1e-6:
-        raise MXNetError("operator _npi_multinomial: sum(pvals[:-1]) > 1.0, or one is negative")
+    if bool((chances < 0).any()) or float(chances.sum()) > 1 + 1e-6:
+        raise MXNetError("operator _npi_multinomial: pvals exceed 1 in sum, or one is negative")
     rows, outcomes = prod(size or ()), len(chances)
     limits = xp.cumsum(chances[:-1])
     counts = xp.zeros(rows * outcomes, xp.int64)
