@@ -22,12 +22,13 @@ SUM = """
     f2 f2 f2 f2 f2 f2 f4 f8
     f4 f4 f4 f4 f4 f4 f4 f8
     f8 f8 f8 f8 f8 f8 f8 f8"""
+# MXNet also refuses integers of two types here.
 DIFFERENCE = """
     -- -- -- -- -- f2 f4 f8
-    -- i1 -- -- -- f2 f4 f8
-    -- -- u1 -- -- f2 f4 f8
-    -- -- -- i4 -- f2 f4 f8
-    -- -- -- -- i8 f2 f4 f8
+    -- i1 -- i4 i8 f2 f4 f8
+    -- -- u1 i4 i8 f2 f4 f8
+    -- i4 i4 i4 i8 f2 f4 f8
+    -- i8 i8 i8 i8 f2 f4 f8
     f2 f2 f2 f2 f2 f2 f4 f8
     f4 f4 f4 f4 f4 f4 f4 f8
     f8 f8 f8 f8 f8 f8 f8 f8"""
