@@ -169,11 +169,12 @@ def _take_recorded(x: Any, key: tuple, basic: bool) -> Any:
     if basic:
         return _slice_recorded(x, key)
     if len(key) == 1 and key[0].dtype.kind != "b":
-        rows = _wrapped(key[0], x.shape[0])
+        rows = _xp(x).asarray(_wrapped(key[0], x.shape[0]))
         return invoke(get("take"), (x, x._like(rows)), {"axis": 0, "mode": "clip"})
     positions = _xp(x).arange(x.size, dtype=np.int64).reshape(x.shape)[key]
     positions = _contiguous(positions.reshape(positions.shape or single(x)))
-    return invoke(get("take"), (x.reshape((-1,)), x._like(positions)), {"axis": 0, "mode": "clip"})
+    flat = x._viewed("_np_reshape", newshape=(-1,))
+    return invoke(get("take"), (flat, x._like(positions)), {"axis": 0, "mode": "clip"})
 
 
 def _wrapped(index: Any, size: int) -> Any:
@@ -181,7 +182,7 @@ def _wrapped(index: Any, size: int) -> Any:
     if index.size and not (-size <= int(index.min()) and int(index.max()) < size):
         bad = next(int(i) for i in index.reshape(-1) if not -size <= int(i) < size)
         raise IndexError(f"index {bad} is out of bounds for axis 0 with size {size}")
-    return _contiguous((index + (index < 0) * np.int64(size)).astype(np.int64))
+    return (index + (index < 0) * np.int64(size)).astype(np.int64, order="C")
 
 
 def _slice_recorded(x: Any, key: tuple) -> Any:
