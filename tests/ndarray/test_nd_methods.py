@@ -261,7 +261,8 @@ def test_contexts():
     assert mx.Context(mx.gpu(3)).device_id == 3
     assert mx.cpu_pinned().device_type == "cpu_pinned"
     assert mx.context.Context.from_string("gpu(2)") == mx.gpu(2)
-    for bad in ("tpu", "cpu(x)", "cpu"):
+    assert mx.context.Context.from_string("cpu") == mx.cpu(0)  # as operators' defaults have it
+    for bad in ("tpu", "cpu(x)"):
         with pytest.raises(mx.MXNetError):
             mx.context.Context.from_string(bad)
     with pytest.raises(mx.MXNetError, match="tpu"):
