@@ -10,7 +10,7 @@ import baryon as mx
 
 MODULES = ["recordio", "image.geometry", "image.rotation", "image.augmenters", "image.iterator"]
 MODULES += ["image.detection_augmenters", "image.detection_iter", "vocabulary"]
-MODULES += ["io.image_record", "io.image_det_record", "io.arrays", "io.base", "io.idx"]
+MODULES += ["io.libsvm", "io.image_record", "io.image_det_record", "io.arrays", "io.base", "io.idx"]
 MODULES += ["gluon.data.dataset", "gluon.data.sampler", "gluon.data.dataloader"]
 MODULES += ["gluon.data.vision.datasets", "gluon.contrib.data.sampler", "gluon.contrib.data.text"]
 
