@@ -70,7 +70,9 @@ def test_reference_data_is_there():
 def test_symbol_file_is_written_again_as_it_was(path):
     """Nodes, attributes, inputs and their versions, counts of outputs, heads: all of it."""
     text = runnable(path)
-    assert json.loads(mx.sym.load_json(text).tojson()) == json.loads(text)
+    want = json.loads(text)
+    with mx.np_shape("is_np_shape" in want["attrs"]):
+        assert json.loads(mx.sym.load_json(text).tojson()) == want
 
 
 @pytest.mark.parametrize("path", ZOO, ids=name_of)
