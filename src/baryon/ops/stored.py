@@ -260,7 +260,7 @@ def rows_of(xp: Any, x: Any, rows: Any) -> Any:
     if not len(x.indices):
         return xp.zeros((*rows.shape, *x.shape[1:]), x.dtype)
     at = xp.minimum(xp.searchsorted(x.indices, rows), len(x.indices) - 1)
-    present = (x.indices[at] == rows).reshape(-1, *[1] * (x.ndim - 1))
+    present = (x.indices[at] == rows).reshape(*rows.shape, *[1] * (x.ndim - 1))
     return xp.where(present, x.values[at], xp.zeros((), x.dtype))
 
 
