@@ -355,3 +355,26 @@ def test_group_adagrad():
     nd.sgd_mom_update(full, grad, states, lr=0.1, momentum=0.9, out=full)
     assert states.indices.asnumpy().tolist() == [1]
     np.testing.assert_allclose(full.asnumpy()[:, 0], [1, 0.9, 1])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16"])
+def test_kernels_and_numpy_give_the_same_products(dtype, monkeypatch):
+    rng = np.random.default_rng(8)
+    a = (rng.standard_normal((40, 90)) * (rng.random((40, 90)) < 0.1)).astype(dtype)
+    x = stored(a, "csr").astype(dtype)
+    right = nd.array(rng.standard_normal((90, 5)), dtype=dtype)
+    left = nd.array(rng.standard_normal((40, 5)), dtype=dtype)
+    found = []
+    for native in (mx.ops.csr.native, None):
+        monkeypatch.setattr(mx.ops.csr, "native", native)
+        found.append([nd.dot(x, right), nd.dot(x, left, transpose_a=True)])
+    for one, other in zip(*found, strict=True):
+        tolerance = 1e-2 if dtype == "float16" else 1e-5
+        np.testing.assert_allclose(one.asnumpy(), other.asnumpy(), rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("transpose", [False, True])
+def test_products_read_nothing_outside(transpose):
+    wrong = nd.sparse.csr_matrix(([1.0, 2.0], [0, 9], [0, 1, 2]), shape=(2, 4))
+    with pytest.raises(IndexError):
+        nd.dot(wrong, nd.ones((2 if transpose else 4, 3)), transpose_a=transpose)

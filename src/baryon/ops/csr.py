@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..native import native
 from .broadcast import reduced_shape, total_dtype
 from .stored import INDEX, Csr, RowSparse, rows_of, starts
 from .windows import widened
@@ -28,36 +29,54 @@ def _segment_sums(xp: Any, terms: Any, bounds: Any) -> Any:
     return sums
 
 
-def _matrix(xp: Any, x: Any) -> Any:
+def _matrix(x: Any) -> Any:
     """A dense operand with two axes, wide enough to add up in."""
     return widened(x).reshape(len(x), prod(x.shape[1:]))
 
 
+def _run_native(name: str, matrix: Csr, columns: Any, dense: Any, rows: int) -> np.ndarray | None:
+    """The product by a kernel, where one serves these arrays."""
+    if native is None or not isinstance(dense, np.ndarray):
+        return None
+    values, dense = widened(matrix.values), np.ascontiguousarray(_matrix(dense))
+    if values.dtype not in (np.float32, np.float64) or values.dtype != dense.dtype:
+        return None
+    out = np.empty((rows, dense.shape[1]), values.dtype)
+    native.run_kernel(name, [values, columns, matrix.indptr, dense], [out])
+    return out
+
+
 def product(xp: Any, matrix: Csr, dense: Any) -> Any:
     """``matrix`` times a dense or row_sparse array."""
-    rest = dense.shape[1:]
-    met = rows_of(xp, dense, matrix.indices)
-    terms = _matrix(xp, met) * widened(matrix.values)[:, None]
-    return _segment_sums(xp, terms, matrix.indptr).reshape(matrix.shape[0], *rest)
+    rows = matrix.shape[0]
+    sums = _run_native("_csr_product", matrix, matrix.indices, dense, rows)
+    if sums is None:
+        met = _matrix(rows_of(xp, dense, matrix.indices))
+        sums = _segment_sums(xp, met * widened(matrix.values)[:, None], matrix.indptr)
+    return sums.reshape(rows, *dense.shape[1:])
 
 
 def transposed_product(xp: Any, matrix: Csr, dense: Any) -> RowSparse:
     """The transpose of ``matrix`` times an array: a row for each column that stores something."""
+    columns, slot = _compact(xp, matrix.indices, matrix.shape[1])
+    sums = _run_native("_csr_transposed_product", matrix, slot, dense, len(columns))
+    if sums is None:
+        order = xp.argsort(slot, kind="stable") if xp is np else slot.argsort()
+        met = _matrix(rows_of(xp, dense, matrix.rows(xp)[order]))
+        terms = met * widened(matrix.values)[order][:, None]
+        sums = _segment_sums(xp, terms, starts(xp, slot[order], len(columns)))
     rest = dense.shape[1:]
-    order = xp.argsort(matrix.indices, kind="stable") if xp is np else matrix.indices.argsort()
-    columns, bounds = _runs(xp, matrix.indices[order])
-    met = rows_of(xp, dense, matrix.rows(xp)[order])
-    terms = _matrix(xp, met) * widened(matrix.values)[order][:, None]
-    sums = _segment_sums(xp, terms, bounds)
-    shape = (matrix.shape[1], *rest)
-    return RowSparse(sums.reshape(len(columns), *rest), columns, shape)
+    return RowSparse(sums.reshape(len(columns), *rest), columns, (matrix.shape[1], *rest))
 
 
-def _runs(xp: Any, ordered: Any) -> tuple[Any, Any]:
-    """The distinct values of an ascending array, and where the run of each begins; the end last."""
-    columns = xp.unique(ordered)
-    bounds = xp.searchsorted(ordered, columns).astype(INDEX)
-    return columns, xp.concatenate([bounds, xp.asarray([len(ordered)], INDEX)])
+def _compact(xp: Any, columns: Any, width: int) -> tuple[Any, Any]:
+    """The distinct ones of column numbers, ascending, and which of them each number is."""
+    if width > 16 * len(columns) + 65536:  # marking all columns would cost more than sorting
+        distinct, slot = xp.unique(columns, return_inverse=True)
+        return distinct, slot.reshape(-1)
+    used = xp.zeros(width, bool)
+    used[columns] = True
+    return xp.flatnonzero(used).astype(INDEX), (xp.cumsum(used) - 1).astype(INDEX)[columns]
 
 
 def stored_product(found: RowSparse) -> Csr:

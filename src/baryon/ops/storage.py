@@ -15,6 +15,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from .stored import Csr, Patch, RowSparse, Stored, dense, rows_of, starts
 
 Body = Callable[[Any, Any, Any, Sequence[Any]], Any]
@@ -51,8 +53,6 @@ def case(pattern: str, body: Body, when: Condition | None = None) -> Case:
 
 def zero_stays(op: Any, attrs: Any) -> bool:
     """Whether the operator makes zero of zero, tried on a number."""
-    import numpy as np
-
     return not op.run(np, attrs, [np.zeros(1, np.float32)])[0].any()
 
 
@@ -67,6 +67,9 @@ def on_values(op: Any, xp: Any, attrs: Any, arrays: Sequence[Any]) -> Stored:
 
 def at_common_rows(op: Any, xp: Any, attrs: Any, arrays: Sequence[RowSparse]) -> RowSparse:
     """The dense body on the rows that any operand stores."""
+    first = arrays[0]
+    if all(_same(x.indices, first.indices) for x in arrays):
+        return first.with_values(op.run(xp, attrs, [x.values for x in arrays])[0])
     rows = xp.unique(xp.concatenate([x.indices for x in arrays]))
     (values,) = op.run(xp, attrs, [rows_of(xp, x, rows) for x in arrays])
     return RowSparse(values, rows, arrays[0].shape)
@@ -76,17 +79,37 @@ def at_common_places(op: Any, xp: Any, attrs: Any, arrays: Sequence[Csr]) -> Csr
     """The dense body on the elements that any operand stores; zeros are dropped."""
     shape = arrays[0].shape
     keys = [x.rows(xp) * shape[1] + x.indices for x in arrays]
-    places = xp.unique(xp.concatenate(keys))
+    places, found = _merged(xp, keys)
     aligned = []
-    for x, key in zip(arrays, keys, strict=True):
+    for x, at in zip(arrays, found, strict=True):
         values = xp.zeros(places.shape, x.dtype)
-        values[xp.searchsorted(places, key)] = x.values
+        values[at] = x.values
         aligned.append(values)
     (values,) = op.run(xp, attrs, aligned)
     kept = values != 0
     places = places[kept]
     indptr = starts(xp, places // shape[1], shape[0])
     return Csr(values[kept], places % shape[1], indptr, shape)
+
+
+def _same(a: Any, b: Any) -> bool:
+    return a is b or (a.shape == b.shape and bool((a == b).all()))
+
+
+def _merged(xp: Any, keys: Sequence[Any]) -> tuple[Any, list[Any]]:
+    """All distinct keys in order, and where those of each operand are among them."""
+    if all(_same(k, keys[0]) for k in keys[1:]) and bool((keys[0][1:] > keys[0][:-1]).all()):
+        return keys[0], [slice(None)] * len(keys)
+    together = xp.concatenate(keys)
+    # Each operand's keys ascend as a rule, and numpy's stable sort merges runs.
+    order = xp.argsort(together, kind="stable") if xp is np else together.argsort()
+    ordered = together[order]
+    new = xp.ones(ordered.shape, bool)
+    new[1:] = ordered[1:] != ordered[:-1]
+    places = xp.empty(together.shape, np.int64)
+    places[order] = xp.cumsum(new) - 1
+    bounds = np.cumsum([0, *map(len, keys)])
+    return ordered[new], [places[a:b] for a, b in zip(bounds, bounds[1:], strict=False)]
 
 
 def at_its_places(op: Any, xp: Any, attrs: Any, arrays: Sequence[Any]) -> Stored:
