@@ -19,26 +19,26 @@ from ..operators import WORKLOADS
 from ..workloads import ALL
 from .base import ADAPTERS, Prepared
 
+_MXNET_API = (
+    "mx_eager",
+    "mx_nets",
+    "mx_resnet",
+    "mx_convnets",
+    "mx_gluon",
+    "mx_memory",
+    "mx_records",
+)
 ADAPTER_FILES = {
-    "baryon": (
-        "mx_eager",
-        "mx_nets",
-        "mx_resnet",
-        "mx_gluon",
-        "mx_memory",
-        "mx_records",
+    "baryon": (*_MXNET_API, "operators"),
+    "mxnet": (*_MXNET_API, "operators"),
+    "torch": (
+        "torch_eager",
+        "torch_nets",
+        "torch_resnet",
+        "torch_convnets",
+        "torch_gluon",
         "operators",
     ),
-    "mxnet": (
-        "mx_eager",
-        "mx_nets",
-        "mx_resnet",
-        "mx_gluon",
-        "mx_memory",
-        "mx_records",
-        "operators",
-    ),
-    "torch": ("torch_eager", "torch_nets", "torch_resnet", "torch_gluon", "operators"),
     "numpy": ("operators",),
 }
 

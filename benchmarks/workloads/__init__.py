@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
-from . import add16, chain100, gluon, large_eager, lenet, memory, records, resnet, tiny_hybrid
+from . import (
+    add16,
+    chain100,
+    convnets,
+    gluon,
+    large_eager,
+    lenet,
+    memory,
+    records,
+    resnet,
+    tiny_hybrid,
+)
 from .base import Bar, Workload
 
-_FILES = (add16, chain100, tiny_hybrid, lenet, resnet, gluon, large_eager, memory, records)
+_FILES = (
+    *(add16, chain100, tiny_hybrid, lenet, resnet, convnets),
+    *(gluon, large_eager, memory, records),
+)
 ALL = {w.name: w for file in _FILES for w in file.WORKLOADS}
 
 
