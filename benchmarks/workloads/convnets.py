@@ -33,7 +33,8 @@ class Layer:
 @dataclass(frozen=True)
 class Block:
     """Layers in a row. `adds`: their sum with the input (through `side`, if there is one), then
-    `act`. `pool`: kernel, stride and padding of maxima at the end."""
+    `act`. `pool`: kernel, stride and padding of maxima at the end.
+    """
 
     layers: tuple[Layer, ...]
     adds: bool = False

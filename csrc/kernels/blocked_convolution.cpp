@@ -4,6 +4,7 @@
 
 #include "../kernel.h"
 #include "../parallel.h"
+#include "blocked_finish.h"
 #include "blocked_pack.h"
 #include "blocked_product.h"
 #include "blocked_weight.h"
@@ -31,18 +32,24 @@ bool is_blocked(const Tensor& t, int rank) {
   return t.ndim == rank + 3 && t.shape[t.ndim - 1] == kBlock;
 }
 
-// params: groups, then four numbers an axis.
-int rank_of(const Call& call) { return (call.n_params - 1) / 4; }
+// params: groups, then four numbers an axis, then others.
+int given(const Call& call, int rank) { return call.n_params - 1 - 4 * rank; }
 
 // One number more than the axes have: whether windows of 3 x 3 may be computed by Winograd's
 // method.
 bool by_winograd(const Call& call, const ConvShape& s) {
-  return call.n_params % 4 == 2 && call.params[call.n_params - 1] != 0 && winograd_pays(s);
+  return call.params[call.n_params - 1] != 0 && winograd_pays(s);
 }
+
+// What a convolution does to its filters and to its results.
+struct Ending {
+  const float *bias = nullptr, *scale = nullptr;
+  Finish finish;
+};
 
 // A product of images of `channels` with weights that are transformed here.
 void winograd(const ConvShape& s, const Tensor& data, const Tensor& out, const float* weight,
-              const float* bias, bool turned) {
+              const Ending& ending, bool turned) {
   WinogradProduct p{};
   const Int channels = turned ? s.filters : s.channels, filters = turned ? s.channels : s.filters;
   p.channel_blocks = channels / kBlock;
@@ -55,16 +62,17 @@ void winograd(const ConvShape& s, const Tensor& data, const Tensor& out, const f
     p.out_size[i] = results.out[1 + i];
   }
   const Scratch<float> spread(kTilePlaces * channels * filters);
-  spread_weights(s, weight, turned, spread.get());
+  spread_weights(s, weight, ending.scale, turned, spread.get());
   p.data = data.as<float>();
   p.weights = spread.get();
-  p.bias = bias;
+  p.bias = ending.bias;
+  p.finish = ending.finish;
   p.out = out.as<float>();
   WinogradRunner(p, TileGrid(results, p.channel_blocks + p.filter_blocks)).run();
 }
 
-bool simple(const Call& call) {
-  return same_dtype<DType::f32>(call) && call.params[0] == 1 && rank_of(call) <= 2;
+bool simple(const Call& call, int rank) {
+  return same_dtype<DType::f32>(call) && call.params[0] == 1 && (rank == 1 || rank == 2);
 }
 bool data_fits(const Tensor& data, int rank) {
   return is_blocked(data, rank) || (data.ndim == rank + 2 && data.shape[1] <= kFewChannels);
@@ -78,13 +86,12 @@ BlockedProduct product_of(const Tensor& data, const Tensor& out) {
   return p;
 }
 
-void forward(const Call& call) {
+void convolve(const Call& call, const Ending& ending) {
   const Tensor &data = call.in[0], &out = call.out[0];
   const ConvShape s = shape_of(call, data, out);
   if (s.batch == 0 || volume(s.out) == 0) return;
-  const float* bias = call.n_in == 3 ? call.in[2].as<float>() : nullptr;
   if (data.ndim == out.ndim && by_winograd(call, s))
-    return winograd(s, data, out, call.in[1].as<float>(), bias, false);
+    return winograd(s, data, out, call.in[1].as<float>(), ending, false);
   BlockedProduct p = product_of(data, out);
   p.blocked = data.ndim == out.ndim;
   p.groups = p.blocked ? s.channels / kBlock : s.channels;
@@ -95,10 +102,28 @@ void forward(const Call& call) {
   p.out_step = {1, 1, 1};
   p.taps = taps_of(s);
   const Scratch<float> packed(s.filters * s.depth());
-  pack_forward(s, call.in[1].as<float>(), p.inner(), packed.get());
+  pack_forward(s, call.in[1].as<float>(), ending.scale, p.inner(), packed.get());
   p.weights = packed.get();
-  p.bias = bias;
+  p.bias = ending.bias;
+  p.finish = ending.finish;
   BlockedRunner(p).run();
+}
+
+// data, weight[, bias] -> out.
+void forward(const Call& call) {
+  Ending ending;
+  if (call.n_in == 3) ending.bias = call.in[2].as<float>();
+  convolve(call, ending);
+}
+
+// data, weight, bias, scale[, addend] -> out; behind the convolution's params: low, high, whether
+// there is an addend, and whether Winograd's method may be used.
+void forward_fused(const Call& call) {
+  Ending ending;
+  ending.bias = call.in[2].as<float>();
+  ending.scale = call.in[3].as<float>();
+  ending.finish = finish_of(call, call.n_params - 4, 4);
+  convolve(call, ending);
 }
 
 // head, weight -> gradient by data: a product for each phase of the stride.
@@ -106,7 +131,7 @@ void backward_data(const Call& call) {
   const ConvShape s = shape_of(call, call.out[0], call.in[0]);
   if (s.batch == 0 || volume(s.in) == 0) return;
   if (by_winograd(call, s))
-    return winograd(s, call.in[0], call.out[0], call.in[1].as<float>(), nullptr, true);
+    return winograd(s, call.in[0], call.out[0], call.in[1].as<float>(), Ending(), true);
   const Scratch<float> packed(s.filters * s.depth());
   for_each_place(s.stride, [&](Int, const Int3& phase) {
     BlockedProduct p = product_of(call.in[0], call.out[0]);
@@ -152,17 +177,20 @@ void backward_weight(const Call& call) {
   if (call.n_out == 2) blocked_bias(s, head.as<float>(), call.out[1].as<float>());
 }
 
+// `more` numbers stand behind those of a convolution.
+template <int more>
 bool forward_fits(const Call& call) {
-  const int rank = rank_of(call);
-  return simple(call) && is_blocked(call.out[0], rank) && data_fits(call.in[0], rank);
+  const int rank = call.out[0].ndim - 3;
+  return simple(call, rank) && given(call, rank) == more && is_blocked(call.out[0], rank) &&
+         data_fits(call.in[0], rank);
 }
 bool data_gradient_fits(const Call& call) {
-  const int rank = rank_of(call);
-  return simple(call) && is_blocked(call.in[0], rank) && is_blocked(call.out[0], rank);
+  const int rank = call.in[0].ndim - 3;
+  return simple(call, rank) && is_blocked(call.in[0], rank) && is_blocked(call.out[0], rank);
 }
 bool weight_gradient_fits(const Call& call) {
-  const int rank = rank_of(call);
-  return simple(call) && is_blocked(call.in[0], rank) && data_fits(call.in[1], rank);
+  const int rank = call.in[0].ndim - 3;
+  return simple(call, rank) && is_blocked(call.in[0], rank) && data_fits(call.in[1], rank);
 }
 
 }  // namespace
@@ -171,7 +199,8 @@ bool weight_gradient_fits(const Call& call) {
 BARYON_REGISTER(blocked_convolution) {
   using namespace baryon;
   using namespace baryon::BARYON_ISA;
-  add("_blocked_Convolution", forward, forward_fits);
+  add("_blocked_Convolution", forward, forward_fits<1>);
+  add("_blocked__fused_Convolution", forward_fused, forward_fits<4>);
   add("_blocked__backward_Convolution_data", backward_data, data_gradient_fits);
   add("_blocked__backward_Convolution_weight", backward_weight, weight_gradient_fits);
 }

@@ -7,7 +7,7 @@
 
 #include "../kernel.h"
 #include "../parallel.h"
-#include "blocked_tile.h"
+#include "blocked_finish.h"
 
 namespace baryon::BARYON_ISA {
 namespace {
@@ -75,7 +75,7 @@ void each_plane(const Layout& l, const Body& body) {
 }
 
 // data, gamma, beta, moving mean and variance -> out, mean, scale (1 over the deviation).
-void forward(const Call& call) {
+void normalise(const Call& call, const Finish& finish) {
   const Layout l(call.params);
   const bool batch = call.params[3] != 0, fixed = call.params[4] != 0;
   const double eps = call.params[5];
@@ -112,8 +112,28 @@ void forward(const Call& call) {
     const Lane middle = load(mean + block * kBlock), factor = load(factors.get() + block * kBlock);
     const Lane start = load(beta + block * kBlock);
     for (Int i = at; i < at + l.plane(); i += kBlock)
-      store(y + i, (load(x + i) - middle) * factor + start);
+      store(y + i, finish((load(x + i) - middle) * factor + start, y + i));
   });
+}
+
+void forward(const Call& call) { normalise(call, Finish()); }
+
+// The same with a tensor that is added, or without; behind the params: low, high, whether there is.
+void forward_fused(const Call& call) { normalise(call, finish_of(call, 6, 5)); }
+
+// gamma, beta, moving mean and variance, bias -> scale and shift that do what adding the bias and
+// normalising do.
+void affine(const Call& call) {
+  const double eps = call.params[0];
+  const bool fixed = call.params[1] != 0;
+  for (Int k = 0; k < call.in[0].size(); ++k) {
+    const auto in = [&](int i) { return static_cast<double>(call.in[i].as<float>()[k]); };
+    const double scale = (fixed ? 1 : in(0)) / std::sqrt(in(3) + eps);
+    const double shift = in(1) + (in(4) - in(2)) * scale;
+    call.out[0].as<float>()[k] = static_cast<float>(scale);
+    call.out[1].as<float>()[k] = static_cast<float>(shift);
+    if (fixed) call.out[2].as<float>()[k] = 1;
+  }
 }
 
 // dy, data, gamma, mean, scale, moving mean and variance -> gradients by data, gamma and beta.
@@ -169,5 +189,7 @@ BARYON_REGISTER(blocked_norm) {
   using namespace baryon;
   using namespace baryon::BARYON_ISA;
   add("_blocked_BatchNorm", forward, fits);
+  add("_blocked__fused_BatchNorm", forward_fused, fits);
+  add("_BatchNorm_affine", affine, same_dtype<DType::f32>);
   add("_blocked__backward_BatchNorm", backward, fits);
 }

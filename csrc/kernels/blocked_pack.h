@@ -10,9 +10,10 @@
 
 namespace baryon::BARYON_ISA {
 
-// Filters along the lanes: (filters, channels, taps) -> [pair of blocks][channel / inner][tap]
-// [inner][filter].
-inline void pack_forward(const ConvShape& s, const float* weight, Int inner, float* packed) {
+// Filters along the lanes, times a scale for each if there is one: (filters, channels, taps) ->
+// [pair of blocks][channel / inner][tap] [inner][filter].
+inline void pack_forward(const ConvShape& s, const float* weight, const float* scale, Int inner,
+                         float* packed) {
   const Int taps = s.taps(), depth = s.depth(), blocks = s.filters / kBlock;
   parallel_for(parts(blocks, 2), 1 + 16384 / (2 * kBlock * depth), [&](Int begin, Int end) {
     const Scratch<float> turned(depth * kBlock);
@@ -22,10 +23,11 @@ inline void pack_forward(const ConvShape& s, const float* weight, Int inner, flo
                              kBlock);
       float* to = packed + block / 2 * 2 * kBlock * depth + block % 2 * kBlock;
       const float* from = turned.get();
+      const Lane factor = scale == nullptr ? broadcast(1.0f) : load(scale + block * kBlock);
       for (Int c = 0; c < s.channels; c += inner)
         for (Int t = 0; t < taps; ++t)
           for (Int i = 0; i < inner; ++i, to += vectors * kBlock)
-            store(to, load(from + ((c + i) * taps + t) * kBlock));
+            store(to, load(from + ((c + i) * taps + t) * kBlock) * factor);
     }
   });
 }

@@ -25,6 +25,7 @@ struct BlockedProduct {
   const float* bias;     // null, or one a filter
   float* out;
   Int3 out_size, out_step, out_begin;
+  Finish finish;
 
   Int inner() const { return blocked ? kBlock : 1; }
   Int terms() const { return groups * static_cast<Int>(taps.size()); }
@@ -110,6 +111,7 @@ class BlockedRunner {
     tile.bias = p_.bias == nullptr ? nullptr : p_.bias + block * kBlock;
     tile.to_pixel = p_.out_step[2] * kBlock;
     tile.to_block = out_block;
+    tile.finish = p_.finish;
     for (Int n = first_image(chunk); n < last_image(chunk); ++n) {
       const float* image = direct_ ? p_.data + n * p_.groups * group_
                                    : room + (n - first_image(chunk)) * p_.groups * group_;

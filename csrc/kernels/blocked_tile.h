@@ -17,6 +17,23 @@ constexpr int kPairRows = kTileRows;        // pixels of a tile of two vectors o
 constexpr int kSingleRows = kTileRows + 2;  // and of one
 using Lane = Vector<float>;
 
+// What is done to results before they are stored: a tensor like them is added, bounds cut them.
+struct Finish {
+  const float* addend = nullptr;  // as far from the results as `base` says
+  const float* base = nullptr;    // where the results begin
+  float low = 0, high = 0;
+  bool bounded = false;
+
+  Lane operator()(Lane value, const float* to) const {
+    if (addend != nullptr) value += load(addend + (to - base));
+    if (bounded) {
+      value = value < low ? broadcast(low) : value;  // (NaN passes)
+      value = value > high ? broadcast(high) : value;
+    }
+    return value;
+  }
+};
+
 // One tile: every term reads `inner` values of each pixel, a block of channels or a single one.
 struct PixelTile {
   const float* from;     // the first pixel
@@ -26,6 +43,7 @@ struct PixelTile {
   const float* bias;     // the filters' start, or null
   float* to;
   Int to_pixel, to_block;  // distances of pixels and of blocks of filters in the result
+  Finish finish;
 };
 
 template <int rows, int vectors, int inner>
@@ -53,8 +71,10 @@ void run_pixels(const PixelTile& tile) {
 #pragma GCC unroll 16
   for (int r = 0; r < rows; ++r)
 #pragma GCC unroll 2
-    for (int v = 0; v < vectors; ++v)
-      store(tile.to + r * tile.to_pixel + v * tile.to_block, sums[r][v]);
+    for (int v = 0; v < vectors; ++v) {
+      float* to = tile.to + r * tile.to_pixel + v * tile.to_block;
+      store(to, tile.finish(sums[r][v], to));
+    }
 }
 
 using PixelFn = void (*)(const PixelTile&);

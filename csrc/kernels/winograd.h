@@ -103,6 +103,7 @@ struct WinogradProduct {
   const float* weights;  // [place][pair of filter blocks][channel][filter]
   const float* bias;     // or null
   float* out;
+  Finish finish;
 };
 
 class WinogradRunner {
@@ -162,8 +163,10 @@ class WinogradRunner {
           transform<ToResults>(spread, tile);
           float* to = p_.out + ((image * p_.filter_blocks + block) * height * width) * kBlock;
           for (Int r = 0; r < std::min<Int>(kTileStep, height - y); ++r)
-            for (Int c = 0; c < std::min<Int>(kTileStep, width - x); ++c)
-              store(to + ((y + r) * width + x + c) * kBlock, tile[r * kTileStep + c] + start);
+            for (Int c = 0; c < std::min<Int>(kTileStep, width - x); ++c) {
+              float* at = to + ((y + r) * width + x + c) * kBlock;
+              store(at, p_.finish(tile[r * kTileStep + c] + start, at));
+            }
         });
       }
     });
@@ -176,8 +179,10 @@ class WinogradRunner {
 };
 
 // Transformed weights, [place][pair of blocks of rows][column][row]. Rows are filters and columns
-// channels, or for the gradient by data (`turned`) rows are channels and windows run backwards.
-inline void spread_weights(const ConvShape& s, const float* weight, bool turned, float* packed) {
+// channels (times a scale for each filter, if there is one), or for the gradient by data (`turned`)
+// rows are channels and windows run backwards.
+inline void spread_weights(const ConvShape& s, const float* weight, const float* scale, bool turned,
+                           float* packed) {
   const Int rows = turned ? s.channels : s.filters, columns = turned ? s.filters : s.channels;
   const Int blocks = rows / kBlock, taps = 9;
   const Int row_step = turned ? taps : s.channels * taps,
@@ -191,6 +196,8 @@ inline void spread_weights(const ConvShape& s, const float* weight, bool turned,
                              weight + block * kBlock * row_step + column * column_step, row_step,
                              taps, kBlock);
       for (int t = 0; t < 9; ++t) window[t] = load(values + (turned ? 8 - t : t) * kBlock);
+      if (scale != nullptr)
+        for (Lane& tap : window) tap *= load(scale + block * kBlock);
       transform<OfWeights>(window, spread);
       const Int pair = block / 2 * 2, vectors = std::min<Int>(2, blocks - pair);
       float* to = packed + (pair * columns + column * vectors + block % 2) * kBlock;

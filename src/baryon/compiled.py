@@ -11,6 +11,7 @@ import numpy as np
 from . import state
 from .base import MXNetError
 from .graph.function import dynamic_op, with_stream
+from .graph.fuse import fuse
 from .graph.gradient import constant, gradient
 from .graph.graph import Entry, Node, rebuild, variable, walk, with_inputs
 from .graph.infer import typed
@@ -78,7 +79,8 @@ class Compiled:
         self.output_specs = drawn.output_specs
         self.reads_head_grad = drawn.reads_head_grad
         count = len(drawn.outputs)
-        both = block_channels([*drawn.outputs, *mirror(drawn.outputs, drawn.grads)])
+        grads = mirror(drawn.outputs, drawn.grads)
+        both = fuse(block_channels([*drawn.outputs, *grads]))
         results = [Head(e) for e in both[:count]]
         backward = [Head(g, r == "add") for g, r in zip(both[count:], drawn.wanted, strict=True)]
         self.program = Program(lower([*drawn.inputs, *drawn.dys], [results, backward]))

@@ -56,6 +56,9 @@ SETTINGS: dict[str, Setting] = {
     "BARYON_LAYOUT": Setting(
         flag, True, "package", "Whether compiled networks work on channel-blocked images."
     ),
+    "BARYON_FUSE": Setting(
+        flag, True, "package", "Whether compiled networks compute operators together."
+    ),
     "BARYON_WINOGRAD": Setting(
         flag,
         True,

@@ -50,12 +50,14 @@ def _reaching(order: Sequence[Node], wanted: set[Key]) -> set[Node]:
     return reach
 
 
-def constant(op: str, entry: Entry) -> Entry:
-    """``_npi_zeros`` or ``_npi_ones`` of an entry's shape, which may be ``()``, and dtype.
+def constant(op: str, entry: Entry, shape: tuple[int, ...] | None = None) -> Entry:
+    """``_npi_zeros`` or ``_npi_ones`` of an entry's shape, which may be ``()``, or of another, and
+    of its dtype.
 
     It reads nothing: the tape may not have kept the entry's value.
     """
-    return draw(get(op), [], {"shape": entry.shape, "dtype": entry.dtype})[0]
+    shape = entry.shape if shape is None else shape
+    return draw(get(op), [], {"shape": shape, "dtype": entry.dtype})[0]
 
 
 def _total(sums: dict[Key, list[Entry]], key: Key) -> Entry | None:

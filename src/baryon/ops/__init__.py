@@ -31,6 +31,7 @@ from . import (
     dropout,
     fully_connected,
     functions,
+    fused,
     hawkes,
     heads,
     histogram,

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..base import MXNetError
 from .attrs import Attrs
+from .fusion import Fusion
 from .numeric import widen
 from .op import get, op
 from .rules import known, same
@@ -92,6 +93,13 @@ def activation(xp, data, *, act_type: ActType):
 def backward_activation(xp, dy, out, *, act_type: ActType):
     """Gradient of `activation` from its output."""
     return widen(xp, dy) * _SLOPE[act_type](xp, widen(xp, out))
+
+
+def _bounds(attrs: Attrs) -> tuple[float, float] | None:
+    return (0.0, np.inf) if attrs.act_type == "relu" else None
+
+
+activation.fusion = Fusion(bounds=_bounds)
 
 
 @activation.gradient("data")

@@ -11,6 +11,7 @@ from typing import Any
 
 from . import rules
 from .functions import log
+from .fusion import Fusion
 from .numeric import divide, modulo, numeric, power, widen
 from .op import Op, op
 from .samples import Draw, normal, uniform
@@ -142,6 +143,7 @@ elemwise_add, broadcast_add = both(
     onnx="Add",
     storage=ALIGNED,
 )
+elemwise_add.fusion = broadcast_add.fusion = Fusion(adds=True)
 elemwise_sub, broadcast_sub = both(
     "elemwise_sub",
     "broadcast_sub",

@@ -172,6 +172,7 @@ def blocked(
         params=rules.params,
         flops=count and (lambda attrs, ins, outs: count(attrs, *rules.specs(attrs, ins, outs))),
     )(body)
+    twin.origin = origin
     origin.blocked = Twin(twin, positions, outputs, heavy, tuple(options))
     return twin
 

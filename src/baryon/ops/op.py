@@ -15,6 +15,7 @@ import numpy as np
 from ..base import MXNetError
 from . import rules
 from .attrs import Attr, Attrs, AttrType, attr_type, negative_zeros
+from .fusion import NOTHING, Fusion
 from .rules import Rule, known, show
 from .samples import Draw, Sample
 from .storage import Case, Condition, case
@@ -101,6 +102,8 @@ class Op:
         self.dynamic: bool = facts["dynamic"]
         self.pointwise: bool = facts["pointwise"]
         self.blocked: Any = None  # its form on channel-blocked images, see `blocked.Twin`
+        self.origin: Op | None = None  # what it is the blocked form of
+        self.fusion: Fusion = NOTHING
         self.kernel: str | None = name if facts["kernel"] is True else facts["kernel"] or None
         self.params: Callable[..., tuple | None] | None = facts["params"]
         self.init: Mapping[str, str] = facts["init"]

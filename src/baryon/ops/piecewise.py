@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .fusion import Fusion
 from .op import op
 from .samples import normal
 from .storage import KEEPS_ZERO
@@ -36,6 +37,7 @@ def _(dy: Any, out: Any, alpha: float) -> Any:
     "clip",
     aliases=("_npi_clip", "_sparse_clip"),
     inplace={0: "data"},
+    pointwise=True,
     kernel=True,
     params=lambda a, ins, outs: (a.a_min, a.a_max),
     onnx="Clip",
@@ -55,6 +57,9 @@ def clip(xp: Any, data: Any, *, a_min: float, a_max: float) -> Any:
     else:
         low, high = a_min, a_max
     return xp.minimum(xp.maximum(data, low), high)
+
+
+clip.fusion = Fusion(bounds=lambda attrs: (attrs.a_min, attrs.a_max))
 
 
 @clip.gradient("data")

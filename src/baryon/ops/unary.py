@@ -6,9 +6,11 @@ the exponential, trigonometric and special functions.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from .fusion import Fusion
 from .numeric import numeric, widen
 from .op import Op, op
 from .rules import Rule
@@ -155,6 +157,7 @@ relu = unary(
     onnx="Relu",
     keeps=True,
 )
+relu.fusion = Fusion(bounds=lambda attrs: (0.0, math.inf))
 softsign = unary(
     "softsign",
     lambda xp, x: x / (1 + xp.abs(x)),
