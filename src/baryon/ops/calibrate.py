@@ -30,37 +30,46 @@ def _shapes(attrs: Attrs, ins: list, outs: list) -> tuple[list, list]:
 def _spread(counts: np.ndarray, groups: int) -> np.ndarray:
     """The mean count of the bins that are not empty, for each bin the mean of its group."""
     width = len(counts) // groups
-    group = np.minimum(np.arange(len(counts)) // width, groups - 1)
-    total, filled = np.bincount(group, counts), np.bincount(group, counts != 0)
-    return (total / np.maximum(filled, 1))[group]
+    starts = np.arange(groups) * width
+    total = np.add.reduceat(counts, starts)
+    filled = np.add.reduceat(counts != 0, starts, dtype=np.int64)
+    lengths = np.full(groups, width)
+    lengths[-1] += len(counts) - groups * width
+    return np.repeat(total / np.maximum(filled, 1), lengths)
 
 
 def _floored(counts: np.ndarray) -> np.ndarray | None:
     """Counts with nothing at 0: what that adds is taken from the others; None if they cannot."""
     empty = counts == 0
-    full = len(counts) - empty.sum()
-    if not full:
+    none = np.count_nonzero(empty)
+    if none == len(counts):
         return None
-    taken = _FLOOR * empty.sum() / full
-    return None if taken >= 1 else np.where(empty, _FLOOR, counts - taken)
+    taken = _FLOOR * none / (len(counts) - none)
+    if taken >= 1:
+        return None
+    found = counts - taken
+    found[empty] = _FLOOR
+    return found
 
 
 def _divergence(p: np.ndarray, q: np.ndarray) -> float:
     """Kullback and Leibler's divergence of two histograms."""
-    p, q = p / p.sum(), q / q.sum()
-    return float((p * np.log(p / q)).sum())
+    total = p.sum()
+    return float(p @ np.log(p / q) / total + np.log(q.sum() / total))
 
 
 def _best(hist: np.ndarray, edges: np.ndarray, groups: int) -> tuple[float, float]:
     middle, half = len(hist) // 2, groups // 2
+    below, total = np.concatenate([[0], np.cumsum(hist)]), hist.sum()
     best = (float(edges[-1]), np.inf)
     for reach in range(half, middle + 1):
         start, stop = middle - reach, min(middle + reach + 1, len(hist))
         clipped, merged = hist[start:stop].copy(), hist[start:stop].copy()
-        clipped[0] += hist[:start].sum()
-        clipped[-1] += hist[stop:].sum()
+        clipped[0] += below[start]
+        clipped[-1] += total - below[stop]
         merged[0] = 0  # MXNet's arithmetic; it makes wide cuts a little dearer
-        quantized = np.where(clipped != 0, _spread(merged, groups), 0)
+        quantized = _spread(merged, groups)
+        quantized[clipped == 0] = 0
         p, q = _floored(clipped), _floored(quantized)
         found = np.inf if p is None or q is None else _divergence(p, q)
         if found < best[1]:

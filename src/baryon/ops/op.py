@@ -76,11 +76,13 @@ class Op:
     """An operator: body, attributes, rules, gradients and facts (see `op` for the arguments).
 
     graphs      : symbols that are part of the operator, such as the body of a loop.
+    quantized   : its form on 8-bit integers (`ops.quantize.Twin`), where it has one.
     instantiate : for a name that stands for many operators (``Custom``), ``(raw, graphs)`` -> the
                   one that a call with these attributes means; graphs is None for an eager call.
     """
 
     graphs: tuple[Sequence[Any], ...] = ()
+    quantized: Any = None
     instantiate: Callable[[Mapping[str, Any], Sequence[Any] | None], Op] | None = None
 
     def __init__(self, body: Callable[..., Any], name: str, **facts: Any) -> None:

@@ -9,19 +9,39 @@ so does this file where it does.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from ..base import MXNetError
 from .attrs import Attrs
-from .op import op
+from .op import Op, op
 from .rules import Rule, unify
 from .samples import constant, integers, normal, typed
 
 STEPS = {"int8": 127.0, "uint8": 255.0, "int32": float(2**31 - 1)}
 HALF_STEPS = {"int8": 127.5, "uint8": 255.5}
 BYTES = ("int8", "uint8")
+
+
+class Twin(NamedTuple):
+    """The quantized form of an operator, which is its `quantized`.
+
+    inputs  : which inputs are quantized, None for all; their ranges follow all inputs.
+    wide    : results are int32, to be brought to 8 bits.
+    follows : it only moves numbers, and so is worth it only among others that are quantized.
+    signed  : its first input must be int8.
+    ranged  : the range of its results must be calibrated.
+    serves  : whether there is a form for these attributes.
+    """
+
+    op: Op
+    inputs: tuple[str, ...] | None = None
+    wide: bool = False
+    follows: bool = False
+    signed: bool = False
+    ranged: bool = False
+    serves: Callable[[Attrs], bool] = lambda attrs: True
 
 
 # ---- what the quantized families share ---------------------------------------------------------

@@ -24,6 +24,7 @@ from .quantize import (
     BYTES,
     HALF_STEPS,
     STEPS,
+    Twin,
     kinds,
     magnitude,
     ranged_shapes,
@@ -198,6 +199,9 @@ def quantized_conv(
     return channels_last(xp, out, layout), *product_range(xp, ranges[:2], ranges[2:4], "int8")
 
 
+get("FullyConnected").quantized = Twin(quantized_fully_connected, wide=True)
+get("Convolution").quantized = Twin(quantized_conv, wide=True, signed=True)
+
 _RANGES = {
     f"{end}_{name}": d
     for name, reach in (("data", 2.0), ("weight", 0.5))
@@ -334,6 +338,14 @@ def quantized_flatten(xp, data, min_data, max_data):
     return data.reshape(data.shape[0], -1), min_data, max_data
 
 
+get("Pooling").quantized = Twin(
+    quantized_pooling, follows=True, serves=lambda attrs: attrs.pool_type in ("max", "avg")
+)
+get("Activation").quantized = Twin(
+    quantized_act, follows=True, serves=lambda attrs: attrs.act_type == "relu"
+)
+get("Flatten").quantized = Twin(quantized_flatten, follows=True)
+
 _LOW, _HIGH = ends(-1.5, 1.0)
 for _op, _attrs in (
     (quantized_pooling, {"kernel": (2, 2), "pool_type": "avg", "stride": (2, 2), "pad": (1, 1)}),
@@ -392,6 +404,8 @@ def quantized_concat(xp, *data, num_args: int, dim: int = 1):
     return xp.concatenate(parts, dim), low, high
 
 
+get("Concat").quantized = Twin(quantized_concat, follows=True)
+
 _TWO = [_LOW, _HIGH, *ends(-0.5, 2.0)]
 for _pair in (("int8", "int8"), ("uint8", "uint8"), ("uint8", "int8")):
     quantized_concat.sample(
@@ -449,6 +463,8 @@ def quantized_embedding(
     """
     return weight[valid(xp, data, input_dim, "clip")], min_weight, max_weight
 
+
+get("Embedding").quantized = Twin(quantized_embedding, inputs=("weight",))
 
 quantized_embedding.sample(
     data=uniform(2, 3, low=-2, high=6),

@@ -12,6 +12,7 @@ from .quantize import (
     BYTES,
     HALF_STEPS,
     STEPS,
+    Twin,
     calibrated,
     floats,
     kinds,
@@ -124,6 +125,9 @@ def quantized_elemwise_mul(
     return to_bytes(xp, real, "int8", reach=magnitude(xp, low, high)), low, high
 
 
+get("elemwise_add").quantized = Twin(quantized_elemwise_add, wide=True)
+get("elemwise_mul").quantized = Twin(quantized_elemwise_mul, wide=True)
+
 _SIDES = dict(
     zip(("lhs_min", "lhs_max", "rhs_min", "rhs_max"), (*ends(-1, 2), *ends(-3, 1)), strict=True)
 )
@@ -195,6 +199,13 @@ def quantized_batch_norm(
     low, high = (xp.asarray([end]) for end in (min_calib_range, max_calib_range))
     return to_bytes(xp, out, "int8", HALF_STEPS, magnitude(xp, low, high)), low, high
 
+
+get("BatchNorm").quantized = Twin(
+    quantized_batch_norm,
+    inputs=("data",),
+    ranged=True,
+    serves=lambda attrs: not attrs.output_mean_var,
+)
 
 quantized_batch_norm.sample(
     data=integers(2, 3, 2, high=120),

@@ -18,7 +18,9 @@ from typing import Any
 
 from ... import state
 from ...gluon.trainer import Trainer
+from ...module import BucketingModule  # noqa: F401 - MXNet has these names here, too
 from ...ndarray import NDArray
+from ...symbol import Symbol  # noqa: F401
 from .convert import (
     convert_bucketing_module,
     convert_hybrid_block,
