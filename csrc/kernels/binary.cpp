@@ -119,12 +119,16 @@ struct Minimum {
   }
 };
 
-#define TEST(Name, condition)         \
-  struct Name {                       \
-    template <class T>                \
-    static T apply(T a, T b) {        \
-      return condition ? T(1) : T(0); \
-    }                                 \
+#define TEST(Name, condition)          \
+  struct Name {                        \
+    template <class T>                 \
+    static bool test(T a, T b) {       \
+      return condition;                \
+    }                                  \
+    template <class T>                 \
+    static T apply(T a, T b) {         \
+      return test(a, b) ? T(1) : T(0); \
+    }                                  \
   };
 TEST(Equal, a == b)
 TEST(NotEqual, a != b)
@@ -142,6 +146,33 @@ constexpr BinaryLoops kNumbers =
     binary_loops<Op, float, double, std::int32_t, std::int64_t, std::int8_t, std::uint8_t>();
 template <class Op>
 constexpr BinaryLoops kFloats = binary_loops<Op, float, double>();
+
+// Tests whose answers are bytes.
+template <class Op, class T, bool a_varies, bool b_varies>
+void test_loop(const void* a, const void* b, void* out, Index n) {
+  const T* x = static_cast<const T*>(a);
+  const T* w = static_cast<const T*>(b);
+  std::uint8_t* y = static_cast<std::uint8_t*>(out);
+  const T left = *x, right = *w;
+#pragma GCC ivdep
+  for (Index i = 0; i < n; ++i)
+    y[i] = Op::test(a_varies ? x[i] : left, b_varies ? w[i] : right) ? 1 : 0;
+}
+template <class Op, class T>
+constexpr BinaryRuns test_runs() {
+  return {test_loop<Op, T, true, true>, test_loop<Op, T, true, false>,
+          test_loop<Op, T, false, true>};
+}
+template <class Op, class... T>
+constexpr BinaryLoops test_loops() {
+  BinaryLoops loops;
+  ((loops.runs[static_cast<int>(dtype_of<T>())] = test_runs<Op, T>()), ...);
+  loops.runs[static_cast<int>(DType::b8)] = test_runs<Op, std::uint8_t>();
+  return loops;
+}
+template <class Op>
+constexpr BinaryLoops kTests =
+    test_loops<Op, float, double, std::int32_t, std::int64_t, std::int8_t, std::uint8_t>();
 
 // Float remainders from the quotient in double, which is exact below 2^29.
 struct ModFast {
@@ -192,6 +223,13 @@ bool one_dtype(const BinaryLoops& loops, const Call& call) {
 template <const BinaryLoops& loops>
 bool accepts(const Call& call) {
   return one_dtype(loops, call);
+}
+template <const BinaryLoops& loops>
+bool accepts_test(const Call& call) {
+  const DType dtype = call.in[0].dtype;
+  for (int i = 0; i < call.n_in; ++i)
+    if (call.in[i].dtype != dtype) return false;
+  return call.out[0].dtype == DType::b8 && loops.of(dtype).vv != nullptr;
 }
 template <const BinaryLoops& loops>
 void two(const Call& call) {
@@ -281,6 +319,16 @@ BARYON_REGISTER(binary) {
   LOGIC("logical_or", Or);
   LOGIC("logical_xor", Xor);
 #undef LOGIC
+#define COMPARE(name, Op)                                       \
+  add("_npi_" name, two<kTests<Op>>, accepts_test<kTests<Op>>); \
+  add("_npi_" name "_scalar", number<kTests<Op>, false>, accepts_test<kTests<Op>>)
+  COMPARE("equal", Equal);
+  COMPARE("not_equal", NotEqual);
+  COMPARE("greater", Greater);
+  COMPARE("greater_equal", GreaterEqual);
+  COMPARE("less", Lesser);
+  COMPARE("less_equal", LesserEqual);
+#undef COMPARE
 #undef SCALAR
 #undef BOTH
   add("broadcast_mod", two<kMod>, accepts<kMod>);

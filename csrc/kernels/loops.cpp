@@ -98,11 +98,12 @@ class Walk {
   Index index_[kMaxDim];
 };
 
-// One run of a binary operation, by way of buffers for 16-bit floats and streamed results.
+// One run of a binary operation, by way of buffers for 16-bit floats and streamed results. Tests
+// write bytes, whatever the type of the numbers.
 struct Run {
   BinaryLoop loop;
   DType dtype;
-  Index item;
+  Index item, out_item;
   bool a_varies, b_varies, stream;
 
   void operator()(const char* a, const char* b, char* out, Index n) const {
@@ -112,7 +113,7 @@ struct Run {
       alignas(64) char buffer[kBlockBytes];
       blocks(0, n, [&](Index begin, Index end) {
         loop(a_varies ? a + begin * item : a, b_varies ? b + begin * item : b, buffer, end - begin);
-        stream_copy(out + begin * item, buffer, (end - begin) * item);
+        stream_copy(out + begin * out_item, buffer, (end - begin) * out_item);
       });
       stream_end();
     } else {
@@ -130,6 +131,7 @@ struct Run {
       const Index count = end - begin;
       if (a_varies) widen(dtype, a + begin * item, x, count);
       if (b_varies) widen(dtype, b + begin * item, w, count);
+      if (out_item != item) return loop(x, w, out + begin * out_item, count);
       loop(x, w, y, count);
       narrow(dtype, y, out + begin * item, count);
     });
@@ -206,10 +208,11 @@ void run_binary(const BinaryLoops& loops, const Call& call) {
   const Rows rows = rows_of(call.in[0], call.in[1], call.out[0]);
   const BinaryRuns& runs = loops.of(dtype);
   const Index n = call.out[0].size(), item = item_size(dtype), length = rows.length;
+  const Index out_item = item_size(call.out[0].dtype);
   if (n == 0) return;
   const BinaryLoop loop = rows.a_varies ? (rows.b_varies ? runs.vv : runs.vs) : runs.sv;
-  const bool stream = length >= kBlock && streams(call, n * item);
-  const Run run{loop, dtype, item, rows.a_varies, rows.b_varies, stream};
+  const bool stream = length >= kBlock && streams(call, n * out_item);
+  const Run run{loop, dtype, item, out_item, rows.a_varies, rows.b_varies, stream};
   const char* a = call.in[0].as<char>();
   const char* b = call.in[1].as<char>();
   char* out = call.out[0].as<char>();
@@ -219,7 +222,7 @@ void run_binary(const BinaryLoops& loops, const Call& call) {
     for (Index i = begin; i < end; column = 0, walk.next()) {
       const Index count = std::min(length - column, end - i);
       run(a + (walk.a + (rows.a_varies ? column : 0)) * item,
-          b + (walk.b + (rows.b_varies ? column : 0)) * item, out + i * item, count);
+          b + (walk.b + (rows.b_varies ? column : 0)) * item, out + i * out_item, count);
       i += count;
     }
   });
@@ -229,15 +232,16 @@ void run_scalar(const BinaryLoops& loops, const Call& call, bool reversed) {
   const DType dtype = call.in[0].dtype;
   const BinaryRuns& runs = loops.of(dtype);
   const Index n = call.out[0].size(), item = item_size(dtype);
+  const Index out_item = item_size(call.out[0].dtype);
   alignas(8) char number[8];
   store_number(dtype, call.params[0], number);
-  const Run run{reversed ? runs.sv : runs.vs, dtype, item, !reversed, reversed,
-                streams(call, n * item)};
+  const Run run{reversed ? runs.sv : runs.vs, dtype, item, out_item, !reversed, reversed,
+                streams(call, n * out_item)};
   const char* in = call.in[0].as<char>();
   char* out = call.out[0].as<char>();
   parallel_for(n, kGrain, [&](Index begin, Index end) {
     const char* data = in + begin * item;
-    run(reversed ? number : data, reversed ? data : number, out + begin * item, end - begin);
+    run(reversed ? number : data, reversed ? data : number, out + begin * out_item, end - begin);
   });
 }
 

@@ -89,7 +89,7 @@ def arithmetic(source: str, name: str, choose: Choose) -> Op:
 
     def run(xp: Any, lhs: Any, rhs: Any) -> Any:
         dtype = choose(np.dtype(lhs.dtype), np.dtype(rhs.dtype))
-        return legacy.body(xp, lhs.astype(dtype), rhs.astype(dtype))
+        return legacy.body(xp, lhs.astype(dtype, copy=False), rhs.astype(dtype, copy=False))
 
     made = twin(legacy, name, dtype=meeting(choose), body=run)
     made.gradients = [_alike(g) for g in made.gradients]

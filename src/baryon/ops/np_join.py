@@ -201,7 +201,7 @@ def splitting(name: str, along: Callable[[int], int], doc: str, example: str) ->
         f"_npi_{name}",
         shape=shape,
         body=body,
-        native=False,
+        kernel=False,
         doc=(
             f"{doc}\n\nInto `sections` equal parts, or at `indices`, where they begin; parts\n"
             "lose the axis with `squeeze_axis`. The attribute `axis` changes nothing.\n"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from ..dtypes import is_float
 from . import rules
-from .op import get
+from .attrs import Attrs
+from .op import Spec, get
 from .samples import integers
 from .twins import twin
 
@@ -28,6 +31,13 @@ def _answers(attrs: Any, ins: list, outs: list) -> tuple[list, list]:
     return [dtype] * len(ins), [np.dtype(bool)]
 
 
+def _number(attrs: Attrs, ins: Sequence[Spec], outs: Sequence[Spec]) -> tuple | None:
+    """The number for the kernels, which compare in the type of the array."""
+    dtype = ins[0].dtype
+    plain = is_float(dtype) or (attrs.is_int and dtype != np.bool_)
+    return (attrs.scalar,) if plain else None
+
+
 def _doc(sign: str, name: str, other: str, printed: str) -> str:
     return (
         f"Where ``lhs {sign} rhs``, as bool; an array may be compared with a number.\n\n"
@@ -42,15 +52,20 @@ for _name, _legacy, _sign, _printed in _TABLE:
         get(f"broadcast_{_legacy}"),
         f"_npi_{_name}",
         dtype=_answers,
-        native=False,
+        kernel=f"_npi_{_name}",
         doc=_doc(_sign, _name, "mx.np.array([2.0])", _printed),
     )
     _bits = {"lhs": integers(2, 3, low=0, high=2), "rhs": integers(low=0, high=2)}
-    _made.sample(**_bits, _grad=(), _dtypes=("float32", "bool"))
-    twin(
+    _made.sample(**_bits, _grad=(), _dtypes=("float32", "float16", "int8", "int64", "bool"))
+    _made = twin(
         get(f"_{_legacy}_scalar"),
         f"_npi_{_name}_scalar",
         dtype=_answers,
-        native=False,
+        kernel=f"_npi_{_name}_scalar",
+        params=_number,
         doc=_doc(_sign, _name, "2", _printed),
     )
+    _made.sample(data=integers(3, 4, low=0, high=3), scalar=1, _grad=(),
+                 _dtypes=("float16", "uint8", "bool"))  # fmt: skip
+    _made.sample(data=integers(5, low=0, high=3), scalar=1.5, is_int=False, _grad=(),
+                 _dtypes=("int32", "float64"))  # fmt: skip

@@ -248,13 +248,15 @@ def _running_dtype(attrs: Attrs, dtype: Any) -> Any:
 def cumsum(xp: Any, a: Any, *, axis: int | None = None, dtype: DType | None = None) -> Any:
     """Sums of all elements up to each one along `axis` (None: of the flattened array).
 
-    dtype: type of the result, by default that of `a`, int64 for bool.  (MXNet ``mx.np.cumsum``.)
+    dtype: type of the result, in which it is added up (half types in float32); by default that of
+    `a`, int64 for bool.  (MXNet ``mx.np.cumsum``.)
 
     >>> mx.nd.cumsum(mx.nd.array([1, 2, 3])).asnumpy()
     array([1., 3., 6.], dtype=float32)
     """
-    wide = xp.float64 if is_float(np.dtype(dtype or a.dtype)) else xp.int64
-    return xp.cumsum(a, axis=axis, dtype=wide)
+    target = np.dtype(dtype or a.dtype)
+    wide = target if target in (np.float32, np.float64) else xp.float32
+    return xp.cumsum(a, axis=axis, dtype=wide if is_float(target) else xp.int64)
 
 
 @cumsum.gradient("a")

@@ -59,7 +59,7 @@ def with_number(
 
     def run(xp: Any, data: Any, *, scalar: float = 1.0, is_int: bool = True) -> Any:
         dtype = scalar_dtype(np.dtype(data.dtype), is_int)
-        return body(xp, data.astype(dtype), number(scalar, dtype))
+        return body(xp, data.astype(dtype, copy=False), number(scalar, dtype))
 
     run.__name__ = name
     run.__doc__ = (

@@ -25,14 +25,16 @@ def twin(
     shape: Rule | None = None,
     dtype: Rule | None = None,
     body: Callable[..., Any] | None = None,
-    native: bool = True,
+    kernel: str | bool = True,
+    params: Callable[..., tuple | None] | None = None,
     doc: str | None = None,
 ) -> Op:
     """Declare the operator `name` as a twin of `source`.
 
     inputs : its own names of the inputs, in order.      shape, dtype : rules that replace.
     body   : replaces the body; called like that of `source`.
-    native : whether the kernel of `source`, and its use of an input's memory, serve the twin too.
+    kernel : True: that of `source`, with its parameters and use of an input's memory; False: none;
+             else the name of one of its own, with its `params`.
     doc    : its documentation; by default that of `source`, its example in ``mx.np``.
     """
     made = copy.copy(source)
@@ -42,8 +44,8 @@ def twin(
     made.inputs = tuple(names.values())
     made.optional = {names[n] for n in source.optional}
     made.present = {names[n]: given for n, given in source.present.items()}
-    if not native:
-        made.kernel, made._inplace = None, {}
+    if kernel is not True:
+        made.kernel, made.params, made._inplace = kernel or None, params, {}
     elif not callable(source._inplace):
         made._inplace = {i: names[n] for i, n in source._inplace.items()}
     made.shape_rule = shape or source.shape_rule
