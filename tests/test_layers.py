@@ -44,7 +44,7 @@ ROOMS = [
     },
     {"gluon", "module", "model", "executor_manager", "rnn"},
     {"contrib"},
-    {"test_utils", "as_mxnet"},
+    {"test_utils", "as_mxnet", "im2rec"},
 ]
 # Imports inside a function that reach to the right, each for a reason.
 LAZY = {
