@@ -138,6 +138,10 @@ def one_node(**changes) -> str:
             one_node(op="sum", attrs={"colour": "red"}),
             "'r': operator sum: unknown attribute colo",
         ),
+        (
+            one_node(op="split", attrs={"num_outputs": "1000000000"}),
+            "'r': .*outputs are not possible",
+        ),
         (one_node(attrs={"colour": 3}), "attrs of node 'r' does not map names to strings"),
         (one_node(op="Activation"), "'r': operator Activation: attribute act_type is required"),
         (one_node(op="Activation", attrs={"act_type": "x"}), "act_type expects .*'relu'.*got 'x'"),

@@ -63,7 +63,10 @@ def from_json(text: str) -> list[Entry]:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise MXNetError(f"symbol JSON cannot be parsed: {error}") from None
-    return _read_graph(document, _version(document))
+    try:
+        return _read_graph(document, _version(document))
+    except RecursionError:
+        raise MXNetError("symbol JSON: graphs are nested too deeply") from None
 
 
 def _version(document: Any) -> int:
@@ -127,6 +130,7 @@ def _operator_node(
     if op.variadic:
         own.setdefault(op.variadic, str(len(inputs)))
     params = op.attributes(own)
+    op.output_names(params)  # raises where their number is impossible
     inputs = inputs + upgrade.missing_inputs(op, params, name, attrs, len(inputs), version)
     names = op.input_names(params, len(inputs))
     if len(inputs) != len(names):

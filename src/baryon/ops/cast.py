@@ -10,7 +10,7 @@ import numpy as np
 from ..dtypes import dtype_code, is_float
 from .attrs import DType
 from .op import op
-from .rules import attr_dtype, output_dtype
+from .rules import attr_dtype, numbered, output_dtype
 from .samples import integers, normal
 
 
@@ -107,7 +107,7 @@ def _pairwise(attrs: Any, ins: list, outs: list) -> tuple[list, list]:
     variadic="num_outputs",
     shape=_pairwise,
     dtype=_multicast_dtypes,
-    outputs=lambda a: tuple(f"output{i}" for i in range(a.num_outputs)),
+    outputs=lambda a: numbered(a.num_outputs),
 )
 def amp_multicast(xp: Any, *data: Any, num_outputs: int, cast_narrow: bool = False) -> Any:
     """All inputs as the widest of their dtypes, or the narrowest; float64 and integers unchanged.

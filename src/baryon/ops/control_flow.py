@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from .attrs import Attrs, Shape
 from .op import op
+from .rules import numbered
 
 
 def _outputs(attrs: Attrs) -> tuple[str, ...]:
     count = attrs.num_outputs
-    return ("output",) if count == 1 else tuple(f"output{i}" for i in range(count))
+    return ("output",) if count == 1 else numbered(count)
 
 
 @op("_foreach", variadic="num_args", outputs=_outputs)

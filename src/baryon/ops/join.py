@@ -10,7 +10,7 @@ from .attrs import Attrs, Shape
 from .csr import stack as stack_rows
 from .op import op
 from .reshape import normalize, reshape_exactly
-from .rules import known, unify
+from .rules import known, numbered, unify
 from .samples import normal
 from .slicing import place, slice_axis
 
@@ -199,7 +199,7 @@ def _split_evenly(attrs: Attrs, ins: list, outs: list) -> tuple[list, list]:
     "SliceChannel",
     aliases=("split",),
     shape=_split_evenly,
-    outputs=lambda a: tuple(f"output{i}" for i in range(a.num_outputs)),
+    outputs=lambda a: numbered(a.num_outputs),
     kernel=True,
     params=lambda a, ins, outs: _outer(ins[0].shape, a.axis),
     onnx="Split",
@@ -255,7 +255,7 @@ def split_at(attrs: Attrs, ins: list, outs: list) -> tuple[list, list]:
 
 def _part_names(attrs: Attrs) -> tuple[str, ...]:
     count = attrs.sections or len(attrs.indices)
-    return ("output",) if count == 1 else tuple(f"output{i}" for i in range(count))
+    return ("output",) if count == 1 else numbered(count)
 
 
 def _covers(attrs: Attrs, ins: Sequence, outs: Sequence) -> tuple | None:

@@ -10,7 +10,7 @@ from ..base import MXNetError
 from .attrs import Attrs, Shape
 from .op import Op, op
 from .reshape import normalize_all, reshape_exactly
-from .rules import forward, show
+from .rules import forward, numbered, show
 from .samples import normal
 
 
@@ -187,7 +187,7 @@ def at_least(ndim: int) -> Op:
         variadic="num_args",
         shape=forward(lambda attrs, *shapes: [padded_to(s, ndim) for s in shapes]),
         dtype=lambda attrs, ins, outs: (ins, list(ins)),
-        outputs=lambda a: tuple(f"output{i}" for i in range(a.num_args)),
+        outputs=lambda a: numbered(a.num_args),
     )(body)
 
     @made.gradient("arys")

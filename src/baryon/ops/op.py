@@ -185,7 +185,7 @@ class Op:
         if self.many:
             stem = "arg" if self.inputs == ("data",) else self.inputs[-1]
             count = count if count is not None else attrs[self.variadic] if self.variadic else 0
-            return [f"{stem}{i}" for i in range(count)]
+            return list(rules.numbered(count, stem))
         return [n for n in self.inputs if n not in self.present or self.present[n](attrs)]
 
     def output_names(self, attrs: Attrs) -> tuple[str, ...]:

@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from ..base import MXNetError
 from .rnn_steps import GATES, Weights
+from .rules import MOST_TENSORS
 
 
 def directions(attrs: Any) -> int:
@@ -22,6 +24,8 @@ def layout(attrs: Any, inputs: int) -> list[list[tuple[int, tuple[int, ...]]]]:
     units, width = attrs.state_size, attrs.projection_size or attrs.state_size
     rows, offset, found = GATES[attrs.mode] * units, 0, []
     projected = (attrs.projection_size or 0, units)
+    if not 0 < attrs.num_layers <= MOST_TENSORS:
+        raise MXNetError(f"num_layers must be from 1 to {MOST_TENSORS}, got {attrs.num_layers}")
     for layer in range(attrs.num_layers):
         fan_in = inputs if layer == 0 else width * directions(attrs)
         for _ in range(directions(attrs)):

@@ -146,3 +146,13 @@ def attr_dtype(name: str = "dtype", default: str | None = None) -> Rule:
         return attrs[name] or default or (ins[0] if ins else "float32")
 
     return output_dtype(choose)
+
+
+MOST_TENSORS = 1 << 16  # inputs or outputs of one operator: more is a damaged file or a slip
+
+
+def numbered(count: int, stem: str = "output") -> tuple[str, ...]:
+    """``output0``, ``output1``, …; MXNetError for a count that no call can have."""
+    if not 0 <= count <= MOST_TENSORS:
+        raise MXNetError(f"{count} {stem}s are not possible, at most {MOST_TENSORS} are")
+    return tuple(f"{stem}{i}" for i in range(count))

@@ -10,7 +10,7 @@ import numpy as np
 from ..base import MXNetError
 from .attrs import Attrs, Floats, Shape
 from .op import Op, op
-from .rules import unify, unify_dtypes
+from .rules import numbered, unify, unify_dtypes
 from .samples import Draw, constant, normal, typed
 from .samples import uniform as spread
 from .update import clip, single
@@ -85,7 +85,7 @@ def _declare(name: str, layout: Layout) -> Callable[[Callable], Op]:
         name,
         shape=layout.shapes,
         dtype=layout.dtypes,
-        outputs=lambda a: tuple(f"output{k}" for k in range(a[layout.count])),
+        outputs=lambda a: numbered(a[layout.count]),
         mutates=layout.written,
     )
 

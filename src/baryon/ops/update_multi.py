@@ -10,7 +10,7 @@ import numpy as np
 from ..base import MXNetError
 from .attrs import Attrs, Floats
 from .op import Op, Spec, op
-from .rules import unify, unify_dtypes
+from .rules import numbered, unify, unify_dtypes
 from .samples import normal, typed
 from .update import clip, single
 
@@ -69,7 +69,7 @@ def _declare(name: str, stride: int, mixed: bool) -> Callable[[Callable], Op]:
         name,
         shape=_shapes(stride),
         dtype=_dtypes(stride, mixed),
-        outputs=lambda a: tuple(f"output{k}" for k in range(a.num_weights)),
+        outputs=lambda a: numbered(a.num_weights),
         mutates=lambda a: [
             first + k
             for first in range(0, stride * a.num_weights, stride)
