@@ -9,13 +9,15 @@ import numpy as np
 
 from .base import MXNetError
 from .graph.gradient import gradient
-from .graph.graph import Entry, Key, cut, variable, walk
+from .graph.graph import Entry, Key, cut, draw, substitute, variable, walk
 from .graph.layout import block_channels
 from .graph.lower import Head, lower
 from .graph.program import Program
 from .graph.simplify import simplify
 from .graph.tape import Leaf, TapeGraph, TapeNode, tape_walk
+from .ndarray.blocked import wrap
 from .ndarray.invoke import _new, dense_class, invoke_all
+from .ops.op import get
 from .ops.stored import Stored, add_into, blank, module_of, write
 
 _PROGRAMS: dict[Any, Any] = {}  # structure of a tape -> None (seen once) or _Compiled
@@ -147,7 +149,10 @@ def _evaluate_gradients(
     dys = _draw_head_grads(graph, head_grads)
     grads = gradient(graph.heads, dys, wrt)
     device = heads[0].context
-    values = {k: _new(cls, data, device) for k, data in graph.buffers.items()}
+    values = {
+        k: wrap(data, device) if k in graph.blocked else _new(cls, data, device)
+        for k, data in graph.buffers.items()
+    }
     if create_graph:
         for key, value in values.items():
             value._node, value._index = graph.sources.get(key, (None, 0))
@@ -185,6 +190,7 @@ class _Compiled:
         grads = gradient(graph.heads, dys, graph.leaf_entries)
         reached = [g for g in grads if g is not None]
         reached, kept = cut(reached, graph.buffers)
+        reached, kept = _read_blocked(reached, kept, graph)
         reached = block_channels(simplify(reached))
         found = iter(reached)
         self.leaves = [
@@ -212,6 +218,19 @@ class _Compiled:
                 target[...] = 0
         program = self.program
         program.run(0, program.new_arena(), externals, program.reserve_streams())
+
+
+def _read_blocked(
+    heads: Sequence[Entry], kept: dict[Key, Entry], graph: TapeGraph
+) -> tuple[list[Entry], dict[Key, Entry]]:
+    """The graph with the images that the tape kept blocked as variables of that layout."""
+    place, kept = {}, dict(kept)
+    for key in graph.blocked.intersection(kept):
+        plain = kept[key]
+        spec = plain.spec._replace(shape=graph.buffers[key].shape)
+        kept[key] = variable(plain.node.name, spec)
+        place[plain.node] = draw(get("_from_blocked"), [kept[key]], {})[0]
+    return substitute(heads, place), kept
 
 
 def _leaf_positions(nodes: Sequence[Any]) -> list[int]:

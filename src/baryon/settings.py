@@ -54,7 +54,7 @@ SETTINGS: dict[str, Setting] = {
         "The best instruction set whose kernels may run: baseline, v3 (AVX2) or v4 (AVX-512).",
     ),
     "BARYON_LAYOUT": Setting(
-        flag, True, "package", "Whether compiled networks work on channel-blocked images."
+        flag, True, "package", "Whether networks work on channel-blocked images."
     ),
     "BARYON_FUSE": Setting(
         flag, True, "package", "Whether compiled networks compute operators together."

@@ -8,26 +8,66 @@ reorder is drawn when somebody first asks for the one that is missing.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .. import settings
 from ..native import native
+from ..ops.attrs import Attrs
 from ..ops.blocked import WIDTHS, Twin, blocked_shape
-from ..ops.op import Spec, get
-from .graph import Entry, Key, Node, walk, with_inputs
+from ..ops.op import Op, Spec, get
+from .graph import Entry, Key, Node, variable, walk, with_inputs
 from .lower import accepted_params
 
 
 def block_channels(heads: Sequence[Entry]) -> list[Entry]:
     """The same values, computed on blocked images where that is possible and pays."""
-    if native is None or not settings.get("BARYON_LAYOUT"):
+    if not _wanted():
         return list(heads)
     nodes = walk(heads)
     if not any(n.op is not None and n.op.blocked and n.op.blocked.heavy for n in nodes):
         return list(heads)
     return _Layout(WIDTHS.get(native.isa(), 4)).rewritten(nodes, heads)
+
+
+def _wanted() -> bool:
+    return native is not None and settings.get("BARYON_LAYOUT")
+
+
+class BlockedCall(NamedTuple):
+    """One call on images, as the layout pass would draw it: another operator, or other layouts.
+
+    ins, outs : whether each input and output of the call is blocked, by `block` channels.
+    """
+
+    op: Op
+    params: Attrs
+    block: int
+    ins: tuple[bool, ...]
+    outs: tuple[bool, ...]
+
+
+def blocked_call(
+    op: Op, params: Attrs, ins: Sequence[Spec], outs: Sequence[Spec], are_blocked: Sequence[bool]
+) -> BlockedCall | None:
+    """How a call runs some inputs of which may be there in blocked layout; None: on plain ones."""
+    if not _wanted():
+        return None
+    layout = _Layout(WIDTHS.get(native.isa(), 4))
+    entries = [variable("", s) for s in ins]
+    for entry, is_blocked in zip(entries, are_blocked, strict=True):
+        (layout.blocked if is_blocked else layout.plain)[entry.key] = entry
+    node = Node(op, "", entries, params, specs=tuple(outs))
+    if not layout.takes(node):
+        return None
+    found = [key in layout.blocked for key in _keys(node)]
+    drawn = (layout.blocked if found[0] else layout.plain)[(node, 0)].node
+    wide = [
+        was if e.node is given.node else e.node.op is get("_to_blocked")
+        for e, given, was in zip(drawn.inputs, entries, are_blocked, strict=True)
+    ]
+    return BlockedCall(drawn.op, drawn.params, layout.block, tuple(wide), tuple(found))
 
 
 class _Layout:
@@ -41,10 +81,21 @@ class _Layout:
     def rewritten(self, nodes: Sequence[Node], heads: Sequence[Entry]) -> list[Entry]:
         """Every node in its new form; the heads in plain layout."""
         for node in nodes:
-            if not self._as_twin(node) and not self._pointwise(node):
+            if not self.takes(node):
                 new = with_inputs(node, [self._plain(e) for e in node.inputs])
                 self.plain.update(zip(_keys(node), new.entries, strict=True))
         return [self._plain(e) for e in heads]
+
+    def takes(self, node: Node) -> bool:
+        """Draw a node on blocked images, if it is one that can be."""
+        return self._is_reordered(node) or self._as_twin(node) or self._pointwise(node)
+
+    def _is_reordered(self, node: Node) -> bool:
+        """Take the source of a reordered image as its blocked form."""
+        if node.op is not get("_from_blocked") or node.inputs[0].shape[-1] != self.block:
+            return False
+        self.blocked[(node, 0)] = self._plain(node.inputs[0])
+        return True
 
     def _plain(self, entry: Entry) -> Entry:
         if entry.key not in self.plain:

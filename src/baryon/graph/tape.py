@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 
 from ..ops.attrs import Attrs
+from ..ops.blocked import blocked_shape
 from ..ops.op import Op, Spec
 from .gradient import gradient
 from .graph import Entry, Key, Node, variable, walk
+from .layout import BlockedCall, blocked_call
 from .lower import accepted_params
 
 
@@ -55,7 +57,10 @@ class Plan:
     outs    : None as long as they are not known, before a dynamic operator has run.
     numbers : the kernel's parameters (None: the body runs).   native : C++ may run the whole call.
     stypes  : storage types of the inputs of a call with a sparse input or result, else None.
+    blocked : for inputs, then outputs, whether a tape keeps them channel-blocked; empty: none.
     """
+
+    blocked: tuple[bool, ...] = ()
 
     __slots__ = (
         "op",
@@ -92,7 +97,27 @@ class Plan:
         self.params = accepted_params(op, attrs, ins, [*outs, *mutated])
         dense = not op.is_stored(attrs, ("default",) * len(ins))
         self.native = self.params is not None and not op.is_random and not written and dense
+        if self.native and op.blocked is not None and op.blocked.heavy:  # Python reorders images
+            self.native = blocked_call(op, attrs, ins, outs, (False,) * len(ins)) is None
         self.saves = _reads(op, attrs, ins, outs)
+
+
+class BlockedPlan(Plan):
+    """The plan of a call that runs on channel-blocked images, and is recorded as the plain one.
+
+    inner : what is run.
+    """
+
+    __slots__ = ("blocked", "inner")
+
+    def __init__(self, plain: Plan, call: BlockedCall) -> None:
+        super().__init__(plain.op, plain.attrs, plain.ins, plain.outs)
+        self.blocked = (*call.ins, *call.outs)
+        specs = (
+            s._replace(shape=blocked_shape(s.shape, call.block)) if is_blocked else s
+            for s, is_blocked in zip(plain.ins, call.ins, strict=True)
+        )
+        self.inner = make_plan(call.op, call.params, tuple(specs))
 
 
 def make_plan(
@@ -125,7 +150,8 @@ class TapeGraph:
 
     leaves  : the Leafs found, `leaf_entries` their variables.    nodes : tape nodes, inputs first.
     buffers : the kept array of each entry that a rule may read, `slots` where on the tape it is:
-              the position of a node and an index into its ``saved``.
+              the position of a node and an index into its ``saved``. Those of `blocked` are images
+              in blocked layout.
     """
 
     def __init__(self, heads: Sequence[tuple[Any, int]], inline: bool = False) -> None:
@@ -134,6 +160,7 @@ class TapeGraph:
         self.leaf_entries: list[Entry] = []
         self.buffers: dict[Key, np.ndarray] = {}
         self.slots: dict[Key, tuple[int, int]] = {}
+        self.blocked: set[Key] = set()
         self.sources: dict[Key, tuple[Any, int]] = {}
         self._entries: dict[Any, list[Entry]] = {}
         for position, node in enumerate(self.nodes):
@@ -166,6 +193,10 @@ class TapeGraph:
             if node.saved[k] is not None:
                 self.buffers[entry.key] = node.saved[k]
                 self.slots[entry.key] = (position, k)
+                keep = (
+                    self.blocked.add if plan.blocked and plan.blocked[k] else self.blocked.discard
+                )
+                keep(entry.key)
         for i, entry in enumerate(outputs):
             self.sources[entry.key] = (node, i)
 

@@ -10,6 +10,7 @@ from ..ops.op import Op
 from . import (
     _internal,
     accelerate,
+    blocked,
     contrib,
     creation,
     ndarray,
