@@ -278,3 +278,19 @@ def test_lists(dtype):
     assert ("Activation", "act_type", ["softrelu"]) in amp.list_conditional_fp32_ops(dtype)
     assert (amp.list_lp16_use_fp32_params(dtype) is None) == (dtype == "float16")
     assert amp.list_lp16_fp32_ops(dtype) and amp.list_widest_type_cast(dtype)
+
+
+@pytest.mark.parametrize("mixed", TYPES, indirect=True)
+def test_a_module_trains_in_mixed_precision(mixed):
+    mx.random.seed(0)
+    x, label = problem()
+    net = mx.sym.FullyConnected(mx.sym.var("data"), num_hidden=16, name="fc1")
+    net = mx.sym.Activation(net, act_type="relu")
+    net = mx.sym.SoftmaxOutput(mx.sym.FullyConnected(net, num_hidden=2, name="fc2"), name="softmax")
+    module = mx.mod.Module(net)
+    module.fit(
+        mx.io.NDArrayIter(x, label, 16), num_epoch=12, optimizer="adam",
+        optimizer_params={"learning_rate": 0.02}, initializer=mx.init.Xavier(),
+    )  # fmt: skip
+    assert module.score(mx.io.NDArrayIter(x, label, 16), "acc")[0][1] > 0.95
+    assert all(v.dtype == np.float32 for v in module.get_params()[0].values())

@@ -22,6 +22,46 @@ def test_modules_by_their_names():
         mx.contrib.nope  # noqa: B018
 
 
+# ---- updates -----------------------------------------------------------------------------------
+
+
+def adamw(w, g, m, v, lr, eta, wd):
+    """One step by its definition, with the defaults of the update."""
+    m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g * g
+    return w - eta * (lr * m / (np.sqrt(v) + 1e-8) + wd * w), m, v
+
+
+@pytest.mark.parametrize("scale", [0.5, "array"])
+def test_adamw_of_one_and_many(scale):
+    rng = np.random.default_rng(0)
+    scale = mx.nd.array([0.5]) if scale == "array" else scale
+    values = [[rng.uniform(0.5, 1, 3).astype("float32") for _ in range(2)] for _ in range(4)]
+    many = [[mx.nd.array(x) for x in group] for group in values]
+    one = [[mx.nd.array(x) for x in group] for group in values]
+    lrs, wds, etas = [0.1, 0.2], [0.01, 0.02], [1, 0.5]
+    mx.nd.contrib.multi_adamw_update(*many, scale, lrs, wds, etas, out=many[0])
+    for i in range(2):
+        w, g, m, v = (group[i] for group in one)
+        mx.nd.contrib.adamw_update(w, g, m, v, scale, lrs[i], etas[i], wd=wds[i], out=w)
+        raw = [group[i] for group in values]
+        want = adamw(raw[0], 0.5 * raw[1], raw[2], raw[3], lrs[i], etas[i], wds[i])
+        for got in ((w, m, v), [many[k][i] for k in (0, 2, 3)]):
+            for a, b in zip(got, want, strict=True):
+                np.testing.assert_allclose(a.asnumpy(), b, rtol=1e-5)
+
+
+def test_symbols_of_updates_compute_the_same():
+    inputs = [mx.sym.var(n) for n in ("weight", "grad", "mean", "var")]
+    values = {n: mx.nd.array([1.0, 2.0]) for n in ("weight", "grad", "mean", "var")}
+    sym = mx.sym.contrib.adamw_update(*inputs, 0.5, lr=0.1, eta=1, wd=0.01)
+    want = adamw(
+        *(np.array(x) for x in ([1.0, 2.0], [0.5, 1.0], [1.0, 2.0], [1.0, 2.0])), 0.1, 1, 0.01
+    )
+    states = {n: values.pop(n) for n in sym.list_auxiliary_states()}
+    exe = sym.bind(mx.cpu(), values, aux_states=states, grad_req="null")
+    np.testing.assert_allclose(exe.forward()[0].asnumpy(), want[0], rtol=1e-5)
+
+
 # ---- autograd ----------------------------------------------------------------------------------
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from .. import backend
+from .contrib_updates import *  # noqa: F403
 from .control_flow import cond, foreach, rand_zipfian, while_loop  # noqa: F401
 from .ndarray import NDArray
+from .random import uniform  # noqa: F401 - MXNet has it here, too
 
 
 def _tested(name: str, data: NDArray) -> NDArray:

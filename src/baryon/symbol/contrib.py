@@ -14,9 +14,19 @@ from ..nested import Form, flatten, regroup
 from ..ops.op import get
 from . import random
 from ._symbol import Symbol, compose, output_name
+from .contrib_updates import adamw_update, mp_adamw_update
 from .creation import var
+from .random import uniform
 
-__all__ = ["cond", "foreach", "rand_zipfian", "while_loop"]
+__all__ = [
+    "adamw_update",
+    "cond",
+    "foreach",
+    "mp_adamw_update",
+    "rand_zipfian",
+    "uniform",
+    "while_loop",
+]
 
 _SCOPE = "__subgraph_name__"
 _counts: Counter[str] = Counter()
