@@ -22,13 +22,13 @@ SUM = """
     f2 f2 f2 f2 f2 f2 f4 f8
     f4 f4 f4 f4 f4 f4 f4 f8
     f8 f8 f8 f8 f8 f8 f8 f8"""
-# MXNet also refuses integers of two types here.
+# MXNet takes integers of two types, or bool and an integer, only where shapes broadcast.
 DIFFERENCE = """
-    -- -- -- -- -- f2 f4 f8
-    -- i1 -- i4 i8 f2 f4 f8
-    -- -- u1 i4 i8 f2 f4 f8
-    -- i4 i4 i4 i8 f2 f4 f8
-    -- i8 i8 i8 i8 f2 f4 f8
+    -- i1 u1 i4 i8 f2 f4 f8
+    i1 i1 -- i4 i8 f2 f4 f8
+    u1 -- u1 i4 i8 f2 f4 f8
+    i4 i4 i4 i4 i8 f2 f4 f8
+    i8 i8 i8 i8 i8 f2 f4 f8
     f2 f2 f2 f2 f2 f2 f4 f8
     f4 f4 f4 f4 f4 f4 f4 f8
     f8 f8 f8 f8 f8 f8 f8 f8"""

@@ -1,7 +1,7 @@
 """Arithmetic of the NumPy interface on two arrays, which broadcast.
 
-Sums, products and powers promote types as NumPy does; differences and remainders likewise, but for
-bool with integers; the rest wants one type (MXNet 1.9.1 is no more generous).
+Sums, products and powers promote types as NumPy does; differences and remainders likewise, but not
+of two bools; the rest wants one type (MXNet 1.9.1 is no more generous).
 """
 
 from __future__ import annotations
@@ -42,8 +42,6 @@ def promoted(a: np.dtype, b: np.dtype) -> np.dtype:
 def _no_bool(a: np.dtype, b: np.dtype) -> np.dtype:
     if a == b == np.bool_:
         raise MXNetError("data type bool is not supported; cast it first")
-    if a != b and np.bool_ in (a, b) and not (is_float(a) or is_float(b)):
-        raise MXNetError(f"data types {a} and {b} do not mix; cast one of them")
     return promoted(a, b)
 
 
@@ -105,7 +103,7 @@ def arithmetic(source: str, name: str, choose: Choose) -> Op:
 
 _TYPES: dict[Choose, str] = {
     promoted: "types mix: the result has the wider type, a float rather than an integer",
-    _no_bool: "types mix, except for bool with integers",
+    _no_bool: "types mix, but not both may be bool",
     _quotient: "integers give float32, and an integer meets a float in its type",
 }
 add = arithmetic("broadcast_add", "_npi_add", promoted)
