@@ -143,8 +143,9 @@ def check_inputs(op: Op, inputs: Sequence[Any], attrs: Attrs) -> None:
 def _device(inputs: Sequence[Any], attrs: Attrs) -> Context:
     """The device of all inputs (CPU devices differ in name only and may meet)."""
     if not inputs:
-        named = attrs.get("ctx")  # "cpu": the default that MXNet declares for some operators
-        return current_context() if named in (None, "", "cpu") else Context.from_string(named)
+        named = attrs.get("ctx")  # "cpu": MXNet's default of some operators, "None": in its files
+        unsaid = named in (None, "", "cpu", "None")
+        return current_context() if unsaid else Context.from_string(named)
     devices = {x.context for x in inputs} if len(inputs) > 1 else {inputs[0].context}
     if len(devices) > 1 and any(d.device_type == "gpu" for d in devices):
         raise MXNetError("inputs are on different devices: " + ", ".join(map(str, devices)))

@@ -8,9 +8,6 @@ import numpy as np
 
 from ..ops.operators import is_number
 from .call import call, is_tensor
-from .elementwise import absolute
-from .reduction import amax, amin
-from .reduction import sum as total
 
 __all__ = [
     "cholesky", "det", "eig", "eigh", "eigvals", "eigvalsh", "inv", "norm", "pinv", "slogdet",
@@ -153,61 +150,24 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
     if not is_tensor(x):
         raise TypeError(f"norm: type {type(x)} not supported")
     axes = None if axis is None else (axis,) if isinstance(axis, int) else tuple(axis)
-    if axes is None and ord is None:
-        return _root(total(x * x, keepdims=keepdims))
-    if axes is None:
-        axes = tuple(range(x.ndim))
-    if len(axes) == 1:
-        return _vector_norm(x, ord, axes[0], keepdims)
-    if len(axes) == 2:
-        return _matrix_norm(x, ord, axes, keepdims)
-    raise ValueError("Improper number of dimensions to norm.")
+    rank = getattr(x, "ndim", None) if axes is None else len(axes)
+    flag, order = _norm_of(ord, axes, rank)
+    return call("_npi_norm", x, ord=order, axis=axes, keepdims=keepdims, flag=flag)
 
 
-def _root(x: Any) -> Any:
-    return call("_npi_sqrt", x)
-
-
-def _vector_norm(x: Any, ord: Any, axis: Any, keepdims: bool) -> Any:
-    if ord in (None, 2):
-        return _root(total(x * x, axis, keepdims=keepdims))
-    if ord == np.inf:
-        return amax(absolute(x), axis, keepdims)
-    if ord == -np.inf:
-        return amin(absolute(x), axis, keepdims)
-    if ord == 0:
-        return total((x != 0).astype(x.dtype), axis, keepdims=keepdims)
-    if not is_number(ord):
-        raise ValueError(f"Invalid norm order {ord!r} for vectors")
-    powers = absolute(x) if ord == 1 else absolute(x) ** float(ord)
-    found = total(powers, axis, keepdims=keepdims)
-    return found if ord == 1 else found ** (1.0 / ord)
-
-
-def _matrix_norm(x: Any, ord: Any, axes: tuple, keepdims: bool) -> Any:
-    row, column = (a % x.ndim for a in axes) if hasattr(x, "ndim") else axes
-    if row == column:
+def _norm_of(ord: Any, axes: tuple | None, rank: int | None) -> tuple[int, float]:
+    """The operator's flag and order for a norm over axes, `rank` of them (None: not known)."""
+    if axes and len(set(axes)) < len(axes):
         raise ValueError("Duplicate axes given.")
-    if ord in (None, "fro"):
-        return _root(total(x * x, (row, column), keepdims=keepdims))
-    if ord in (1, -1, np.inf, -np.inf):
-        summed, kept = (row, column) if abs(ord) == 1 else (column, row)
-        sums = total(absolute(x), summed, keepdims=True)
-        found = (amax if ord > 0 else amin)(sums, kept, True)
-    elif ord in (2, -2, "nuc"):
-        found = _of_singular_values(x, ord, row, column)
-    else:
+    if ord is None:
+        return (-2 if axes is None else 1), 2.0
+    if rank is not None and rank > 2:
+        raise ValueError("Improper number of dimensions to norm.")
+    named = {"fro": 1, "nuc": 2}.get(ord)
+    if (named is None) != is_number(ord) or (named and rank == 1):
+        raise ValueError(f"Invalid norm order {ord!r}")
+    if named:
+        return named, 2.0
+    if rank == 2 and abs(ord) not in (1, 2, np.inf):
         raise ValueError(f"Invalid norm order {ord!r} for matrices")
-    return found if keepdims else call("_np_squeeze", found, axis=(row, column))
-
-
-def _of_singular_values(x: Any, ord: Any, row: int, column: int) -> Any:
-    """Over the two axes kept at size 1."""
-    moved = call("_np_moveaxis", x, source=(row, column), destination=(-2, -1))
-    if x.shape[row] > x.shape[column]:
-        moved = call("_npi_swapaxes", moved, dim1=-2, dim2=-1)
-    values = svd(moved)[1]
-    of = {2: amax, -2: amin, "nuc": total}[ord]
-    found = of(values, -1, keepdims=True)
-    shape = tuple(1 if i in (row, column) else n for i, n in enumerate(x.shape))
-    return call("_np_reshape", found, newshape=shape)
+    return (0 if axes and rank == 2 and abs(ord) == 2 else -1), float(ord)

@@ -286,9 +286,7 @@ def choice(
     0
     """
     inputs = [x for x in (a, p) if is_tensor(x)]
-    attrs: dict[str, Any] = {"replace": replace, "weighted": p is not None}
-    if not is_tensor(a):
-        attrs["a"] = a
+    attrs = {"replace": replace, "weighted": p is not None, "a": None if is_tensor(a) else a}
     picked = draw("_npi_choice", *inputs, out=None if is_tensor(a) else out, size=_size(size),
                   ctx=ctx, **attrs)  # fmt: skip
     return call("_npi_take", a, picked, out=out, axis=0) if is_tensor(a) else picked

@@ -77,7 +77,7 @@ def signature(parameters: Mapping[str, Parameter], typed: bool, ctx: bool) -> in
     }
     attrs["size"] = (Shape | None, None)
     if ctx:
-        attrs["ctx"] = (str | None, "cpu")
+        attrs["ctx"] = (str, "cpu")
     if typed:
         attrs["dtype"] = (DType, "float32")
     made += [
