@@ -61,11 +61,11 @@ void winograd(const ConvShape& s, const Tensor& data, const Tensor& out, const f
     p.size[i] = turned ? s.out[1 + i] : s.in[1 + i];
     p.out_size[i] = results.out[1 + i];
   }
-  const Scratch<float> spread(kTilePlaces * channels * filters);
-  spread_weights(s, weight, ending.scale, turned, spread.get());
+  const SpreadWeights spread(s, weight, turned);
   p.data = data.as<float>();
-  p.weights = spread.get();
+  p.weights = &spread;
   p.bias = ending.bias;
+  p.scale = ending.scale;
   p.finish = ending.finish;
   p.out = out.as<float>();
   WinogradRunner(p, TileGrid(results, p.channel_blocks + p.filter_blocks)).run();
@@ -101,11 +101,18 @@ void convolve(const Call& call, const Ending& ending) {
   p.step = s.stride;
   p.out_step = {1, 1, 1};
   p.taps = taps_of(s);
-  const Scratch<float> packed(s.filters * s.depth());
-  pack_forward(s, call.in[1].as<float>(), ending.scale, p.inner(), packed.get());
-  p.weights = packed.get();
   p.bias = ending.bias;
+  p.scale = ending.scale;
   p.finish = ending.finish;
+  const float* weight = call.in[1].as<float>();
+  const Int inner = p.inner();
+  p.pack = [&](Int block, float* to) { pack_pair(s, weight, inner, block, to); };
+  // Weights that are read once or twice are packed by who reads them, and stay in its cache.
+  const BlockedRunner alone(p);
+  if (alone.chunks() <= 2) return alone.run();
+  const Scratch<float> packed(s.filters * s.depth());
+  pack_forward(s, weight, inner, packed.get());
+  p.weights = packed.get();
   BlockedRunner(p).run();
 }
 

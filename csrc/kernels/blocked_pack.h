@@ -1,6 +1,7 @@
 // Weights in the order in which tiles read them.
 #pragma once
 
+#include <algorithm>
 #include <vector>
 
 #include "../parallel.h"
@@ -10,26 +11,39 @@
 
 namespace baryon::BARYON_ISA {
 
-// Filters along the lanes, times a scale for each if there is one: (filters, channels, taps) ->
-// [pair of blocks][channel / inner][tap] [inner][filter].
-inline void pack_forward(const ConvShape& s, const float* weight, const float* scale, Int inner,
-                         float* packed) {
-  const Int taps = s.taps(), depth = s.depth(), blocks = s.filters / kBlock;
-  parallel_for(parts(blocks, 2), 1 + 16384 / (2 * kBlock * depth), [&](Int begin, Int end) {
-    const Scratch<float> turned(depth * kBlock);
-    for (Int block = 2 * begin; block < std::min(blocks, 2 * end); ++block) {
-      const Int vectors = std::min<Int>(2, blocks - block / 2 * 2);
-      transpose_block<float>(turned.get(), kBlock, weight + block * kBlock * depth, depth, depth,
-                             kBlock);
-      float* to = packed + block / 2 * 2 * kBlock * depth + block % 2 * kBlock;
-      const float* from = turned.get();
-      const Lane factor = scale == nullptr ? broadcast(1.0f) : load(scale + block * kBlock);
-      for (Int c = 0; c < s.channels; c += inner)
+// Filters along the lanes, for a pair of blocks of filters (or a last single one) that begins with
+// `block`: (filters, channels, taps) -> [channel / inner][tap][inner][filter].
+inline void pack_pair(const ConvShape& s, const float* weight, Int inner, Int block, float* to) {
+  const Int taps = s.taps(), depth = s.depth();
+  const Int vectors = std::min<Int>(2, s.filters / kBlock - block), row = vectors * kBlock;
+  const Int some = std::max(inner, 64 / taps / inner * inner);  // channels turned at a time
+  const Scratch<float> turned(some * taps * kBlock);
+  for (Int v = 0; v < vectors; ++v) {
+    const float* from = weight + (block + v) * kBlock * depth;
+    for (Int c = 0; c < s.channels; c += some) {
+      const Int count = std::min(some, s.channels - c);
+      float* next = to + c * taps * row + v * kBlock;
+      if (taps == 1) {
+        transpose_block<float>(next, row, from + c, depth, count, kBlock);
+        continue;
+      }
+      transpose_block<float>(turned.get(), kBlock, from + c * taps, depth, count * taps, kBlock);
+      for (Int k = 0; k < count; k += inner)
         for (Int t = 0; t < taps; ++t)
-          for (Int i = 0; i < inner; ++i, to += vectors * kBlock)
-            store(to, load(from + ((c + i) * taps + t) * kBlock) * factor);
+          for (Int i = 0; i < inner; ++i, next += row)
+            store(next, load(turned.get() + ((k + i) * taps + t) * kBlock));
     }
-  });
+  }
+}
+
+// All pairs, one after the other.
+inline void pack_forward(const ConvShape& s, const float* weight, Int inner, float* packed) {
+  const Int depth = s.depth();
+  parallel_for(parts(s.filters / kBlock, 2), 1 + 16384 / (2 * kBlock * depth),
+               [&](Int begin, Int end) {
+                 for (Int pair = begin; pair < end; ++pair)
+                   pack_pair(s, weight, inner, 2 * pair, packed + 2 * pair * kBlock * depth);
+               });
 }
 
 // Channels along the lanes, for the taps of one phase: (filters, channels, taps) -> [pair of

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <algorithm>
+#include <functional>
 #include <vector>
 
 #include "../parallel.h"
@@ -21,8 +22,10 @@ struct BlockedProduct {
   Int3 size, grid, step;  // of the data; of the places computed; between what these read
   std::vector<Int3> taps;
   const float* data;
-  const float* weights;  // [pair of filter blocks][group][tap][inner][filter]
-  const float* bias;     // null, or one a filter
+  const float* weights;  // [pair of filter blocks][group][tap][inner][filter], or null: to pack
+  const float *bias, *scale;  // null, or one a filter
+  // What packs the weights of a pair of filter blocks where they are not packed before.
+  std::function<void(Int block, float* to)> pack;
   float* out;
   Int3 out_size, out_step, out_begin;
   Finish finish;
@@ -52,19 +55,27 @@ class BlockedRunner {
         terms_.push_back(g * group_ + (direct_ ? 0 : room_.place(tap)));
   }
 
-  void run() {
-    const Int chunks = parts(p_.batch, images_) * bands_, pairs = parts(p_.filter_blocks, 2);
+  // Tasks that read the weights of a pair of filter blocks.
+  Int chunks() const { return parts(p_.batch, images_) * bands_; }
+
+  void run() const {
+    const Int chunks = this->chunks(), pairs = parts(p_.filter_blocks, 2);
     const Int splits = std::clamp<Int>(parts(4 * num_threads(), chunks), 1, pairs);
     const Int size = direct_ ? 0 : images_ * p_.groups * group_ + kBlock;
+    const Int depth = p_.terms() * p_.inner();
     parallel_for(chunks * splits, 1, [&](Int begin, Int end) {
       const Scratch<float> room(size);
+      const Scratch<float> packed(p_.weights == nullptr ? 2 * kBlock * depth : 0);
       Int held = -1;
       for (Int i = begin; i < end; ++i) {
         const Int chunk = i / splits, split = i % splits;
         if (!direct_ && held != chunk) fill(chunk, room.get());
         held = chunk;
-        for (Int pair = pairs * split / splits; pair < pairs * (split + 1) / splits; ++pair)
-          compute(chunk, 2 * pair, room.get());
+        for (Int pair = pairs * split / splits; pair < pairs * (split + 1) / splits; ++pair) {
+          if (p_.weights == nullptr) p_.pack(2 * pair, packed.get());
+          compute(chunk, 2 * pair, room.get(),
+                  p_.weights == nullptr ? packed.get() : p_.weights + 2 * pair * kBlock * depth);
+        }
       }
     });
   }
@@ -97,7 +108,7 @@ class BlockedRunner {
   }
 
   // One pair of filter blocks (or a last single one) for all pixels of a chunk.
-  void compute(Int chunk, Int block, const float* room) const {
+  void compute(Int chunk, Int block, const float* room, const float* weights) const {
     const Int vectors = std::min<Int>(2, p_.filter_blocks - block);
     const Int most = vectors == 2 ? kPairRows : kSingleRows;
     const Int columns = p_.grid[2], tiles = parts(columns, most);
@@ -107,8 +118,9 @@ class BlockedRunner {
     PixelTile tile{};
     tile.terms = terms_.data();
     tile.count = static_cast<Int>(terms_.size());
-    tile.weights = p_.weights + block * kBlock * p_.terms() * p_.inner();
+    tile.weights = weights;
     tile.bias = p_.bias == nullptr ? nullptr : p_.bias + block * kBlock;
+    tile.scale = p_.scale == nullptr ? nullptr : p_.scale + block * kBlock;
     tile.to_pixel = p_.out_step[2] * kBlock;
     tile.to_block = out_block;
     tile.finish = p_.finish;

@@ -36,11 +36,11 @@ struct Finish {
 
 // One tile: every term reads `inner` values of each pixel, a block of channels or a single one.
 struct PixelTile {
-  const float* from;     // the first pixel
-  const Int* terms;      // distances of what each term reads
-  Int count;             // of terms
-  const float* weights;  // [term][inner][vector of filters]
-  const float* bias;     // the filters' start, or null
+  const float* from;          // the first pixel
+  const Int* terms;           // distances of what each term reads
+  Int count;                  // of terms
+  const float* weights;       // [term][inner][vector of filters]
+  const float *bias, *scale;  // of the filters: results are sums * scale + bias; or null
   float* to;
   Int to_pixel, to_block;  // distances of pixels and of blocks of filters in the result
   Finish finish;
@@ -52,8 +52,7 @@ void run_pixels(const PixelTile& tile) {
 #pragma GCC unroll 16
   for (int r = 0; r < rows; ++r)
 #pragma GCC unroll 2
-    for (int v = 0; v < vectors; ++v)
-      sums[r][v] = tile.bias == nullptr ? Lane{} : load(tile.bias + v * kBlock);
+    for (int v = 0; v < vectors; ++v) sums[r][v] = Lane{};
   const float* weights = tile.weights;
   for (Int t = 0; t < tile.count; ++t) {
     const float* from = tile.from + tile.terms[t];
@@ -73,6 +72,8 @@ void run_pixels(const PixelTile& tile) {
 #pragma GCC unroll 2
     for (int v = 0; v < vectors; ++v) {
       float* to = tile.to + r * tile.to_pixel + v * tile.to_block;
+      if (tile.scale != nullptr) sums[r][v] *= load(tile.scale + v * kBlock);
+      if (tile.bias != nullptr) sums[r][v] += load(tile.bias + v * kBlock);
       store(to, tile.finish(sums[r][v], to));
     }
 }

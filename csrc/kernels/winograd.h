@@ -16,7 +16,7 @@ namespace baryon::BARYON_ISA {
 
 // Whether the multiplications saved pay for the transforms, in vector operations.
 inline bool winograd_pays(const ConvShape& s) {
-  constexpr double kMove = 18, kPrepare = 6;  // for each vector of images and of weights
+  constexpr double kMove = 18, kPrepare = 64;  // for each vector of images and of weights
   const Int3 one = {1, 1, 1};
   if (s.kernel != Int3{1, 3, 3} || s.stride != one || s.dilate != one || s.pad[1] > 2 ||
       s.pad[2] > 2)
@@ -96,12 +96,59 @@ void spread_tiles(const TileGrid& grid, Int first, Int rows, const float* images
   });
 }
 
+// Transformed weights: [pair of blocks of rows][place][column][row]. Rows are filters and columns
+// channels, or for the gradient by data (`turned`) rows are channels and windows run backwards.
+class SpreadWeights {
+ public:
+  SpreadWeights(const ConvShape& s, const float* weight, bool turned)
+      : columns_(turned ? s.filters : s.channels),
+        blocks_((turned ? s.channels : s.filters) / kBlock),
+        values_(kTilePlaces * parts(blocks_, 2) * place(2)) {
+    const Int taps = 9, row = turned ? taps : s.channels * taps;
+    const Int column = turned ? s.channels * taps : taps;
+    parallel_for(parts(blocks_, 2) * columns_, 32, [&](Int begin, Int end) {
+      for (Int i = begin; i < end; ++i) {
+        const Int pair = i / columns_, c = i % columns_,
+                  vectors = std::min<Int>(2, blocks_ - 2 * pair);
+        for (Int v = 0; v < vectors; ++v) {
+          const float* from = weight + (2 * pair + v) * kBlock * row + c * column;
+          spread(from, row, turned, at(0, 2 * pair) + (c * vectors + v) * kBlock, place(vectors));
+        }
+      }
+    });
+  }
+
+  // The weights of a pair that begins with `block`, for one place.
+  float* at(Int place_index, Int block) const {
+    return values_.get() + block / 2 * kTilePlaces * place(2) +
+           place_index * place(std::min<Int>(2, blocks_ - block));
+  }
+
+ private:
+  // (One vector more: places fall on different cache lines.)
+  Int place(Int vectors) const { return (columns_ * vectors + 1) * kBlock; }
+
+  static void spread(const float* weight, Int row, bool turned, float* to, Int next) {
+    constexpr int kTaps = kTileTaps * kTileTaps;
+    float values[kTaps * kBlock];
+    Lane window[kTaps], spread[kTilePlaces];
+    transpose_block<float>(values, kBlock, weight, row, kTaps, kBlock);
+    for (int t = 0; t < kTaps; ++t)
+      window[t] = load(values + (turned ? kTaps - 1 - t : t) * kBlock);
+    transform<OfWeights>(window, spread);
+    for (int p = 0; p < kTilePlaces; ++p) store(to + p * next, spread[p]);
+  }
+
+  Int columns_, blocks_;
+  Scratch<float> values_;
+};
+
 struct WinogradProduct {
   Int channel_blocks, filter_blocks;
   Int pad[2], size[2], out_size[2];
   const float* data;
-  const float* weights;  // [place][pair of filter blocks][channel][filter]
-  const float* bias;     // or null
+  const SpreadWeights* weights;
+  const float *bias, *scale;  // or null
   float* out;
   Finish finish;
 };
@@ -129,7 +176,7 @@ class WinogradRunner {
   void multiply(Int tiles) const {
     std::vector<Int> terms;
     for (Int b = 0; b < p_.channel_blocks; ++b) terms.push_back(b * data_.block());
-    const Int pairs = parts(p_.filter_blocks, 2), depth = p_.channel_blocks * kBlock;
+    const Int pairs = parts(p_.filter_blocks, 2);
     parallel_for(kTilePlaces * pairs, 1, [&](Int begin, Int end) {
       for (Int i = begin; i < end; ++i) {
         const Int place = i / pairs, block = i % pairs * 2;
@@ -138,7 +185,7 @@ class WinogradRunner {
         PixelTile tile{};
         tile.terms = terms.data();
         tile.count = p_.channel_blocks;
-        tile.weights = p_.weights + (place * p_.filter_blocks + block) * kBlock * depth;
+        tile.weights = p_.weights->at(place, block);
         tile.to_pixel = kBlock;
         tile.to_block = sums_.block();
         for (Int k = 0; k < pieces; ++k) {
@@ -158,6 +205,7 @@ class WinogradRunner {
       for (Int i = begin; i < end; ++i) {
         const Int block = i % p_.filter_blocks;
         const Lane start = p_.bias == nullptr ? Lane{} : load(p_.bias + block * kBlock);
+        const Lane factor = p_.scale == nullptr ? broadcast(1.0f) : load(p_.scale + block * kBlock);
         grid_.each_tile(first, i / p_.filter_blocks, [&](Int image, Int y, Int x, Int index) {
           sums_.get(block, index, spread);
           transform<ToResults>(spread, tile);
@@ -165,7 +213,7 @@ class WinogradRunner {
           for (Int r = 0; r < std::min<Int>(kTileStep, height - y); ++r)
             for (Int c = 0; c < std::min<Int>(kTileStep, width - x); ++c) {
               float* at = to + ((y + r) * width + x + c) * kBlock;
-              store(at, p_.finish(tile[r * kTileStep + c] + start, at));
+              store(at, p_.finish(tile[r * kTileStep + c] * factor + start, at));
             }
         });
       }
@@ -177,33 +225,5 @@ class WinogradRunner {
   Int tiles_;
   TileSpace data_, sums_;
 };
-
-// Transformed weights, [place][pair of blocks of rows][column][row]. Rows are filters and columns
-// channels (times a scale for each filter, if there is one), or for the gradient by data (`turned`)
-// rows are channels and windows run backwards.
-inline void spread_weights(const ConvShape& s, const float* weight, const float* scale, bool turned,
-                           float* packed) {
-  const Int rows = turned ? s.channels : s.filters, columns = turned ? s.filters : s.channels;
-  const Int blocks = rows / kBlock, taps = 9;
-  const Int row_step = turned ? taps : s.channels * taps,
-            column_step = turned ? s.channels * taps : taps;
-  parallel_for(blocks * columns, 64, [&](Int begin, Int end) {
-    float values[9 * kBlock];
-    Lane window[9], spread[kTilePlaces];
-    for (Int i = begin; i < end; ++i) {
-      const Int block = i / columns, column = i % columns;
-      transpose_block<float>(values, kBlock,
-                             weight + block * kBlock * row_step + column * column_step, row_step,
-                             taps, kBlock);
-      for (int t = 0; t < 9; ++t) window[t] = load(values + (turned ? 8 - t : t) * kBlock);
-      if (scale != nullptr)
-        for (Lane& tap : window) tap *= load(scale + block * kBlock);
-      transform<OfWeights>(window, spread);
-      const Int pair = block / 2 * 2, vectors = std::min<Int>(2, blocks - pair);
-      float* to = packed + (pair * columns + column * vectors + block % 2) * kBlock;
-      for (int p = 0; p < kTilePlaces; ++p) store(to + p * rows * columns, spread[p]);
-    }
-  });
-}
 
 }  // namespace baryon::BARYON_ISA
