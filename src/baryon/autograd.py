@@ -14,6 +14,7 @@ from .base import MXNetError, _as_list
 from .graph.function import record_function
 from .graph.tape import Leaf, TapeGraph
 from .ndarray import NDArray, zeros_like
+from .ndarray.np_ndarray import ndarray
 from .ops.op import Spec
 from .state import is_recording, is_training, set_recording, set_training
 
@@ -226,6 +227,7 @@ class Function:
 
     def __init__(self) -> None:
         self._used = False
+        self._kind: type[NDArray] = NDArray
         self.saved_tensors: tuple[Any, ...] = ()
 
     def save_for_backward(self, *args: Any) -> None:
@@ -245,6 +247,7 @@ class Function:
         if self._used:
             raise MXNetError("an instance of autograd.Function can be called only once")
         self._used = True
+        self._kind = ndarray if isinstance(inputs[0], ndarray) else NDArray
         with pause(train_mode=is_training()):
             outputs = self.forward(*inputs)
         if is_recording() and any(x._node is not None for x in inputs):
@@ -253,5 +256,5 @@ class Function:
 
     def _backward_arrays(self, dys: Sequence[np.ndarray]) -> list[np.ndarray]:
         with pause(train_mode=is_training()):
-            results = _as_list(self.backward(*[NDArray._wrap(d) for d in dys]))
+            results = _as_list(self.backward(*[self._kind._wrap(d) for d in dys]))
         return [r._data for r in results]

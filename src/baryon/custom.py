@@ -21,6 +21,7 @@ from .ndarray import NDArray
 from .ops import rules
 from .ops.attrs import Attr, AttrType
 from .ops.op import REGISTRY, Gradient, Op, Spec, get
+from .util import in_mode
 
 __all__ = [
     "CustomOp",
@@ -303,7 +304,7 @@ class _Custom(Op):
         specs = self.infer(self.attributes(self.raw), _specs(arrays))
         outs = [np.zeros(s.shape, s.dtype) for s in specs[:-1]]
         operator, number = self._operator(arrays)
-        wrapped = [list(map(NDArray._wrap, group)) for group in (arrays[:n], outs, aux)]
+        wrapped = [list(map(_wrapped, group)) for group in (arrays[:n], outs, aux)]
         with _user_code(self.op_type, "forward", train):
             operator.forward(train, ["write"] * len(outs), *wrapped)
         return (*outs, number, *aux)
@@ -356,10 +357,15 @@ class _Custom(Op):
             dys, outs = dys or blank, outs or blank
         grads = [np.zeros_like(a) for a in ins]
         operator = self._kept if self._owner else _LIVE[int(number[0])]
-        lists = [list(map(NDArray._wrap, group)) for group in (dys, ins, outs, grads, aux)]
+        lists = [list(map(_wrapped, group)) for group in (dys, ins, outs, grads, aux)]
         with _user_code(self.op_type, "backward", train=True):
             operator.backward(["write"] * n, *lists)
         return (*grads, *aux)
+
+
+def _wrapped(data: np.ndarray) -> NDArray:
+    """Raw data as the kind of array that user code works with."""
+    return in_mode(NDArray._wrap(data))
 
 
 def _shape(given: Sequence[Any], complete: bool) -> tuple[int, ...]:

@@ -204,3 +204,37 @@ def test_export_names_numpy_shapes_and_loads_again(numpy_mode, tmp_path):
     other = _stack(nn.Dense(3), nn.LayerNorm())
     other.load_parameters(str(tmp_path / "own"))
     np.testing.assert_array_equal(other(x).asnumpy(), want.asnumpy())
+
+
+def test_user_code_sees_numpy_arrays(numpy_mode):
+    seen = []
+
+    class Twice(mx.autograd.Function):
+        def forward(self, a):
+            return a * 2
+
+        def backward(self, dy):
+            seen.append(dy)
+            return dy * 2
+
+    class Operator(mx.operator.CustomOp):
+        def forward(self, is_train, req, in_data, out_data, aux):
+            seen.extend(in_data)
+            self.assign(out_data[0], req[0], mx.np.exp(in_data[0]))
+
+        def backward(self, req, out_grad, in_data, out_data, in_grad, aux):
+            seen.extend(out_grad)
+            self.assign(in_grad[0], req[0], out_grad[0] * out_data[0])
+
+    @mx.operator.register("np_exp_of_a_user")
+    class Prop(mx.operator.CustomOpProp):
+        def create_operator(self, ctx, in_shapes, in_dtypes):
+            return Operator()
+
+    x = mx.np.array([1.0, 2.0])
+    x.attach_grad()
+    with mx.autograd.record():
+        y = mx.nd.Custom(Twice()(x), op_type="np_exp_of_a_user")
+    y.backward()
+    assert len(seen) == 3 and all(type(a) is mx.np.ndarray for a in (*seen, y, x.grad))
+    np.testing.assert_allclose(x.grad.asnumpy(), 2 * np.exp([2.0, 4.0]), rtol=1e-6)
