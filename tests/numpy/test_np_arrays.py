@@ -75,6 +75,15 @@ def test_mixed_types_promote_as_in_mxnet():
         assert made.dtype == dtype and made.tolist() == wanted
 
 
+def test_bools_compare_with_the_truth_of_a_number():
+    """As MXNet 1.9.1 does: 2, 0.5 and -1 are all true."""
+    b = mx.np.array([1, 0]) > 0.5
+    for number in (2, 1, 0.5, -1, True):
+        assert (b == number).tolist() == [True, False] and (b < number).tolist() == [False, True]
+    for number in (0, False):
+        assert (b == number).tolist() == [False, True] and (b > number).tolist() == [True, False]
+
+
 def test_both_classes_share_memory_and_record():
     x = mx.nd.array([1.0, 2.0])
     x.attach_grad()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -38,6 +38,16 @@ def _number(attrs: Attrs, ins: Sequence[Spec], outs: Sequence[Spec]) -> tuple | 
     return (attrs.scalar,) if plain else None
 
 
+def _with_truth(body: Callable[..., Any]) -> Callable[..., Any]:
+    """A comparison with a number, of which bool arrays see whether it is 0."""
+
+    def run(xp: Any, data: Any, *, scalar: float, is_int: bool) -> Any:
+        seen = float(scalar != 0) if data.dtype == np.bool_ else scalar
+        return body(xp, data, scalar=seen, is_int=is_int)
+
+    return run
+
+
 def _doc(sign: str, name: str, other: str, printed: str) -> str:
     return (
         f"Where ``lhs {sign} rhs``, as bool; an array may be compared with a number.\n\n"
@@ -57,10 +67,12 @@ for _name, _legacy, _sign, _printed in _TABLE:
     )
     _bits = {"lhs": integers(2, 3, low=0, high=2), "rhs": integers(low=0, high=2)}
     _made.sample(**_bits, _grad=(), _dtypes=("float32", "float16", "int8", "int64", "bool"))
+    _source = get(f"_{_legacy}_scalar")
     _made = twin(
-        get(f"_{_legacy}_scalar"),
+        _source,
         f"_npi_{_name}_scalar",
         dtype=_answers,
+        body=_with_truth(_source.body),
         kernel=f"_npi_{_name}_scalar",
         params=_number,
         doc=_doc(_sign, _name, "2", _printed),
