@@ -11,7 +11,18 @@ SOURCE = Path(__file__).parent.parent / "src" / "baryon"
 
 # Rooms from left to right; a room imports only itself and rooms to its left.
 ROOMS = [
-    {"base", "dtypes", "settings", "files", "native", "_native", "registry", "threads", "log"},
+    {
+        "base",
+        "dtypes",
+        "settings",
+        "files",
+        "native",
+        "_native",
+        "registry",
+        "threads",
+        "log",
+        "foreign",
+    },
     {"state", "streams", "name", "attribute", "context", "util", "nested", "pixels", "recordio"},
     {"backend"},
     {"ops"},

@@ -9,6 +9,28 @@ from typing import Any
 import numpy as np
 
 from . import settings
+from .foreign import (  # noqa: F401 - MXNet has them here
+    CachedOpHandle,
+    DataIterHandle,
+    ExecutorHandle,
+    FunctionHandle,
+    KVStoreHandle,
+    MXCallbackList,
+    NDArrayHandle,
+    OpHandle,
+    RecordIOHandle,
+    SymbolHandle,
+    add_fileline_to_docstring,
+    c_array,
+    c_array_buf,
+    c_handle_array,
+    c_str,
+    c_str_array,
+    ctypes2buffer,
+    ctypes2numpy_shared,
+    mx_float,
+    mx_float_p,
+)
 
 __all__ = [
     "MXNetError",
@@ -138,6 +160,35 @@ def build_param_doc(
         lines.append(f"{name} : {kind}")
         lines += [f"    {text}"] if text else []
     return "\n".join(lines)
+
+
+class _NoLibrary:
+    """Stands for MXNet's C library, so that programs which import it can be imported."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # Python's own questions
+            raise AttributeError(name)
+        raise MXNetError(f"there is no C library of MXNet here, and so no {name}")
+
+
+_LIB = _NoLibrary()
+
+
+def c2pyerror(err_msg: str) -> tuple[str, str | None]:
+    """An error's message, and the name of the Python error that it begins with, if any."""
+    head = err_msg.partition(":")[0]
+    return err_msg, head if head.endswith("Error") and head.isidentifier() else None
+
+
+def get_last_ffi_error() -> MXNetError:
+    """The error of the last call of MXNet's C library: that there is none."""
+    return MXNetError("there is no C library of MXNet here")
+
+
+def check_call(ret: int) -> None:
+    """MXNetError unless a call of MXNet's C library returned 0."""
+    if ret != 0:
+        raise get_last_ffi_error()
 
 
 def _as_list(obj: Any) -> list:
