@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import baryon as mx
-from baryon import autograd, nd
+from baryon import autograd, backward, nd
 
 
 def marked(*values, dtype="float32"):
@@ -254,3 +254,18 @@ def test_threads_record_on_their_own():
         thread.start()
         thread.join()
     assert seen == [False]
+
+
+def test_a_large_tape_is_compiled_at_first_sight():
+    """Interpreting would hold more at a time than the plan of a program does."""
+    x = mx.nd.ones((3 << 20,))
+    x.attach_grad()
+    with autograd.record():
+        y = x
+        for _ in range(4):
+            y = y * y
+    before = {k for k, v in backward._PROGRAMS.items() if v is not None}
+    y.backward()
+    after = {k for k, v in backward._PROGRAMS.items() if v is not None}
+    assert len(after - before) == 1
+    assert x.grad[0].asscalar() == 16

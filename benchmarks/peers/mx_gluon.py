@@ -52,7 +52,7 @@ def _lstm(mx: object, net: gluon.LSTM) -> object:
     block.add(nn.Embedding(net.vocabulary, net.width))
     block.add(mx.gluon.rnn.LSTM(net.width, net.layers, input_size=net.width))
     block.add(nn.Dense(net.vocabulary, flatten=False))
-    block.add(nn.HybridLambda(lambda F, x: F.reshape(x, shape=(-1, net.vocabulary))))
+    block.add(nn.HybridLambda(lambda F, x: x.reshape((-1, net.vocabulary))))
     return block
 
 
@@ -71,13 +71,13 @@ def _transformer(mx: object, net: gluon.Transformer) -> object:
             self.ahead = self.params.get_constant("ahead", mx.nd.array(ahead))
 
         def hybrid_forward(self, F: object, x: object, ahead: object) -> object:
-            y = F.reshape(self.qkv(self.norm1(x)), shape=(0, 0, 3, heads, each))
-            y = F.reshape(F.transpose(y, axes=(2, 0, 3, 1, 4)), shape=(3, -1, steps, each))
+            y = self.qkv(self.norm1(x)).reshape((0, 0, 3, heads, each))
+            y = F.transpose(y, axes=(2, 0, 3, 1, 4)).reshape((3, -1, steps, each))
             q, k, v = F.split(y, num_outputs=3, axis=0, squeeze_axis=True)
             scores = F.batch_dot(q, k, transpose_b=True) * each**-0.5
             seen = F.batch_dot(F.softmax(F.broadcast_add(scores, ahead)), v)
-            seen = F.transpose(F.reshape(seen, shape=(-1, heads, steps, each)), axes=(0, 2, 1, 3))
-            x = x + self.mix(F.reshape(seen, shape=(0, 0, -1)))
+            seen = F.transpose(seen.reshape((-1, heads, steps, each)), axes=(0, 2, 1, 3))
+            x = x + self.mix(seen.reshape((0, 0, -1)))
             return x + self.narrow(self.wide(self.norm2(x)))
 
     class Model(nn.HybridBlock):
@@ -92,7 +92,7 @@ def _transformer(mx: object, net: gluon.Transformer) -> object:
         def hybrid_forward(self, F: object, tokens: object, place: object) -> object:
             x = F.broadcast_add(self.embedding(F.transpose(tokens)), F.expand_dims(place, axis=0))
             x = F.transpose(self.output(self.body(x)), axes=(1, 0, 2))
-            return F.reshape(x, shape=(-1, net.vocabulary))
+            return x.reshape((-1, net.vocabulary))
 
     return Model()
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from .base import MXNetError
 from .graph.gradient import gradient
-from .graph.graph import Entry, Key, cut, draw, substitute, variable, walk
+from .graph.graph import Entry, Key, Node, cut, draw, substitute, variable, walk
 from .graph.layout import block_channels
 from .graph.lower import Head, lower
 from .graph.program import Program
@@ -22,6 +22,7 @@ from .ops.stored import Stored, add_into, blank, module_of, write
 
 _PROGRAMS: dict[Any, Any] = {}  # structure of a tape -> None (seen once) or _Compiled
 _PROGRAM_LIMIT = 512
+_LARGE = 32 << 20  # bytes kept by a tape that is worth compiling, and planning, at first sight
 
 
 def write_gradients(heads: Sequence[Any], head_grads: Sequence[Any], retain: bool) -> None:
@@ -29,15 +30,15 @@ def write_gradients(heads: Sequence[Any], head_grads: Sequence[Any], retain: boo
     nodes = tape_walk([h._node for h in heads])
     _check_not_freed(nodes)
     key = _structure(nodes, heads, head_grads)
-    if key in _PROGRAMS and _is_dense(nodes, heads, head_grads):
-        compiled = _PROGRAMS[key]
+    seen = key in _PROGRAMS or _kept_bytes(nodes) > _LARGE
+    if len(_PROGRAMS) >= _PROGRAM_LIMIT:
+        _PROGRAMS.clear()
+    compiled = _PROGRAMS.setdefault(key, None)
+    if seen and _is_dense(nodes, heads, head_grads):
         if compiled is None:
             compiled = _PROGRAMS[key] = _Compiled(heads, head_grads, nodes)
         compiled.run(nodes, head_grads)
     else:
-        if len(_PROGRAMS) >= _PROGRAM_LIMIT:
-            _PROGRAMS.clear()
-        _PROGRAMS[key] = None
         _interpret(heads, head_grads)
     for node in nodes:
         if isinstance(node, Leaf):
@@ -106,6 +107,12 @@ def _is_dense(nodes: Sequence[Any], heads: Sequence[Any], head_grads: Sequence[A
     )
 
 
+def _kept_bytes(nodes: Sequence[Any]) -> int:
+    """Bytes of the buffers that a tape keeps."""
+    kept = {id(a): a for n in nodes if isinstance(n, TapeNode) for a in n.saved if a is not None}
+    return sum(getattr(a, "nbytes", 0) for a in kept.values())
+
+
 def _tape_graph(heads: Sequence[Any], inline: bool = False) -> TapeGraph:
     return TapeGraph([(h._node, h._index) for h in heads], inline)
 
@@ -168,11 +175,18 @@ def _evaluate(heads: Sequence[Entry], values: dict[Key, Any], cls: type) -> None
     """Compute every entry that `heads` need and `values` lacks, by eager calls."""
     needed, known = cut(heads, values)
     found = {entry.key: values[key] for key, entry in known.items()}
-    for node in walk(needed):
-        if node.op is not None:
-            inputs = [found[e.key] for e in node.inputs]
-            outputs = invoke_all(node.op, inputs, node.params, cls=cls)
-            found.update(zip([e.key for e in node.entries], outputs, strict=True))
+    order = [node for node in walk(needed) if node.op is not None]
+    last: dict[Key, Node | None] = {e.key: node for node in order for e in node.inputs}
+    last.update((e.key, None) for e in needed)  # these are kept
+    for node in order:
+        inputs = [found[e.key] for e in node.inputs]
+        outputs = invoke_all(node.op, inputs, node.params, cls=cls)
+        for e, output in zip(node.entries, outputs, strict=True):
+            if e.key in last:
+                found[e.key] = output
+        for e in node.inputs:
+            if last[e.key] is node:
+                found.pop(e.key, None)
     values.update((head.key, found[e.key]) for head, e in zip(heads, needed, strict=True))
 
 
