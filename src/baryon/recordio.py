@@ -312,11 +312,10 @@ def record_positions(path: str | os.PathLike) -> list[int]:
     """Where each record of a file begins, by its heads alone."""
     positions = []
     with open(path, "rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        place = 0
+        descriptor, place = file.fileno(), 0
+        size = os.fstat(descriptor).st_size
         while place < size:
-            file.seek(place)
-            head = file.read(8)
+            head = os.pread(descriptor, 8, place)
             magic, word = _HEAD.unpack(head) if len(head) == 8 else (0, 0)
             length = word & _MOST
             stop = place + 8 + length + -length % 4

@@ -5,6 +5,7 @@ decodes and encodes, and NumPy does the rest, more slowly. Both are imported onl
 both release the interpreter's lock, so that threads decode in parallel.
 """
 
+from ._cv import use_one_thread
 from .border import BORDERS, add_border
 from .codec import decode, encode, swapped
 from .draw import draw_boxes, show
@@ -26,5 +27,6 @@ __all__ = [
     "show",
     "swapped",
     "to_hls",
+    "use_one_thread",
     "warp_affine",
 ]

@@ -8,6 +8,8 @@ from types import ModuleType
 
 import numpy as np
 
+_ALONE: list[bool] = []  # not empty in processes that are many already
+
 
 @functools.cache
 def opencv() -> ModuleType | None:
@@ -18,7 +20,16 @@ def opencv() -> ModuleType | None:
         return None
     # OpenCV's pool would wait, in a forked child, for threads that did not come along.
     os.register_at_fork(after_in_child=lambda: cv2.setNumThreads(0))
+    if _ALONE:
+        cv2.setNumThreads(0)
     return cv2
+
+
+def use_one_thread() -> None:
+    """Let OpenCV work in its caller's thread alone, now or once it is imported."""
+    _ALONE.append(True)
+    if opencv.cache_info().currsize and (cv2 := opencv()):
+        cv2.setNumThreads(0)
 
 
 def whole_rows(pixels: np.ndarray) -> np.ndarray:

@@ -29,6 +29,7 @@ from ... import random as mx_random
 from ...base import MXNetError
 from ...native import native
 from ...ndarray import NDArray
+from ...pixels import use_one_thread
 
 _ALIGN = 64
 _INLINE = 4096  # bytes below which a batch travels in the message itself
@@ -123,8 +124,9 @@ def _remote_error(pickled: bytes | None, text: str) -> BaseException:
 
 def _work(conn: Connection, parent: int, dataset: Any, batchify: Callable) -> None:
     """The worker's loop: load the samples of each task until the pipe closes."""
+    use_one_thread()  # workers are many already
     if native is not None:
-        native.set_num_threads(1)  # workers are many already
+        native.set_num_threads(1)
     while True:
         try:
             while not conn.poll(_ORPHAN_CHECK):
