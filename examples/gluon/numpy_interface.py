@@ -28,8 +28,8 @@ def softmax_loss(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 def by_hand(batches: gluon.data.DataLoader, epochs: int, lr: float) -> list[np.ndarray]:
     """Two layers of plain arrays, trained by gradient descent."""
-    sizes = (28 * 28, 64, 10)
-    weights = [np.random.normal(scale=a**-0.5, size=(a, b)) for a, b in zip(sizes, sizes[1:])]
+    shapes = (28 * 28, 64), (64, 10)
+    weights = [np.random.normal(scale=shape[0] ** -0.5, size=shape) for shape in shapes]
     for w in weights:
         w.attach_grad()
     for epoch in range(epochs):

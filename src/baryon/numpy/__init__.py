@@ -1,7 +1,7 @@
 """The NumPy interface (`mx.np`): NumPy's functions on arrays that record, compile and move.
 
 >>> x = mx.np.array([[1, 2], [3, 4]])
->>> mx.np.dot(x, x.T).diagonal()
+>>> mx.np.dot(x, x.T).diag()
 array([ 5., 25.])
 """
 
