@@ -185,3 +185,20 @@ def test_vocabulary():  # as MXNet's
     with pytest.raises(TypeError):
         Vocabulary(["a"])
     assert mx.gluon.contrib.data.text is text
+
+
+def test_bases_that_programs_derive_from(tmp_path):
+    class Squares(D.dataset._DownloadedDataset):
+        def _get_data(self):
+            self._data, self._label = np.arange(4) ** 2, np.arange(4)
+
+    data = Squares(tmp_path / "new" / "folder", lambda x, y: int(x + y))
+    assert len(data) == 4 and data[3] == 12 and (tmp_path / "new" / "folder").is_dir()
+    with pytest.raises(NotImplementedError, match="_get_data"):
+        D.dataset._DownloadedDataset(tmp_path, None)
+
+    class Listed(vision.ImageFolderDataset):
+        def _list_images(self, root):
+            self.synsets, self.items = ["a"], [(f"{root}/x.png", 0)]
+
+    assert len(Listed(tmp_path)) == 1

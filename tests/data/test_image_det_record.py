@@ -126,7 +126,6 @@ def test_parts_satisfy_their_constraints():
         (dict(resize_mode="x"), ValueError, "resize_mode"),
         (dict(crop_emit_mode="x"), ValueError, "crop_emit_mode"),
         (dict(min_crop_scales=(0, 1)), ValueError, "min_crop_scales"),
-        (dict(rand_crop=True), TypeError, "rand_crop"),
         (dict(aug_seq="aug_default"), MXNetError, "det_aug_default"),
     ],
 )

@@ -213,7 +213,6 @@ def test_getters_and_modules(records):
 
 
 WRONG = [
-    (dict(foo=1), TypeError, "foo"),
     (dict(resize="x"), ValueError, "resize must be int"),
     (dict(data_shape=(2, 4, 4)), ValueError, "data_shape"),
     (dict(batch_size=0), ValueError, "batch_size"),
@@ -237,6 +236,19 @@ WRONG = [
 def test_errors(records, arguments, error, match):
     with pytest.raises(error, match=match):
         next(images(records, **arguments))
+
+
+def test_unknown_arguments_are_told(records):
+    with pytest.warns(UserWarning, match="ImageRecordIter has no argument 'facebook_aug'"):
+        images(records, facebook_aug=True)
+    digits = mx.io.EMBEDDED_MNIST
+    files = dict(
+        image=digits / "t10k-images-idx3-ubyte.gz", label=digits / "t10k-labels-idx1-ubyte.gz"
+    )
+    with pytest.warns(UserWarning, match="MNISTIter has no argument 'input_shape'"):
+        assert (
+            mx.io.MNISTIter(**files, flat=True, input_shape=(784,)).provide_data[0].shape[1] == 784
+        )
 
 
 def test_damaged_files(records, tmp_path):

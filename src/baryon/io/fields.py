@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 
 def build(name: str, arguments: Mapping[str, Any], *kinds: type) -> list[Any]:
     """Dataclasses of settings, each with those arguments that are its fields.
 
-    Fields are int, float, bool, str, optional ones of these, or tuples of floats or ints. TypeError
+    Fields are int, float, bool, str, optional ones of these, or tuples of floats or ints. A warning
     for arguments that are no field of any, ValueError for values that do not fit.
     """
     types = [{f.name: str(f.type) for f in dataclasses.fields(kind)} for kind in kinds]
-    unknown = sorted(set(arguments) - {field for fields in types for field in fields})
-    if unknown:
-        raise TypeError(f"{name} got unexpected keyword arguments {unknown}")
+    known = {field for fields in types for field in fields}
+    warn_of_unknown(name, set(arguments) - known)
     try:
         return [
             kind(**{k: convert(k, v, fields[k]) for k, v in arguments.items() if k in fields})
@@ -25,6 +25,12 @@ def build(name: str, arguments: Mapping[str, Any], *kinds: type) -> list[Any]:
         ]
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None
+
+
+def warn_of_unknown(name: str, arguments: Iterable[str]) -> None:
+    """Warn of arguments that an iterator does not have, which MXNet lets pass and programs give."""
+    for argument in sorted(arguments):
+        warnings.warn(f"{name} has no argument {argument!r}: it is ignored", stacklevel=4)
 
 
 def convert(field: str, value: Any, kind: str) -> Any:

@@ -17,6 +17,7 @@ from ..ndarray import NDArray
 from ..ops.csr import pick
 from ..ops.stored import Csr
 from .base import DataBatch, DataDesc, DataIter
+from .fields import warn_of_unknown
 from .idx import read_digits
 
 
@@ -113,7 +114,9 @@ class MNISTIter(_RowIter):
         dtype: Any = None,
         data_name: str = "data",
         label_name: str = "softmax_label",
+        **unknown: Any,
     ) -> None:
+        warn_of_unknown("MNISTIter", unknown)
         if not 0 <= part_index < num_parts:
             raise ValueError(f"part_index {part_index} is outside the {num_parts} parts")
         pictures, digits = _digits(image, label)
@@ -200,7 +203,9 @@ class CSVIter(RoundIter):
         dtype: Any = None,
         data_name: str = "data",
         label_name: str = "softmax_label",
+        **unknown: Any,
     ) -> None:
+        warn_of_unknown("CSVIter", unknown)
         kind = as_dtype(dtype or "float32")
         data = _read_csv(data_csv, data_shape, kind)
         if label_csv in (None, "NULL"):

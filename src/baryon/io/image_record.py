@@ -46,7 +46,8 @@ class ImageRecordIter(RecordIter):
       ``max_random_illumination``: ``(x - mean) / std * scale``. Bytes stay bytes: "uint8" data
       have none of these, "int8" data only a mean.
 
-    TypeError for other arguments; MXNetError for files that cannot be read, naming the image.
+    Other arguments are ignored with a warning; MXNetError for files that cannot be read, naming
+    the image.
 
     >>> batches = mx.io.ImageRecordIter(
     ...     path_imgrec="train.rec", data_shape=(3, 224, 224), batch_size=64, shuffle=True,

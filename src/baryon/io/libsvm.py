@@ -12,6 +12,7 @@ import numpy as np
 from ..base import MXNetError
 from ..dtypes import as_dtype
 from ..ops.stored import INDEX, Csr
+from .fields import warn_of_unknown
 from .files import RoundIter
 
 _ABSENT = (None, "NULL")
@@ -58,7 +59,9 @@ class LibSVMIter(RoundIter):
         dtype: Any = None,
         data_name: str = "data",
         label_name: str = "softmax_label",
+        **unknown: Any,
     ) -> None:
+        warn_of_unknown("LibSVMIter", unknown)
         if not round_batch:
             raise MXNetError("LibSVMIter: round_batch=False is not supported")
         if not 0 <= part_index < num_parts:

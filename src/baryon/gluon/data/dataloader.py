@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
 from multiprocessing import TimeoutError as LoadTimeout
+from multiprocessing.reduction import ForkingPickler  # noqa: F401  (programs find it here)
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,8 @@ from .queues import (
 )
 from .sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler
 from .workers import ProcessPool
+
+_as_in_context = as_in_context  # the name that programs import
 
 __all__ = [
     "ConnectionWrapper",

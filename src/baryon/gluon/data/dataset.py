@@ -152,6 +152,38 @@ class ArrayDataset(Dataset):
         return tuple(data[idx] for data in self._data)
 
 
+class _LabelledDataset(Dataset):
+    """Samples ``_data`` and labels ``_label``, and a transform of both or None."""
+
+    _data: Any
+    _label: Any
+
+    def __init__(self, transform: Callable[[Any, Any], Any] | None) -> None:
+        self._transform = transform
+
+    def __getitem__(self, idx: int) -> Any:
+        sample, label = self._data[idx], self._label[idx]
+        return (sample, label) if self._transform is None else self._transform(sample, label)
+
+    def __len__(self) -> int:
+        return len(self._label)
+
+
+class _DownloadedDataset(_LabelledDataset):
+    """Base of programs' own datasets: `_get_data` fills ``_data`` and ``_label`` from ``_root``."""
+
+    def __init__(
+        self, root: str | os.PathLike, transform: Callable[[Any, Any], Any] | None
+    ) -> None:
+        super().__init__(transform)
+        self._root = os.path.expanduser(os.fspath(root))
+        os.makedirs(self._root, exist_ok=True)
+        self._get_data()
+
+    def _get_data(self) -> None:
+        raise NotImplementedError(f"{type(self).__name__} must define _get_data")
+
+
 class RecordFileDataset(Dataset):
     """The records of a file and its index, as bytes; processes and threads may share it.
 

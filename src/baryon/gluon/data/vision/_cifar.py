@@ -13,13 +13,13 @@ import numpy as np
 from .... import ndarray as nd
 from ....base import MXNetError
 from ....util import in_mode
-from ..dataset import Dataset
+from ..dataset import _LabelledDataset
 from ._home import home
 
 _PIXELS = 3 * 32 * 32
 
 
-class CIFAR10(Dataset):
+class CIFAR10(_LabelledDataset):
     """Photographs in 10 classes: pairs of an image, uint8 NDArray (32, 32, 3), and a label, int32.
 
     Read from the binary files of CIFAR-10 (``data_batch_1.bin`` to ``5``, ``test_batch.bin``) in
@@ -46,7 +46,7 @@ class CIFAR10(Dataset):
         train: bool = True,
         transform: Callable[[Any, Any], Any] | None = None,
     ) -> None:
-        self._transform = transform
+        super().__init__(transform)
         self._train = train
         folder = (home() / self._folder) if root is None else Path(root).expanduser()
         names = self._train_files if train else self._test_files
@@ -83,13 +83,6 @@ class CIFAR10(Dataset):
             f"{type(self).__name__}: no {name} and no {self._archive} in {folder}; "
             "put the files of the dataset there"
         )
-
-    def __getitem__(self, idx: int) -> Any:
-        image, label = self._data[idx], self._label[idx]
-        return (image, label) if self._transform is None else self._transform(image, label)
-
-    def __len__(self) -> int:
-        return len(self._label)
 
 
 class CIFAR100(CIFAR10):

@@ -14,7 +14,6 @@ from ....image import imdecode, imread
 from ....recordio import unpack
 from ..dataset import Dataset, RecordFileDataset
 
-_EXTENSIONS = (".jpg", ".jpeg", ".png")
 Transform = Callable[[Any, Any], Any]
 
 
@@ -83,9 +82,14 @@ class ImageFolderDataset(_ImageFiles):
     ) -> None:
         super().__init__(flag, transform)
         self._root = os.path.expanduser(os.fspath(root))
+        self._exts = [".jpg", ".jpeg", ".png"]
         self.synsets: list[str] = []
-        for name in sorted(os.listdir(self._root)):
-            folder = os.path.join(self._root, name)
+        self._list_images(self._root)
+
+    def _list_images(self, root: str) -> None:
+        """Fill ``synsets`` and ``items``; subclasses may find images in another way."""
+        for name in sorted(os.listdir(root)):
+            folder = os.path.join(root, name)
             if not os.path.isdir(folder):
                 _left_out(folder)
                 continue
@@ -93,14 +97,14 @@ class ImageFolderDataset(_ImageFiles):
             self.synsets.append(name)
             for file in sorted(os.listdir(folder)):
                 path = os.path.join(folder, file)
-                if path.lower().endswith(_EXTENSIONS):
+                if os.path.splitext(file)[1].lower() in self._exts:
                     self.items.append((path, label))
                 else:
                     _left_out(path)
 
 
 def _left_out(path: str) -> None:
-    warnings.warn(f"ImageFolderDataset: {path} is left out: no image and no folder", stacklevel=3)
+    warnings.warn(f"ImageFolderDataset: {path} is left out: no image and no folder", stacklevel=4)
 
 
 class ImageListDataset(_ImageFiles):

@@ -14,7 +14,7 @@ from ....base import MXNetError
 from ....io.idx import EMBEDDED_MNIST, read_digits
 from ....util import in_mode
 from ...utils import check_sha1, download  # noqa: F401  (programs find them here)
-from ..dataset import Dataset
+from ..dataset import _LabelledDataset
 from ._cifar import CIFAR10, CIFAR100
 from ._home import home
 from ._images import ImageFolderDataset, ImageListDataset, ImageRecordDataset
@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 
-class MNIST(Dataset):
+class MNIST(_LabelledDataset):
     """Handwritten digits: pairs of an image, uint8 NDArray (28, 28, 1), and a label, int32.
 
     Read from the four IDX files of MNIST in ``root``, gzipped or not. Without ``root`` they are
@@ -57,7 +57,7 @@ class MNIST(Dataset):
         train: bool = True,
         transform: Callable[[Any, Any], Any] | None = None,
     ) -> None:
-        self._transform = transform
+        super().__init__(transform)
         self._train = train
         stem = "train" if train else "t10k"
         names = (f"{stem}-images-idx3-ubyte", f"{stem}-labels-idx1-ubyte")
@@ -76,13 +76,6 @@ class MNIST(Dataset):
             f"{cls.__name__}: no {names[0]} and {names[1]} (or their .gz) in {folder}; "
             "put the files of the dataset there"
         )
-
-    def __getitem__(self, idx: int) -> Any:
-        image, label = self._data[idx], self._label[idx]
-        return (image, label) if self._transform is None else self._transform(image, label)
-
-    def __len__(self) -> int:
-        return len(self._label)
 
 
 class FashionMNIST(MNIST):
