@@ -94,17 +94,21 @@ def _unpad_extremes(xp: Any, dy: Any, data: Any, width: Sequence, mode: str) -> 
 
 @op("_backward_npi_pad", shape=forward(lambda a, dy, data: data))
 def unpad(xp: Any, dy: Any, data: Any, *, pad_width: Shapes, mode: Mode) -> Any:
-    """Gradient of `np_pad` in a mode other than ``constant``."""
-    wide = dy.astype(xp.float64)
-    if mode in ("maximum", "minimum"):
-        return _unpad_extremes(xp, wide, data, pad_width, mode)
-    return _unpad_copies(xp, wide, data.shape, pad_width, mode)
+    """Gradient of `np_pad` in a mode that copies elements."""
+    return _unpad_copies(xp, dy.astype(xp.float64), data.shape, pad_width, mode)
+
+
+@op("_backward_npi_pad_extremes", shape=forward(lambda a, dy, data: data))
+def unpad_extremes(xp: Any, dy: Any, data: Any, *, pad_width: Shapes, mode: Mode) -> Any:
+    """Gradient of `np_pad` in the modes ``maximum`` and ``minimum``."""
+    return _unpad_extremes(xp, dy.astype(xp.float64), data, pad_width, mode)
 
 
 @np_pad.gradient("data")
 def _(dy: Any, data: Any, pad_width: Any, mode: str) -> Any:
     if mode != "constant":
-        return unpad(dy, data, pad_width=pad_width, mode=mode)
+        undone = unpad_extremes if mode in ("maximum", "minimum") else unpad
+        return undone(dy, data, pad_width=pad_width, mode=mode)
     if 0 in data.shape:
         return None
     core = _core(pad_width, dy.shape)
@@ -113,8 +117,6 @@ def _(dy: Any, data: Any, pad_width: Any, mode: str) -> Any:
 
 @unpad.gradient("dy")
 def _(d_output: Any, pad_width: Any, mode: str) -> Any:
-    if mode in ("maximum", "minimum"):
-        return None
     return np_pad(d_output, pad_width=pad_width, mode=mode)
 
 
