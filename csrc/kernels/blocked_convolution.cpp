@@ -1,9 +1,11 @@
 // Convolution and its gradients on channel-blocked images, (batch, channels / kBlock, *space,
 // kBlock), over one or two spatial axes. Data of few channels may come plane by plane.
 #include <algorithm>
+#include <numeric>
 
 #include "../kernel.h"
 #include "../parallel.h"
+#include "blocked_depthwise.h"
 #include "blocked_finish.h"
 #include "blocked_pack.h"
 #include "blocked_product.h"
@@ -38,7 +40,7 @@ int given(const Call& call, int rank) { return call.n_params - 1 - 4 * rank; }
 // One number more than the axes have: whether windows of 3 x 3 may be computed by Winograd's
 // method.
 bool by_winograd(const Call& call, const ConvShape& s) {
-  return call.params[call.n_params - 1] != 0 && winograd_pays(s);
+  return s.groups == 1 && call.params[call.n_params - 1] != 0 && winograd_pays(s);
 }
 
 // What a convolution does to its filters and to its results.
@@ -72,7 +74,13 @@ void winograd(const ConvShape& s, const Tensor& data, const Tensor& out, const f
 }
 
 bool simple(const Call& call, int rank) {
-  return same_dtype<DType::f32>(call) && call.params[0] == 1 && (rank == 1 || rank == 2);
+  return same_dtype<DType::f32>(call) && (rank == 1 || rank == 2);
+}
+// One group, or a channel and a filter each, both tensors blocked.
+bool groups_fit(const Call& call, const Tensor& data, const Tensor& out) {
+  const Int groups = static_cast<Int>(call.params[0]), channels = out.shape[1] * kBlock;
+  return groups == 1 ||
+         (groups == channels && data.ndim == out.ndim && data.shape[1] == out.shape[1]);
 }
 bool data_fits(const Tensor& data, int rank) {
   return is_blocked(data, rank) || (data.ndim == rank + 2 && data.shape[1] <= kFewChannels);
@@ -84,6 +92,12 @@ BlockedProduct product_of(const Tensor& data, const Tensor& out) {
   p.data = data.as<float>();
   p.out = out.as<float>();
   return p;
+}
+
+std::vector<Int> all_taps(const ConvShape& s) {
+  std::vector<Int> all(static_cast<std::size_t>(s.taps()));
+  std::iota(all.begin(), all.end(), 0);
+  return all;
 }
 
 void convolve(const Call& call, const Ending& ending) {
@@ -105,6 +119,12 @@ void convolve(const Call& call, const Ending& ending) {
   p.scale = ending.scale;
   p.finish = ending.finish;
   const float* weight = call.in[1].as<float>();
+  if (s.groups > 1) {
+    const Scratch<float> packed(s.filters * s.depth());
+    pack_depthwise(s, weight, all_taps(s), packed.get());
+    p.weights = packed.get();
+    return run_depthwise(p);
+  }
   const Int inner = p.inner();
   p.pack = [&](Int block, float* to) { pack_pair(s, weight, inner, block, to); };
   // Weights that are read once or twice are packed by who reads them, and stay in its cache.
@@ -163,9 +183,14 @@ void backward_data(const Call& call) {
       chosen.push_back(index);
     });
     if (volume(p.grid) <= 0) return;
-    pack_backward(s, call.in[1].as<float>(), chosen, packed.get());
     p.weights = packed.get();
-    BlockedRunner(p).run();
+    if (s.groups > 1) {
+      pack_depthwise(s, call.in[1].as<float>(), chosen, packed.get());
+      run_depthwise(p);
+    } else {
+      pack_backward(s, call.in[1].as<float>(), chosen, packed.get());
+      BlockedRunner(p).run();
+    }
   });
 }
 
@@ -176,6 +201,8 @@ void backward_weight(const Call& call) {
   float* weight = call.out[0].as<float>();
   if (s.batch == 0 || volume(s.out) == 0) {
     std::fill_n(weight, s.filters * s.depth(), 0.0f);
+  } else if (s.groups > 1) {
+    blocked_depthwise_weights(s, head.as<float>(), data.as<float>(), weight);
   } else if (data.ndim == head.ndim && by_winograd(call, s)) {
     WinogradWeights(s, head.as<float>(), data.as<float>()).run(weight);
   } else {
@@ -189,15 +216,17 @@ template <int more>
 bool forward_fits(const Call& call) {
   const int rank = call.out[0].ndim - 3;
   return simple(call, rank) && given(call, rank) == more && is_blocked(call.out[0], rank) &&
-         data_fits(call.in[0], rank);
+         data_fits(call.in[0], rank) && groups_fit(call, call.in[0], call.out[0]);
 }
 bool data_gradient_fits(const Call& call) {
   const int rank = call.in[0].ndim - 3;
-  return simple(call, rank) && is_blocked(call.in[0], rank) && is_blocked(call.out[0], rank);
+  return simple(call, rank) && is_blocked(call.in[0], rank) && is_blocked(call.out[0], rank) &&
+         groups_fit(call, call.out[0], call.in[0]);
 }
 bool weight_gradient_fits(const Call& call) {
   const int rank = call.in[0].ndim - 3;
-  return simple(call, rank) && is_blocked(call.in[0], rank) && data_fits(call.in[1], rank);
+  return simple(call, rank) && is_blocked(call.in[0], rank) && data_fits(call.in[1], rank) &&
+         groups_fit(call, call.in[1], call.in[0]);
 }
 
 }  // namespace

@@ -15,7 +15,7 @@ import numpy as np
 from .. import settings
 from ..native import native
 from ..ops.attrs import Attrs
-from ..ops.blocked import WIDTHS, Twin, blocked_shape
+from ..ops.blocked import BLOCK, Twin, blocked_shape
 from ..ops.op import Op, Spec, get
 from .graph import Entry, Key, Node, variable, walk, with_inputs
 from .lower import accepted_params
@@ -28,7 +28,7 @@ def block_channels(heads: Sequence[Entry]) -> list[Entry]:
     nodes = walk(heads)
     if not any(n.op is not None and n.op.blocked and n.op.blocked.heavy for n in nodes):
         return list(heads)
-    return _Layout(WIDTHS.get(native.isa(), 4)).rewritten(nodes, heads)
+    return _Layout(BLOCK).rewritten(nodes, heads)
 
 
 def _wanted() -> bool:
@@ -54,7 +54,7 @@ def blocked_call(
     """How a call runs some inputs of which may be there in blocked layout; None: on plain ones."""
     if not _wanted():
         return None
-    layout = _Layout(WIDTHS.get(native.isa(), 4))
+    layout = _Layout(BLOCK)
     entries = [variable("", s) for s in ins]
     for entry, is_blocked in zip(entries, are_blocked, strict=True):
         (layout.blocked if is_blocked else layout.plain)[entry.key] = entry

@@ -18,7 +18,7 @@ from ..graph.layout import blocked_call
 from ..graph.tape import BlockedPlan
 from ..native import native
 from ..ops.attrs import Attrs
-from ..ops.blocked import WIDTHS, blocked_shape, plain_shape
+from ..ops.blocked import BLOCK, blocked_shape, plain_shape
 from ..ops.op import Op
 from . import invoke as eager
 from .ndarray import NDArray
@@ -136,8 +136,7 @@ def _as(x: Any, is_blocked: bool) -> np.ndarray:
 
 def to_blocked(plain: np.ndarray) -> np.ndarray:
     """A plain image as a blocked one."""
-    block = WIDTHS.get(native.isa(), 4)
-    blocked = np.empty(blocked_shape(plain.shape, block), plain.dtype)
+    blocked = np.empty(blocked_shape(plain.shape, BLOCK), plain.dtype)
     native.run_kernel("_to_blocked", [plain], [blocked], ())
     return blocked
 

@@ -11,12 +11,14 @@ import inspect
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
+from ..native import native
 from .attrs import Attrs, Shape
 from .op import Op, Spec, op
 from .rules import ShapeLike, known
 from .samples import Draw, normal
 
-WIDTHS = {"v4": 16, "v3": 8}  # floats of a vector, by instruction set; others have 4
+_WIDTHS = {"v4": 16, "v3": 8}  # floats of a vector, by instruction set; others have 4
+BLOCK = _WIDTHS.get(native.isa(), 4) if native is not None else 4  # that kernels take here
 
 
 class Twin(NamedTuple):
@@ -182,7 +184,5 @@ def image(block: int, *shape: int) -> Draw:
     return normal(*blocked_shape(shape, block))
 
 
-BLOCKS = (4, 8, 16)  # that samples try: one of them is this processor's
-for _block in BLOCKS:
-    blocks.sample(data=normal(2, 2 * _block, 3, 5), block=_block)
-    unblocks.sample(data=image(_block, 2, 2 * _block, 3, 5))
+blocks.sample(data=normal(2, 2 * BLOCK, 3, 5), block=BLOCK)
+unblocks.sample(data=image(BLOCK, 2, 2 * BLOCK, 3, 5))

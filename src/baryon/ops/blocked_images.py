@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .blocked import BLOCKS, blocked, image
+from .blocked import BLOCK, blocked, image
 from .convolution import backward_data, backward_weight, convolution
 from .norm import backward_batch_norm, batch_norm
 from .op import Op
@@ -58,6 +58,20 @@ def _convolutions(
     _sample(_weight_gradient, head=head, data=data, no_bias=plane, **window, **plain)
 
 
+def _depthwise(block: int, size: int, stride: int) -> None:
+    """One channel a group, and the gradients."""
+    channels = 2 * block
+    sizes = [(n + size // 2 * 2 - size) // stride + 1 for n in (7, 15)]
+    head, data = image(block, 2, channels, *sizes), image(block, 2, channels, 7, 15)
+    window = {"kernel": (size,) * 2, "stride": (stride,) * 2, "pad": (size // 2,) * 2}
+    window |= {"block": block, "num_group": channels}
+    weight, bias = normal(channels, 1, size, size), normal(channels)
+    _sample(_convolution, data=data, weight=weight, bias=bias, num_filter=channels, **window)
+    shape = (2, channels, 7, 15)
+    _sample(_data_gradient, head=head, weight=weight, shape=shape, **window)
+    _sample(_weight_gradient, head=head, data=data, no_bias=True, **window)
+
+
 def _norms(block: int, fixed: bool) -> None:
     count = 2 * block
     data, scale, mean = (
@@ -82,15 +96,17 @@ def _poolings(block: int, kind: str, **window: Any) -> None:
     _sample(_pooling_gradient, head=head, **read, **more, **window)
 
 
-for _block in BLOCKS:
-    _convolutions(_block, 2 * _block, 3 * _block, 3, 1, 1)
-    _convolutions(_block, _block, 2 * _block, 3, 2, 1)
-    _convolutions(_block, 3 * _block, _block, 1, 2, 0)
-    _convolutions(_block, _block, _block, 1, 1, 0)
-    _convolutions(_block, 3, 3 * _block, 5, 2, 2, plane=True)
-    for _pad in (0, 1, 2):
-        _convolutions(_block, 4 * _block, 5 * _block, 3, 1, _pad, winograd=True)
-    _norms(_block, fixed=False)
-    _norms(_block, fixed=True)
-    _poolings(_block, "max", kernel=(3, 3), stride=(2, 2), pad=(1, 1))
-    _poolings(_block, "avg", kernel=(2, 3), stride=(2, 2), pad=(0, 1), count_include_pad=False)
+_convolutions(BLOCK, 2 * BLOCK, 3 * BLOCK, 3, 1, 1)
+_convolutions(BLOCK, BLOCK, 2 * BLOCK, 3, 2, 1)
+_convolutions(BLOCK, 3 * BLOCK, BLOCK, 1, 2, 0)
+_convolutions(BLOCK, BLOCK, BLOCK, 1, 1, 0)
+_convolutions(BLOCK, 3, 3 * BLOCK, 5, 2, 2, plane=True)
+for _pad in (0, 1, 2):
+    _convolutions(BLOCK, 4 * BLOCK, 5 * BLOCK, 3, 1, _pad, winograd=True)
+_depthwise(BLOCK, 3, 1)
+_depthwise(BLOCK, 3, 2)
+_depthwise(BLOCK, 5, 2)
+_norms(BLOCK, fixed=False)
+_norms(BLOCK, fixed=True)
+_poolings(BLOCK, "max", kernel=(3, 3), stride=(2, 2), pad=(1, 1))
+_poolings(BLOCK, "avg", kernel=(2, 3), stride=(2, 2), pad=(0, 1), count_include_pad=False)

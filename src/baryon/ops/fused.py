@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .attrs import Attrs, Shape
-from .blocked import BLOCKS, blocked, image
+from .blocked import BLOCK, blocked, image
 from .convolution import convolution, geometry
 from .fusion import Beginning, Fusion
 from .norm import batch_norm
@@ -231,7 +231,7 @@ def _sample_norm(block: int, fixed: bool, adds: bool) -> None:
     )
 
 
-for _block in (1, *BLOCKS):
+for _block in (1, BLOCK):
     for _adds in (False, True):
         _sample_convolution(_block, 3, 1, False, _adds)
         _sample_convolution(_block, 3, 2, False, _adds)
