@@ -3,7 +3,8 @@
 python examples/gluon/matrix_factorisation.py [--epochs 10] [--dense] [--tiny]
 
 A batch reads a few rows of the tables of users and items. With ``sparse_grad`` the gradients store
-these rows, and the optimizer updates them alone; ``--dense`` shows what whole gradients cost.
+these rows, and the optimizer updates them alone: a step costs the same however long the tables are.
+``--dense`` has whole gradients, which tables as short as these can afford.
 """
 
 from __future__ import annotations

@@ -18,9 +18,9 @@ from .graph.tape import Leaf, TapeGraph, TapeNode, tape_walk
 from .ndarray.blocked import wrap
 from .ndarray.invoke import _new, dense_class, invoke_all
 from .ops.op import get
-from .ops.stored import Stored, add_into, blank, module_of, write
+from .ops.stored import Stored, add_into, clear, write
 
-_PROGRAMS: dict[Any, Any] = {}  # structure of a tape -> None (seen once) or _Compiled
+_PROGRAMS: dict[Any, Any] = {}  # structure of a tape -> None (seen once), _Compiled or _Replayed
 _PROGRAM_LIMIT = 512
 _LARGE = 32 << 20  # bytes kept by a tape that is worth compiling, and planning, at first sight
 
@@ -29,15 +29,17 @@ def write_gradients(heads: Sequence[Any], head_grads: Sequence[Any], retain: boo
     """Gradients of NDArrays `heads` into the ``grad`` arrays of the tape's leaves."""
     nodes = tape_walk([h._node for h in heads])
     _check_not_freed(nodes)
-    key = _structure(nodes, heads, head_grads)
-    seen = key in _PROGRAMS or _kept_bytes(nodes) > _LARGE
+    dense = _is_dense(nodes, heads, head_grads)
+    key = (dense, _structure(nodes, heads, head_grads))
+    seen = key in _PROGRAMS or (dense and _kept_bytes(nodes) > _LARGE)
     if len(_PROGRAMS) >= _PROGRAM_LIMIT:
         _PROGRAMS.clear()
-    compiled = _PROGRAMS.setdefault(key, None)
-    if seen and _is_dense(nodes, heads, head_grads):
-        if compiled is None:
-            compiled = _PROGRAMS[key] = _Compiled(heads, head_grads, nodes)
-        compiled.run(nodes, head_grads)
+    kept = _PROGRAMS.setdefault(key, None)
+    if seen:
+        if kept is None:
+            kind = _Compiled if dense else _Replayed
+            kept = _PROGRAMS[key] = kind(heads, head_grads, nodes)
+        kept.run(nodes, heads, head_grads)
     else:
         _interpret(heads, head_grads)
     for node in nodes:
@@ -134,14 +136,19 @@ def _interpret(heads: Sequence[Any], head_grads: Sequence[Any]) -> None:
         graph, heads, head_grads, graph.leaf_entries, dense_class(heads[0]), create_graph=False
     )
     for leaf, g in zip(graph.leaves, grads, strict=True):
-        target = leaf.grad._data
-        if g is None:
-            if leaf.req == "write":
-                write(target, blank(module_of(target), leaf.grad.stype, *leaf.spec))
-        elif leaf.req == "add":
-            add_into(target, g._data)
-        else:
-            write(target, g._data)
+        _write(leaf, None if g is None else g._data)
+
+
+def _write(leaf: Leaf, value: Any) -> None:
+    """Write or add a gradient (None: zero) where a leaf wants it."""
+    target = leaf.grad._data
+    if value is None:
+        if leaf.req == "write":
+            clear(target)
+    elif leaf.req == "add":
+        add_into(target, value)
+    else:
+        write(target, value)
 
 
 def _evaluate_gradients(
@@ -175,6 +182,12 @@ def _evaluate(heads: Sequence[Entry], values: dict[Key, Any], cls: type) -> None
     """Compute every entry that `heads` need and `values` lacks, by eager calls."""
     needed, known = cut(heads, values)
     found = {entry.key: values[key] for key, entry in known.items()}
+    _run_nodes(needed, found, cls)
+    values.update((head.key, found[e.key]) for head, e in zip(heads, needed, strict=True))
+
+
+def _run_nodes(needed: Sequence[Entry], found: dict[Key, Any], cls: type) -> None:
+    """Compute entries whose variables have values, adding theirs; what is read no more is dropped."""
     order = [node for node in walk(needed) if node.op is not None]
     last: dict[Key, Node | None] = {e.key: node for node in order for e in node.inputs}
     last.update((e.key, None) for e in needed)  # these are kept
@@ -187,14 +200,13 @@ def _evaluate(heads: Sequence[Entry], values: dict[Key, Any], cls: type) -> None
         for e in node.inputs:
             if last[e.key] is node:
                 found.pop(e.key, None)
-    values.update((head.key, found[e.key]) for head, e in zip(heads, needed, strict=True))
 
 
-# ---- a structure seen again: compiled ------------------------------------------------------------
+# ---- a structure seen again ----------------------------------------------------------------------
 
 
-class _Compiled:
-    """The backward program of one structure, and where its inputs come from on a tape."""
+class _Kept:
+    """The gradients of one structure as entries, and where their inputs come from on a tape."""
 
     def __init__(
         self, heads: Sequence[Any], head_grads: Sequence[Any], nodes: Sequence[Any]
@@ -205,25 +217,33 @@ class _Compiled:
         reached = [g for g in grads if g is not None]
         reached, kept = cut(reached, graph.buffers)
         reached, kept = _read_blocked(reached, kept, graph)
-        reached = block_channels(simplify(reached))
-        found = iter(reached)
+        self.results = simplify(reached)
         self.leaves = [
             (position, leaf.req, g is not None)
             for position, leaf, g in zip(_leaf_positions(nodes), graph.leaves, grads, strict=True)
         ]
-        results = [
-            Head(next(found), leaf.req == "add")
-            for leaf, g in zip(graph.leaves, grads, strict=True)
-            if g is not None
-        ]
-        inputs = [*kept.values(), *(dy for dy in dys if dy is not None)]
+        self.inputs = [*kept.values(), *(dy for dy in dys if dy is not None)]
         self.gather = [graph.slots[key] for key in kept]
-        self.program = Program(lower(inputs, [results]))
 
-    def run(self, nodes: Sequence[Any], head_grads: Sequence[Any]) -> None:
+    def read(self, nodes: Sequence[Any], head_grads: Sequence[Any]) -> list[Any]:
+        """The raw arrays for `inputs` from a tape of this structure."""
+        found = [nodes[n].saved[k] for n, k in self.gather]
+        return found + [g._data for g in head_grads if g is not None]
+
+
+class _Compiled(_Kept):
+    """One Program, into the leaves' gradients."""
+
+    def __init__(self, *tape: Any) -> None:
+        super().__init__(*tape)
+        reqs = [req for _, req, reached in self.leaves if reached]
+        results = block_channels(self.results)
+        heads = [Head(e, req == "add") for e, req in zip(results, reqs, strict=True)]
+        self.program = Program(lower(self.inputs, [heads]))
+
+    def run(self, nodes: Sequence[Any], heads: Sequence[Any], head_grads: Sequence[Any]) -> None:
         """Compute the gradients of a tape of this structure."""
-        externals = [nodes[n].saved[k] for n, k in self.gather]
-        externals += [g._data for g in head_grads if g is not None]
+        externals = self.read(nodes, head_grads)
         for position, req, reached in self.leaves:
             target = nodes[position].grad._data
             if reached:
@@ -232,6 +252,21 @@ class _Compiled:
                 target[...] = 0
         program = self.program
         program.run(0, program.new_arena(), externals, program.reserve_streams())
+
+
+class _Replayed(_Kept):
+    """Eager calls, where arrays are sparse or on a GPU."""
+
+    def run(self, nodes: Sequence[Any], heads: Sequence[Any], head_grads: Sequence[Any]) -> None:
+        """Compute the gradients of a tape of this structure."""
+        cls, device = dense_class(heads[0]), heads[0].context
+        arrays = zip(self.inputs, self.read(nodes, head_grads), strict=True)
+        values = {e.key: _new(cls, data, device) for e, data in arrays}
+        with device:  # where operators without inputs run
+            _run_nodes(self.results, values, cls)
+        results = iter(self.results)
+        for position, _, reached in self.leaves:
+            _write(nodes[position], values[next(results).key]._data if reached else None)
 
 
 def _read_blocked(

@@ -299,6 +299,11 @@ def write(target: Any, value: Any) -> None:
         target[...] = dense(value)
 
 
+def clear(target: Any) -> None:
+    """Write zeros into an array, in place; a sparse one then stores nothing."""
+    write(target, blank(module_of(target), stype_of(target), target.shape, target.dtype))
+
+
 def add_into(target: Any, value: Any) -> None:
     """Add a value to an array in place, whatever their storages."""
     if isinstance(target, RowSparse) and isinstance(value, RowSparse):
