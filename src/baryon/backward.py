@@ -187,7 +187,7 @@ def _evaluate(heads: Sequence[Entry], values: dict[Key, Any], cls: type) -> None
 
 
 def _run_nodes(needed: Sequence[Entry], found: dict[Key, Any], cls: type) -> None:
-    """Compute entries whose variables have values, adding theirs; what is read no more is dropped."""
+    """Compute entries whose variables `found` has; it keeps what is still to be read."""
     order = [node for node in walk(needed) if node.op is not None]
     last: dict[Key, Node | None] = {e.key: node for node in order for e in node.inputs}
     last.update((e.key, None) for e in needed)  # these are kept
