@@ -133,6 +133,10 @@ def test_stubs_are_python_and_complete(tmp_path):
     assert "def uniform(" in files["ndarray/random.pyi"]
     assert "dtype: Any = 'int32'" in files["ndarray/random.pyi"]
     assert files["ndarray/contrib.pyi"].count("def boolean_mask(") == 1
+    assert "def concatenate(seq: Sequence[Any], axis" in files["numpy/__init__.pyi"]
+    assert "def transpose(a: Any, axes" in files["numpy/__init__.pyi"]
+    assert "def convolution(data: Any, weight" in files["numpy_extension/__init__.pyi"]
+    assert "def normal(loc: Any" in files["numpy/random.pyi"]
     [body] = [
         n for n in ast.parse(files["ndarray/ndarray.pyi"]).body if isinstance(n, ast.ClassDef)
     ]

@@ -1,7 +1,8 @@
 """Type stubs of what the catalogue makes at run time, for editors and type checkers.
 
 ``python -m baryon.stubs [folder]`` writes them beside the packages (or into a folder): the
-functions of `nd` and `sym`, their sub-namespaces, and the methods of their tensor classes.
+functions of `nd` and `sym`, their sub-namespaces, the methods of their tensor classes, and the
+functions of `np` and `npx`.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import ast
 import importlib
 import inspect
 import pathlib
+import re
 import sys
 from collections.abc import Container, Iterator
 from typing import Any
@@ -117,7 +119,7 @@ class _Source(str):
 
 def _text(function: Any) -> str:
     """A signature as a stub spells it: annotations as in the source, odd defaults as ``...``."""
-    found = inspect.signature(function)
+    found = function if isinstance(function, inspect.Signature) else inspect.signature(function)
     parameters = []
     for p in found.parameters.values():
         note = _Source(p.annotation) if isinstance(p.annotation, str) else p.annotation
@@ -144,6 +146,62 @@ def _written_by_hand(module: Any, sub: str) -> dict[str, Any]:
     }
 
 
+# ---- the NumPy interface -------------------------------------------------------------------------
+
+_PAGES = ("numpy", "numpy.linalg", "numpy.random", "numpy_extension", "numpy_extension.random")
+_KNOWN = set(
+    [
+        "Any",
+        "Callable",
+        "Mapping",
+        "None",
+        "Sequence",
+        "bool",
+        "dict",
+        "float",
+        "int",
+        "list",
+        "str",
+        "tuple",
+    ]
+)
+
+
+def interface_stub(module: Any) -> Iterator[str]:
+    """The lines that declare a module of the NumPy interface: its imports and its functions."""
+    imports = _source_imports(module)
+    yield from imports
+    taken = {line.rsplit(" ", 1)[1] for line in imports}
+    for name in dir(module):
+        found = getattr(module, name)
+        ours = callable(found) and not isinstance(found, type)
+        if ours and not name.startswith("_") and name not in taken:
+            yield f"def {name}{_known_text(found)}: ..."
+
+
+def _known_text(function: Any) -> str:
+    """A signature whose annotations use no names but those that every stub imports."""
+    try:
+        found = inspect.signature(function)
+    except ValueError:  # a function of NumPy's, written in C, that does not tell
+        return "(*args: Any, **kwargs: Any) -> Any"
+
+    def note(annotation: Any) -> Any:
+        text = annotation if isinstance(annotation, str) else "Any"
+        return text if set(re.findall(r"\w+", text)) <= _KNOWN else "Any"
+
+    parameters = [p.replace(annotation=note(p.annotation)) for p in found.parameters.values()]
+    made = found.replace(parameters=parameters, return_annotation=note(found.return_annotation))
+    return _text(made)
+
+
+def _interface(folder: pathlib.Path) -> Iterator[tuple[pathlib.Path, list[str]]]:
+    for page in _PAGES:
+        module = importlib.import_module(f"baryon.{page}")
+        inside = page.split(".") if "." in page else [page, "__init__"]
+        yield folder.joinpath(*inside).with_suffix(".pyi"), list(interface_stub(module))
+
+
 def write(folder: pathlib.Path) -> list[pathlib.Path]:
     """Write all stubs under a folder that stands for the package; the files written."""
     written = []
@@ -167,6 +225,10 @@ def write(folder: pathlib.Path) -> list[pathlib.Path]:
             path = target / f"{name}.pyi"
             path.write_text(_HEAD + "\n".join(lines) + "\n")
             written.append(path)
+    for path, lines in _interface(folder):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(_HEAD + "\n".join(lines) + "\n")
+        written.append(path)
     return written
 
 

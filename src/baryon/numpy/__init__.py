@@ -5,11 +5,12 @@
 array([ 5., 25.])
 """
 
-from __future__ import annotations
-
 from ..ndarray import numpy as _arrays
-from ..ndarray.np_ndarray import array, draw, empty, ndarray
-from ..numpy_functions import functions, host_functions
+from ..ndarray.np_ndarray import array, empty, ndarray
+from ..ndarray.np_ndarray import draw as _draw
+from ..numpy_functions import functions as _functions
+from ..numpy_functions import host_functions as _host_functions
+from ..numpy_functions.spaces import names as _names
 from . import (
     fallback,
     fallback_linalg,
@@ -25,8 +26,8 @@ from .arrayprint import set_printoptions
 from .io import genfromtxt
 from .utils import *  # noqa: F403
 
-globals().update(host_functions(""))
-globals().update(functions("", draw, __name__))
+globals().update(_host_functions(""))
+globals().update(_functions("", _draw, __name__))
 
 
 def __getattr__(name: str) -> object:
@@ -36,4 +37,4 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *dir(_arrays)})
+    return sorted({*globals(), *_names("_np_")})

@@ -1,7 +1,8 @@
 """Linear algebra (`mx.np.linalg`)."""
 
-from ..ndarray.np_ndarray import draw
-from ..numpy_functions import functions, host_functions
+from ..ndarray.np_ndarray import draw as _draw
+from ..numpy_functions import functions as _functions
+from ..numpy_functions import host_functions as _host_functions
 
-globals().update(host_functions("linalg"))
-globals().update(functions("linalg", draw, __name__))
+globals().update(_host_functions("linalg"))
+globals().update(_functions("linalg", _draw, __name__))

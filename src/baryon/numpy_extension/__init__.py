@@ -4,13 +4,13 @@
 array([0., 2.])
 """
 
-from __future__ import annotations
-
 from ..context import Context, cpu, cpu_pinned, current_context, gpu, gpu_memory_info, num_gpus
 from ..ndarray import numpy_extension as _arrays
 from ..ndarray import waitall
-from ..ndarray.np_ndarray import draw, ndarray
+from ..ndarray.np_ndarray import draw as _draw
+from ..ndarray.np_ndarray import ndarray
 from ..numpy_functions.indexing import constraint_check
+from ..numpy_functions.spaces import names as _names
 from ..util import get_cuda_compute_capability, is_np_array, is_np_shape, reset_np, set_np
 from . import image, random, utils
 from .utils import load, save
@@ -22,7 +22,7 @@ def nonzero(a: ndarray) -> ndarray:
     >>> mx.npx.nonzero(mx.np.array([0, 3, 4])).tolist()
     [[1], [2]]
     """
-    return draw("_npx_nonzero", a)
+    return _draw("_npx_nonzero", a)
 
 
 def __getattr__(name: str) -> object:
@@ -32,4 +32,4 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *dir(_arrays)})
+    return sorted({*globals(), *_names("_npx_")})

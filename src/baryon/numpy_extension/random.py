@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from .. import random as _legacy
-from ..ndarray.np_ndarray import draw
-from ..numpy_functions import NPX_RANDOM, spaces
+from ..ndarray.np_ndarray import draw as _draw
+from ..numpy_functions import NPX_RANDOM as _NPX_RANDOM
+from ..numpy_functions import spaces as _spaces
 
-globals().update(spaces.samplers(NPX_RANDOM, draw, __name__))
+globals().update(_spaces.samplers(_NPX_RANDOM, _draw, __name__))
 
 
 def seed(seed: int, ctx: Any = "all") -> None:

@@ -1,12 +1,12 @@
 """The NumPy interface's functions of arrays (`mx.nd.np`); `mx.np` is the whole of it."""
 
-from __future__ import annotations
-
-from ...numpy_functions import functions, spaces
-from ..np_front import FRONT
-from ..np_ndarray import array, draw, empty
+from ...numpy_functions import functions as _functions
+from ...numpy_functions import spaces as _spaces
+from ..np_front import FRONT as _FRONT
+from ..np_ndarray import array, empty
+from ..np_ndarray import draw as _draw
 from . import linalg, random
 
-globals().update(functions("", draw, __name__))
-_internal = spaces.operators(FRONT, f"{__name__}._internal", "_npi_")
-__getattr__, __dir__ = spaces.prefer_operators(FRONT, __name__, "_np_")
+globals().update(_functions("", _draw, __name__))
+_internal = _spaces.operators(_FRONT, f"{__name__}._internal", "_npi_")
+__getattr__, __dir__ = _spaces.prefer_operators(_FRONT, __name__, "_np_")

@@ -1,6 +1,6 @@
 """Linear algebra on symbols of the NumPy interface."""
 
-from ...numpy_functions import functions
-from ..np_symbol import draw
+from ...numpy_functions import functions as _functions
+from ..np_symbol import draw as _draw
 
-globals().update(functions("linalg", draw, __name__))
+globals().update(_functions("linalg", _draw, __name__))
