@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .. import attribute
+from ..attribute import AttrScope
 from ..graph.graph import Entry, Node, rebuild, with_inputs
 from ..graph.step import variables_of
 from ..nested import Form, flatten, regroup
@@ -55,7 +56,7 @@ class _Graph:
 
     def __init__(self, name: str, draw: Callable[[], tuple[list[Symbol], Form]]) -> None:
         scope = _scope_name(name)
-        with attribute.AttrScope(**{_SCOPE: scope}):
+        with AttrScope(**{_SCOPE: scope}):
             symbols, self.form = draw()
             entries = [_only(s) for s in symbols]
             entries = [
