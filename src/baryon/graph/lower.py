@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -253,11 +254,13 @@ def accepted_params(op: Op, params: Attrs, ins: Sequence[Spec], outs: Sequence[S
     if numbers is None:
         return None
     trial = (*numbers, 0, 0, 0) if op.is_random else tuple(numbers)
-    accepted = native.accepts(op.kernel, _described(ins), _described(outs), trial)
+    described = _described(tuple(ins)), _described(tuple(outs))
+    accepted = native.accepts(op.kernel, *described, trial)
     return tuple(numbers) if accepted else None
 
 
-def _described(specs: Sequence[Spec]) -> list[tuple[tuple[int, ...], int]]:
+@lru_cache(maxsize=4096)
+def _described(specs: tuple[Spec, ...]) -> list[tuple[tuple[int, ...], int]]:
     from ..dtypes import dtype_code
 
     return [(s.shape, dtype_code(s.dtype)) for s in specs]

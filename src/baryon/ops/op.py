@@ -120,6 +120,10 @@ class Op:
         self.complete: Rule | None = facts["complete"]
         self.shape_rule: Rule = facts["shape"]
         self.dtype_rule: Rule = facts["dtype"]
+        # Whether results follow from the inputs alone, whatever the attributes: an update's rate.
+        plain = self.shape_rule is rules.same and self.dtype_rule is rules.uniform
+        fixed = not (self.complete or self.many or self.present or callable(self._outputs))
+        self._alike = plain and fixed
         # Composite operators made at run time compute straight into given arrays: (ins, outs).
         self.fill: Callable[[Sequence[Any], Sequence[Any]], None] | None = None
         self.gradients: list[Gradient] = []
@@ -186,6 +190,8 @@ class Op:
             stem = "arg" if self.inputs == ("data",) else self.inputs[-1]
             count = count if count is not None else attrs[self.variadic] if self.variadic else 0
             return list(rules.numbered(count, stem))
+        if not self.present:
+            return list(self.inputs)
         return [n for n in self.inputs if n not in self.present or self.present[n](attrs)]
 
     def output_names(self, attrs: Attrs) -> tuple[str, ...]:
@@ -326,7 +332,7 @@ class Op:
 
     def infer(self, attrs: Attrs, ins: tuple[Spec, ...]) -> tuple[Spec, ...]:
         """Specs of all outputs from complete inputs; MXNetError if they do not fit (memoised)."""
-        key = (attrs, ins)
+        key = (None if self._alike else attrs, ins)
         found = self._inferred.get(key)
         if found is None:
             found = self._infer(attrs, ins)

@@ -8,6 +8,7 @@ what it can, both ways, and leaves the rest. An unknown shape is ``None``, an un
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -151,6 +152,7 @@ def attr_dtype(name: str = "dtype", default: str | None = None) -> Rule:
 MOST_TENSORS = 1 << 16  # inputs or outputs of one operator: more is a damaged file or a slip
 
 
+@lru_cache(maxsize=1024)
 def numbered(count: int, stem: str = "output") -> tuple[str, ...]:
     """``output0``, ``output1``, …; MXNetError for a count that no call can have."""
     if not 0 <= count <= MOST_TENSORS:

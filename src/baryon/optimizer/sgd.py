@@ -40,7 +40,9 @@ def sgd_update_all(
         return
     update = getattr(nd, "multi_" + name)
     data = [array for group in groups for array in group]
-    update(*data, out=weights, lrs=lrs, wds=wds, num_weights=len(weights), **common)
+    # Tuples: attributes that can be hashed and are seen again need not be read again.
+    rates = {"lrs": tuple(lrs), "wds": tuple(wds)}
+    update(*data, out=weights, num_weights=len(weights), **rates, **common)
 
 
 class Momentum(Optimizer):
