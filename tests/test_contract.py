@@ -24,7 +24,7 @@ EVERY = dict(calls())
 FIRST = dict(calls(all_dtypes=False))
 EPSILON = 1e-6
 # Operators that compute nothing without the user's code, graphs or out; they have their own tests.
-MADE_BY_USERS = {"Custom", "_foreach", "_while_loop", "_cond", "_set_value"}
+MADE_BY_USERS = {"Custom", "_foreach", "_while_loop", "_cond", "_gradient", "_set_value"}
 
 
 @pytest.fixture(params=EVERY.values(), ids=EVERY)
