@@ -10,16 +10,17 @@ import numpy as np
 
 from . import state
 from .backward import compute_gradients, write_gradients
-from .base import MXNetError, _as_list
+from .base import MXCallbackList, MXNetError, _as_list
 from .graph.function import record_function
 from .graph.tape import Leaf, TapeGraph
 from .ndarray import NDArray, zeros_like
 from .ndarray.np_ndarray import ndarray
 from .ops.op import Spec
-from .state import is_recording, is_training, set_recording, set_training
+from .state import is_recording, is_training
 
 __all__ = [
     "Function",
+    "MXCallbackList",
     "backward",
     "get_symbol",
     "grad",
@@ -33,6 +34,16 @@ __all__ = [
     "set_training",
     "train_mode",
 ]
+
+
+def set_recording(is_recording: bool) -> bool:
+    """Start or stop recording; whether it was on before."""
+    return state.set_recording(is_recording)
+
+
+def set_training(train_mode: bool) -> bool:
+    """Switch between training and predicting; whether it was training before."""
+    return state.set_training(train_mode)
 
 
 class _Scope(ContextDecorator):
@@ -196,6 +207,15 @@ def grad(
         results = compute_gradients(heads, head_grads, wanted, retain, create_graph)
     made = [zeros_like(x) if g is None else g for x, g in zip(wanted, results, strict=True)]
     return made if isinstance(variables, (list, tuple)) else made[0]
+
+
+def __getattr__(name: str) -> Any:
+    """`Symbol`, which MXNet has here too, comes from a room that imports this one."""
+    if name == "Symbol":
+        from .symbol import Symbol
+
+        return Symbol
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def get_symbol(x: NDArray) -> Any:

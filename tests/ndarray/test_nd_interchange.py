@@ -86,3 +86,15 @@ def test_dlpack_with_torch():
     t[0, 0] = 5
     assert x.asnumpy()[0, 0] == 5
     assert nd.from_dlpack(t).shape == (2, 3)
+
+
+def test_read_only_arrays():
+    values = np.ones(3, np.float32)
+    x = mx.nd.NDArray(values, writable=False)
+    with pytest.raises(ValueError, match="read-only"):
+        x[:] = 2
+    with pytest.raises((ValueError, mx.MXNetError), match="read-only"):
+        x += 1
+    with pytest.raises(mx.MXNetError, match="elemwise_add: out is a read-only array"):
+        mx.nd.elemwise_add(x, x, out=x)
+    assert x.asnumpy().tolist() == values.tolist() == [1, 1, 1]

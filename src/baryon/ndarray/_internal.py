@@ -75,5 +75,5 @@ def _result(made: np.ndarray, source: NDArray | None, out: NDArray | None) -> ND
         return array if type(source) is NDArray else array.as_np_ndarray()
     if out.shape != made.shape:
         raise MXNetError(f"the image has shape {made.shape}, out has {out.shape}")
-    out[:] = NDArray(np.ascontiguousarray(made.astype(out.dtype, copy=False)), out.context)
+    out[:] = NDArray(np.ascontiguousarray(made.astype(out.dtype, copy=False)), ctx=out.context)
     return out

@@ -141,7 +141,7 @@ def set_state(self: Any, state: dict) -> None:
     elif (type(restored) is not type(self)) and restored.stype != "default":
         raise MXNetError(f"a pickled {type(self).__name__} holds a {restored.stype} array")
     else:
-        type(self).__init__(self, restored._data, restored.context)
+        type(self).__init__(self, restored._data, ctx=restored.context)
 
 
 def deep_copy(self: Any, memo: dict) -> Any:

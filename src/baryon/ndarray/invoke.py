@@ -290,6 +290,8 @@ def _check_out(plan: Plan, made: list[Any]) -> list[Any]:
             raise MXNetError(
                 f"operator {plan.op.name}: out has dtype {x._data.dtype}, expected {spec.dtype}"
             )
+        if isinstance(x._data, np.ndarray) and not x._data.flags.writeable:
+            raise MXNetError(f"operator {plan.op.name}: out is a read-only array")
         if state.is_recording() and isinstance(x._node, TapeNode):
             raise MXNetError(
                 f"operator {plan.op.name}: out is part of a recorded graph; "

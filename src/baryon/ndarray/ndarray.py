@@ -37,17 +37,23 @@ class NDArray(Arithmetic):
     __array_priority__ = 1000.0
     __array_ufunc__ = None  # numpy leaves binary operators to this class: no silent mixing
 
-    def __init__(self, data: Any, ctx: Context | None = None) -> None:
-        """Wrap an array of numpy or cupy without a copy (see `array` for the ordinary way)."""
-        if data is None:  # MXNet's pickles make an array so before they fill it
-            data = np.zeros(0, np.float32)
-        if not data.flags.c_contiguous:
+    def __init__(self, handle: Any, writable: bool = True, ctx: Context | None = None) -> None:
+        """Wrap an array of numpy or cupy without a copy (see `array` for the ordinary way).
+
+        writable : False for an array on the CPU whose elements cannot be assigned.
+        """
+        if handle is None:  # MXNet's pickles make an array so before they fill it
+            handle = np.zeros(0, np.float32)
+        if not handle.flags.c_contiguous:
             raise MXNetError("NDArray wraps C-contiguous arrays only")
-        self._data = data
+        if not writable:
+            handle = handle.view()
+            handle.flags.writeable = False
+        self._data = handle
         self._node = None
         self._index = 0
         self._grad = None
-        self._ctx = ctx or _home(data)
+        self._ctx = ctx or _home(handle)
 
     @classmethod
     def _wrap(cls, data: Any, ctx: Context | None = None) -> NDArray:
@@ -208,7 +214,7 @@ class NDArray(Arithmetic):
             made = self.copy()
             made._ctx = ctx
             return made
-        return type(self)(backend.move(self._data, ctx), ctx)
+        return type(self)(backend.move(self._data, ctx), ctx=ctx)
 
     def as_in_context(self, context: Context) -> NDArray:
         """The array on a device: itself if it is there already, else a copy."""

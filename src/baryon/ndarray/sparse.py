@@ -46,8 +46,14 @@ class BaseSparseNDArray(NDArray):
     _dense_class = NDArray
     _aux_types: list[type]
 
-    def __init__(self, data: Any, ctx: Context | None = None) -> None:
-        """Wrap a `Stored` array of this class's storage type (see `csr_matrix` and others)."""
+    def __init__(self, handle: Any, writable: bool = True, ctx: Context | None = None) -> None:
+        """Wrap a `Stored` array of this class's storage type (see `csr_matrix` and others).
+
+        writable : True; a sparse array cannot be protected.
+        """
+        if not writable:
+            raise MXNetError(f"{type(self).__name__}: there are no read-only sparse arrays")
+        data = handle
         if data is None:  # MXNet's pickles make an array so before they fill it
             data = blank(np, "csr" if self._num_aux == 2 else "row_sparse", (0, 0), np.float32)
         if CLASSES.get(type(data)) is not type(self):
