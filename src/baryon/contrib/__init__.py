@@ -1,4 +1,4 @@
-"""Contributed packages: mixed precision, quantization, the old autograd, bridges and logs."""
+"""Contributed packages: mixed precision, quantization, old autograd, bridges, logs and texts."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ _LAZY = {
     "sym": "symbol",
     "symbol": "symbol",
     "tensorboard": "tensorboard",
+    "text": "text",
 }
 
 
