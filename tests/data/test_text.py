@@ -65,7 +65,7 @@ def test_headers_duplicates_and_damage(tmp_path):
     path.write_text("3 2\n<unk> 5 5\na 1 2\na 3 4\nd 6 7\n")
     with pytest.warns(UserWarning) as told:
         words = E.CustomEmbedding(path)
-    assert ["header" in str(w.message) for w in told] == [True, False]
+    assert ["left out as a header" in str(w.message) for w in told] == [True, False]
     assert words.idx_to_vec.asnumpy().tolist() == [[5, 5], [1, 2], [6, 7]]
     for content, error in (
         ("a x y\n", ValueError),
