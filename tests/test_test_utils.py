@@ -122,13 +122,34 @@ def test_matrices_have_their_properties():
 
 
 def test_sparse_arrays_hold_what_they_say():
-    if not hasattr(mx.nd.sparse, "csr_matrix"):
-        pytest.skip("no sparse arrays")
     csr, _ = tu.rand_sparse_ndarray((5, 6), "csr", density=0.5)
     assert csr.stype == "csr" and 0 < (csr.asnumpy() != 0).sum() < 30
     rows = tu.create_sparse_array((5, 2), "row_sparse", data_init=3, rsp_indices=[1, 4])
     assert rows.asnumpy()[[1, 4]].tolist() == [[3, 3]] * 2 and rows.asnumpy().sum() == 12
     assert tu.create_sparse_array_zd((5, 2), "row_sparse", 0).asnumpy().sum() == 0
+    np.random.seed(3)
+    mixed, _ = tu.rand_sparse_ndarray((2, 9), "csr", density=1, shuffle_csr_indices=True)
+    columns = mixed.indices.asnumpy().reshape(2, 9)
+    assert (np.sort(columns) == np.arange(9)).all() and (columns != np.arange(9)).any()
+    tu.shuffle_csr_column_indices(mixed)
+    assert (np.sort(mixed.indices.asnumpy().reshape(2, 9)) == np.arange(9)).all()
+
+
+def test_checks_of_sparse_symbols():
+    a, b = mx.sym.var("a", stype="csr"), mx.sym.var("b")
+    x, ones = tu.rand_ndarray((4, 5), "csr", density=0.5), mx.nd.ones((5, 2))
+    dense = x.asnumpy()
+    product = mx.sym.dot(a, b)
+    tu.check_symbolic_forward(product, {"a": x, "b": ones}, [dense @ np.ones((5, 2))])
+    tu.check_symbolic_backward(
+        product, {"a": x, "b": ones}, [mx.nd.ones((4, 2))], {"b": dense.T @ np.ones((4, 2))},
+        grad_req={"a": "null", "b": "write"}, grad_stypes={"b": "row_sparse"},
+    )  # fmt: skip
+    tu.check_numeric_gradient(
+        product, {"a": x, "b": ones}, grad_nodes={"b": "write"}, grad_stype_dict={"b": "row_sparse"}
+    )
+    rows = tu.rand_ndarray((4, 5), "row_sparse", density=0.5)
+    tu.check_numeric_gradient(mx.sym.square(mx.sym.var("a")), [rows])
 
 
 # ---- symbols -------------------------------------------------------------------------------------

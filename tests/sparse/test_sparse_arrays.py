@@ -118,6 +118,8 @@ def test_zeros_and_empty():
     [
         (lambda s: s.csr_matrix([1, 2]), "2 Dimensional"),
         (lambda s: s.csr_matrix(A, shape=(4, 4)), "Shape mismatch"),
+        (lambda s: s.csr_matrix((2, 2), shape=(3, 2)), "Shape mismatch"),
+        (lambda s: s.row_sparse_array((2, 2), shape=(3, 2)), "Shape mismatch"),
         (lambda s: s.csr_matrix((1, 2, 3, 4)), "length of input tuple: 4"),
         (lambda s: s.csr_matrix(([1], [0], [0, 1]), shape=(1, 2, 3)), "invalid shape"),
         (lambda s: s.csr_matrix(([], [], [0, 0])), "invalid shape"),

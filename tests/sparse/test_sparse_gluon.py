@@ -135,6 +135,15 @@ def test_csr_data_through_a_hybrid_block():
             assert net.weight.grad().indices.asnumpy().tolist() == [1, 4]
 
 
+def test_clipping_by_the_norm_of_all():
+    rows, dense = nd.sparse.row_sparse_array(([[3, 4]], [1]), shape=(3, 2)), nd.array([12.0])
+    assert gluon.utils.clip_global_norm([rows, dense], 6.5) == pytest.approx(13)
+    assert rows.stype == "row_sparse"
+    np.testing.assert_allclose(rows.asnumpy()[1], [1.5, 2], rtol=1e-5)
+    parts = gluon.utils.split_data(nd.array(np.eye(4)).tostype("csr"), 2)
+    assert [p.stype for p in parts] == ["csr", "csr"]
+
+
 # ---- stores --------------------------------------------------------------------------------------
 
 

@@ -105,8 +105,7 @@ def clip_global_norm(arrays: Sequence[Any], max_norm: float, check_isfinite: boo
     if not arrays:
         raise ValueError("clip_global_norm needs at least one array")
     first = arrays[0].context
-    squares = [array.reshape(-1) for array in arrays]
-    squares = [ndarray.dot(v, v).astype("float32").as_in_context(first) for v in squares]
+    squares = [_square_sum(array).astype("float32").as_in_context(first) for array in arrays]
     norm = ndarray.sqrt(ndarray.add_n(*squares))
     if check_isfinite:
         value = norm.asscalar()
@@ -119,6 +118,13 @@ def clip_global_norm(arrays: Sequence[Any], max_norm: float, check_isfinite: boo
     for array in arrays:
         array *= scale.as_in_context(array.context).astype(array.dtype)
     return float(value) if check_isfinite else norm
+
+
+def _square_sum(array: Any) -> Any:
+    if array.stype != "default":
+        return array.norm().square()
+    flat = array.reshape(-1)
+    return ndarray.dot(flat, flat)
 
 
 def check_sha1(filename: str, sha1_hash: str) -> bool:

@@ -315,7 +315,7 @@ def csr_matrix(
         raise ValueError("Unexpected input type: RowSparseNDArray")
     if isinstance(arg1, tuple):
         if len(arg1) == 2 and _is_shape(arg1):
-            return zeros("csr", arg1, ctx, dtype)
+            return _wrap(blank(np, "csr", arg1, np.float32), shape, ctx, dtype)
         if len(arg1) == 2:
             return _wrap(_from_coordinates(*arg1, shape), None, ctx, dtype)
         if len(arg1) != 3:
@@ -381,7 +381,7 @@ def row_sparse_array(
         raise ValueError(f"Unexpected input type: {type(arg1).__name__}")
     if isinstance(arg1, tuple):
         if len(arg1) > 1 and _is_shape(arg1):
-            return zeros("row_sparse", arg1, ctx, dtype)
+            return _wrap(blank(np, "row_sparse", arg1, np.float32), shape, ctx, dtype)
         if len(arg1) != 2:
             raise ValueError(f"Unexpected length of input tuple: {len(arg1)}")
         data, indices = _host(arg1[0]), _index(arg1[1])

@@ -49,9 +49,9 @@ def rand_sparse_ndarray(
     values = _values(int(stored.sum()), dtype, data_init, modifier_func)
     indptr = np.concatenate([[0], np.cumsum(stored.sum(axis=1))]).astype(np.int64)
     indices = np.nonzero(stored)[1].astype(np.int64)
-    csr = ndarray.sparse.csr_matrix((values, indices, indptr), shape=shape, dtype=dtype, ctx=ctx)
     if shuffle_csr_indices:
-        shuffle_csr_column_indices(csr)
+        _shuffle(indptr, indices)
+    csr = ndarray.sparse.csr_matrix((values, indices, indptr), shape=shape, dtype=dtype, ctx=ctx)
     return csr, (csr.indptr, csr.indices, csr.data)
 
 
@@ -141,9 +141,14 @@ def create_sparse_array_zd(
     )
 
 
-def shuffle_csr_column_indices(csr: NDArray) -> None:
-    """Put the column numbers of each row of a csr array into random order, in place."""
-    indptr, indices = csr.indptr.asnumpy(), csr.indices.asnumpy()
+def shuffle_csr_column_indices(csr: Any) -> None:
+    """Put the column numbers of each row of a csr array, or scipy matrix, into random order."""
+    parts = csr._data if isinstance(csr, NDArray) else csr
+    indices = np.array(parts.indices)
+    _shuffle(np.asarray(parts.indptr), indices)
+    parts.indices = indices
+
+
+def _shuffle(indptr: np.ndarray, indices: np.ndarray) -> None:
     for begin, end in zip(indptr, indptr[1:], strict=False):
         np.random.shuffle(indices[begin:end])
-    csr.indices[:] = indices
