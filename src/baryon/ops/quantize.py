@@ -118,6 +118,12 @@ def same_first(attrs: Attrs, ins: list, outs: list) -> tuple[list, list]:
 _QUANTIZED = ("output0", "output1", "output2")
 
 
+def range_ends(attrs: Attrs, ins: Sequence[Any], outs: Sequence[Any]) -> tuple[float, ...]:
+    """Parameters of kernels: whether there is a calibrated range, and its ends."""
+    found = calibrated(attrs)
+    return (0.0, 0.0, 0.0) if found is None else (1.0, *found)
+
+
 # ---- quantize ----------------------------------------------------------------------------------
 
 
@@ -164,6 +170,8 @@ def chosen(attrs: Any) -> str:
     shape=ranged_shapes(same_first, 1),
     dtype=kinds([("float32", *BYTES)], lambda attrs, data: _kept_or_chosen(attrs, data)),
     outputs=_QUANTIZED,
+    kernel=True,
+    params=range_ends,
 )
 def quantize_v2(
     xp,
@@ -252,6 +260,7 @@ def floats(xp: Any, data: Any, low: Any, high: Any, steps: dict[str, float] = HA
     "_contrib_dequantize",
     shape=ranged_shapes(same_first, 1),
     dtype=kinds([BYTES], "float32"),
+    kernel=True,
 )
 def dequantize(xp, data, min_range, max_range, *, out_type: Literal["float32"] = "float32"):
     """The float32 numbers that int8 or uint8 data of this range stand for.
@@ -275,6 +284,8 @@ dequantize.sample(
     shape=ranged_shapes(same_first, 1),
     dtype=kinds([("int32",)], lambda attrs, data: chosen(attrs)),
     outputs=_QUANTIZED,
+    kernel=True,
+    params=range_ends,
 )
 def requantize(
     xp,

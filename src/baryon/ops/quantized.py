@@ -102,6 +102,8 @@ def _inputs(no_bias: bool, arrays: Sequence[Any]) -> tuple[Any, Sequence[Any]]:
     dtype=_affine_kinds,
     outputs=_OUTPUTS,
     present=_BIASED,
+    kernel=True,
+    params=get("FullyConnected").params,
 )
 def quantized_fully_connected(
     xp,
@@ -149,6 +151,8 @@ def quantized_fully_connected(
     dtype=_affine_kinds,
     outputs=_OUTPUTS,
     present=_BIASED,
+    kernel=True,
+    params=get("Convolution").params,
 )
 def quantized_conv(
     xp,

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
 import numpy as np
 
 from ..base import MXNetError
@@ -17,6 +21,7 @@ from .quantize import (
     floats,
     kinds,
     magnitude,
+    range_ends,
     ranged_shapes,
     signed_range,
     to_bytes,
@@ -43,6 +48,8 @@ def _calibrated_kind(attrs: Attrs, lhs: np.dtype, rhs: np.dtype) -> str:
     shape=ranged_shapes(same, 2),
     dtype=kinds([BYTES, BYTES], _calibrated_kind),
     outputs=_OUTPUTS,
+    kernel=True,
+    params=range_ends,
 )
 def quantized_elemwise_add(
     xp,
@@ -153,12 +160,22 @@ def _norm_shapes(attrs: Attrs, ins: list, outs: list) -> tuple[list, list]:
     return ranged_shapes(rule, 5)(attrs, ins, outs)
 
 
+def _norm_params(attrs: Attrs, ins: Sequence[Any], outs: Sequence[Any]) -> tuple[float, ...]:
+    """The range, whether gamma is 1, epsilon, then data as (outer, channels, inner)."""
+    shape = ins[0].shape
+    axis = attrs.axis % len(shape)
+    sizes = prod(shape[:axis]), shape[axis], prod(shape[axis + 1 :])
+    return (*range_ends(attrs, ins, outs), attrs.fix_gamma, attrs.eps, *sizes)
+
+
 @op(
     "_contrib_quantized_batch_norm",
     shape=_norm_shapes,
     dtype=kinds([BYTES], "int8"),
     outputs=_OUTPUTS,
     aux=("moving_mean", "moving_var"),
+    kernel=True,
+    params=_norm_params,
 )
 def quantized_batch_norm(
     xp,
