@@ -17,6 +17,7 @@ import numpy as np
 
 from .. import ndarray as nd
 from ..ndarray import NDArray
+from ..pixels.boxes import areas, clipped, relative
 from ..pixels.colour import MEAN, STD
 from .augmenters import (
     Augmenter,
@@ -111,26 +112,27 @@ class DetHorizontalFlipAug(DetAugmenter):
 
 
 class _Proposing(DetAugmenter):
-    """An augmenter that tries random rectangles until one will do."""
+    """An augmenter that tries random rectangles until one will do.
 
-    def __init__(self, aspect_ratio_range: Any, area_range: Any, max_attempts: int, **more: Any):
-        ratios, areas = (
-            (x, x) if np.isscalar(x) else tuple(x) for x in (aspect_ratio_range, area_range)
-        )
-        given = {"aspect_ratio_range": ratios, "area_range": areas}
-        first = {k: v for k, v in more.items() if k == "min_object_covered"}
-        last = {k: v for k, v in more.items() if k not in first}
-        if "pad_val" in last:
-            super().__init__(**given, max_attempts=max_attempts, **last)
-        else:
-            super().__init__(**first, **given, **last, max_attempts=max_attempts)
-        self.aspect_ratio_range, self.area_range = ratios, areas
-        self.max_attempts = max_attempts
+    Its arguments are its attributes; a single ratio or area stands for both ends of its range.
+    """
+
+    aspect_ratio_range: tuple[float, float]
+    area_range: tuple[float, float]
+    max_attempts: int
+
+    def __init__(self, **arguments: Any) -> None:
+        for name in ("aspect_ratio_range", "area_range"):
+            ends = arguments[name]
+            arguments[name] = (ends, ends) if np.isscalar(ends) else tuple(ends)
+        super().__init__(**arguments)
+        for name, value in arguments.items():
+            setattr(self, name, value)
         self.enabled = self._sensible()
         if not self.enabled:
             warnings.warn(
-                f"{type(self).__name__} does nothing: area_range {areas} or aspect_ratio_range "
-                f"{ratios} holds no rectangle",
+                f"{type(self).__name__} does nothing: area_range {self.area_range} or "
+                f"aspect_ratio_range {self.aspect_ratio_range} holds no rectangle",
                 stacklevel=3,
             )
 
@@ -150,6 +152,9 @@ class DetRandomCropAug(_Proposing):
     max_attempts : after that many vain attempts the image stays as it is.
     """
 
+    min_object_covered: float
+    min_eject_coverage: float
+
     def __init__(
         self,
         min_object_covered: float = 0.1,
@@ -159,14 +164,12 @@ class DetRandomCropAug(_Proposing):
         max_attempts: int = 50,
     ) -> None:
         super().__init__(
-            aspect_ratio_range,
-            area_range,
-            max_attempts,
             min_object_covered=min_object_covered,
+            aspect_ratio_range=aspect_ratio_range,
+            area_range=area_range,
             min_eject_coverage=min_eject_coverage,
+            max_attempts=max_attempts,
         )
-        self.min_object_covered = min_object_covered
-        self.min_eject_coverage = min_eject_coverage
 
     def __call__(self, src: NDArray, label: np.ndarray) -> Pair:
         """The changed image and label."""
@@ -207,32 +210,22 @@ class DetRandomCropAug(_Proposing):
 
     def _good(self, label: np.ndarray, box: np.ndarray, height: int, width: int) -> bool:
         sides = label[:, 1:5]
-        areas = _areas(sides)
-        visible = areas * width * height > 2  # an object of two pixels tells nothing
+        sizes = areas(sides)
+        visible = sizes * width * height > 2  # an object of two pixels tells nothing
         if not visible.any():
             return False
-        covered = _areas(_clipped(sides[visible], box)) / areas[visible]
+        covered = areas(clipped(sides[visible], box)) / sizes[visible]
         covered = covered[covered > 0]
         return bool(covered.size) and covered.min() > self.min_object_covered
 
     def _cropped(self, label: np.ndarray, box: np.ndarray) -> np.ndarray:
         """The objects of which enough stays, as shares of the part."""
         made = label.copy()
-        inside = _clipped(label[:, 1:5], box)
-        made[:, 1:5] = (inside - np.tile(box[:2], 2)) / np.tile(box[2:] - box[:2], 2)
-        whole = np.maximum(_areas(label[:, 1:5]), 1e-30)
-        kept = _areas(inside) / whole > self.min_eject_coverage
-        return made[kept & (_areas(inside) > 0)]
-
-
-def _areas(sides: np.ndarray) -> np.ndarray:
-    """Areas of rectangles (n, 4); 0 for those turned inside out."""
-    return np.prod(np.maximum(sides[:, 2:4] - sides[:, :2], 0), axis=1)
-
-
-def _clipped(sides: np.ndarray, box: np.ndarray) -> np.ndarray:
-    """The parts of rectangles (n, 4) in a box."""
-    return np.clip(sides, np.tile(box[:2], 2), np.tile(box[2:], 2))
+        inside = clipped(label[:, 1:5], box)
+        made[:, 1:5] = relative(inside, box)
+        whole = np.maximum(areas(label[:, 1:5]), 1e-30)
+        kept = areas(inside) / whole > self.min_eject_coverage
+        return made[kept & (areas(inside) > 0)]
 
 
 class DetRandomPadAug(_Proposing):
@@ -245,6 +238,8 @@ class DetRandomPadAug(_Proposing):
     pad_val : colour of the rest.
     """
 
+    pad_val: tuple[float, ...]
+
     def __init__(
         self,
         aspect_ratio_range: Any = (0.75, 1.33),
@@ -253,8 +248,12 @@ class DetRandomPadAug(_Proposing):
         pad_val: Any = (128, 128, 128),
     ) -> None:
         pad_val = tuple(pad_val) if isinstance(pad_val, list | tuple) else (pad_val,)
-        super().__init__(aspect_ratio_range, area_range, max_attempts, pad_val=pad_val)
-        self.pad_val = pad_val
+        super().__init__(
+            aspect_ratio_range=aspect_ratio_range,
+            area_range=area_range,
+            max_attempts=max_attempts,
+            pad_val=pad_val,
+        )
 
     def _sensible(self) -> bool:
         return super()._sensible() and self.area_range[1] > 1.0

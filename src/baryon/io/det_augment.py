@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..pixels import add_border, resize
+from ..pixels.boxes import areas, clipped, relative
 from ..pixels.colour import as_bytes
 from .augment import choose_interpolation, shift_hls
 
@@ -174,7 +175,7 @@ class DetAugmentation:
             centres = (sides[:, :2] + sides[:, 2:]) / 2
             kept = ((centres >= box[:2]) & (centres <= box[2:])).all(axis=1)
         else:
-            shares = _areas(_cut(sides, box)) / np.maximum(_areas(sides), 1e-12)
+            shares = areas(clipped(sides, box)) / np.maximum(areas(sides), 1e-12)
             kept = shares > self.emit_overlap_thresh
         made = _within(objects[kept], box)
         made[:, 1:5] = np.clip(made[:, 1:5], 0, 1)
@@ -198,8 +199,8 @@ def _satisfies(objects: np.ndarray, box: np.ndarray, limits: list[tuple[float, f
     """Whether some object overlaps a part within the limits of overlap and of both coverages."""
     if all(limit == (0, 1) for limit in limits):
         return True
-    shared = _areas(_cut(objects[:, 1:5], box))
-    whole, part = _areas(objects[:, 1:5]), _areas(box[None])
+    shared = areas(clipped(objects[:, 1:5], box))
+    whole, part = areas(objects[:, 1:5]), areas(box[None])
     measures = shared / (whole + part - shared), shared / part, shared / np.maximum(whole, 1e-12)
     good = np.ones(len(objects), bool)
     for measure, (low, high) in zip(measures, limits, strict=True):
@@ -207,16 +208,8 @@ def _satisfies(objects: np.ndarray, box: np.ndarray, limits: list[tuple[float, f
     return bool(good.any())
 
 
-def _areas(sides: np.ndarray) -> np.ndarray:
-    return np.prod(np.maximum(sides[:, 2:4] - sides[:, :2], 0), axis=1)
-
-
-def _cut(sides: np.ndarray, box: np.ndarray) -> np.ndarray:
-    return np.clip(sides, np.tile(box[:2], 2), np.tile(box[2:], 2))
-
-
-def _within(objects: np.ndarray, box: np.ndarray) -> np.ndarray:
+def _within(objects: np.ndarray, part: np.ndarray) -> np.ndarray:
     """Objects as shares of a part (or of a larger image)."""
     made = objects.copy()
-    made[:, 1:5] = (objects[:, 1:5] - np.tile(box[:2], 2)) / np.tile(box[2:] - box[:2], 2)
+    made[:, 1:5] = relative(objects[:, 1:5], part)
     return made

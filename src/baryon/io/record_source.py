@@ -95,9 +95,8 @@ def _share_of_bytes(paths: Sequence[Path], parts: int, part: int) -> list[tuple[
         total += path.stat().st_size
     share = -(-total // parts)
     share += -share % 4
-    return places[bisect.bisect_left(starts, part * share) :][
-        : bisect.bisect_left(starts, (part + 1) * share) - bisect.bisect_left(starts, part * share)
-    ]
+    begin, end = (bisect.bisect_left(starts, share * i) for i in (part, part + 1))
+    return places[begin:end]
 
 
 def read_labels(path: str | os.PathLike) -> dict[int, np.ndarray]:
