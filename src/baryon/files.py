@@ -1,9 +1,26 @@
-"""Files that are either the old or the new content, whole."""
+"""Reading files, and writing them so that they are either the old or the new content, whole."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from typing import BinaryIO
+
+from .base import MXNetError
+
+
+class NoSuchFile(MXNetError, FileNotFoundError):
+    """A file that is not there: an error of MXNet's kind, and of Python's."""
+
+    __str__ = FileNotFoundError.__str__
+
+
+def open_binary(path: str | os.PathLike) -> BinaryIO:
+    """A file opened for reading bytes; `NoSuchFile` where there is none."""
+    try:
+        return open(path, "rb")
+    except FileNotFoundError as error:
+        raise NoSuchFile(error.errno, error.strerror, error.filename) from None
 
 
 def write_atomically(path: str | os.PathLike, chunks: Iterable[bytes | memoryview]) -> None:

@@ -21,7 +21,7 @@ from .. import backend
 from ..base import MXNetError
 from ..context import Context, num_gpus
 from ..dtypes import BY_CODE, dtype_code
-from ..files import write_atomically
+from ..files import open_binary, write_atomically
 from ..ops.stored import INDEX, STYPES, Csr, RowSparse, Stored
 from ..util import is_np_shape
 from .ndarray import NDArray
@@ -187,7 +187,7 @@ def load(fname: str | os.PathLike) -> list[NDArray] | dict[str, NDArray]:
 
     MXNetError that names the file and the place when it is truncated or corrupt.
     """
-    with open(fname, "rb") as file:
+    with open_binary(fname) as file:
         return _read_file(_Reader(file, os.fspath(fname)))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from .. import attribute
 from ..base import MXNetError
 from ..dtypes import dtype_code, dtype_name
+from ..files import open_binary
 from ..graph.graph import Entry, Node
 from ..graph.json import from_json
 from ..ops.op import get
@@ -85,7 +86,7 @@ def load(fname: str) -> Symbol:
     """The symbol in a JSON file; MXNetError that names the file if it holds none."""
     if not isinstance(fname, str):
         raise TypeError(f"load expects a file name, got {type(fname).__name__}")
-    with open(fname, "rb") as file:
+    with open_binary(fname) as file:
         content = file.read()
     try:
         return load_json(content.decode())
