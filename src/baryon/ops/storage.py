@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .stored import Csr, Patch, RowSparse, Stored, dense, rows_of, starts
+from .stored import Csr, Patch, RowSparse, Stored, dense, rows_of, starts, store_all
 
 Body = Callable[[Any, Any, Any, Sequence[Any]], Any]
 Condition = Callable[[Any, Any], bool]
@@ -130,12 +130,18 @@ def at_rows_of_first(op: Any, xp: Any, attrs: Any, arrays: Sequence[Any]) -> Row
 
 
 def on_rows_of_gradient(op: Any, xp: Any, attrs: Any, arrays: Sequence[Any]) -> tuple[Patch, ...]:
-    """An update of the rows that the gradient stores; the other rows stay as they are."""
+    """An update of the rows that the gradient stores; the other rows stay as they are.
+
+    An array that stores nothing yet stores all rows from then on, so that they are found in place.
+    """
     at = op.inputs.index("grad")
     rows = arrays[at].indices
     met = [x.values if i == at else rows_of(xp, x, rows) for i, x in enumerate(arrays)]
     written = [arrays[0], *(arrays[i] for i in op.mutated(attrs))]
     results = op.run(xp, attrs, met)
+    for x in written:
+        if isinstance(x, RowSparse) and not len(x.indices):
+            store_all(x)
     return tuple(Patch(x, rows, r) for x, r in zip(written, results, strict=True))
 
 

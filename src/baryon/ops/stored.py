@@ -257,11 +257,33 @@ def rows_of(xp: Any, x: Any, rows: Any) -> Any:
     if not isinstance(x, RowSparse):
         return x[rows]
     x = x.ordered()
+    if len(x.indices) == x.shape[0]:
+        return x.values[rows]
     if not len(x.indices):
         return xp.zeros((*rows.shape, *x.shape[1:]), x.dtype)
-    at = xp.minimum(xp.searchsorted(x.indices, rows), len(x.indices) - 1)
-    present = (x.indices[at] == rows).reshape(*rows.shape, *[1] * (x.ndim - 1))
+    at, present = _find(xp, x, rows)
+    present = present.reshape(*rows.shape, *[1] * (x.ndim - 1))
     return xp.where(present, x.values[at], xp.zeros((), x.dtype))
+
+
+def _find(xp: Any, x: RowSparse, rows: Any) -> tuple[Any, Any]:
+    """Where rows are among the stored ones, and whether each is."""
+    at = xp.minimum(xp.searchsorted(x.indices, rows), len(x.indices) - 1)
+    return at, x.indices[at] == rows
+
+
+def _overwrite(target: Any, rows: Any, values: Any) -> bool:
+    """Write rows in place, if the array is one that stores them all; whether it was."""
+    if not isinstance(target, Stored):
+        target[rows] = values
+        return True
+    if target.ordered() is not target or not len(target.indices):
+        return False
+    at, present = _find(module_of(target), target, rows)
+    if bool(present.all()):
+        target.values[at] = values
+        return True
+    return False
 
 
 def _patched(patch: Patch) -> Any:
@@ -273,6 +295,13 @@ def _patched(patch: Patch) -> Any:
     order = xp.argsort(indices)
     merged = xp.concatenate([base.values[kept], values.astype(base.dtype)])
     return RowSparse(merged[order], indices[order], base.shape)
+
+
+def store_all(x: RowSparse) -> None:
+    """Store every row of an array that stores none, as zeros."""
+    xp = module_of(x)
+    full = xp.zeros(x.shape, x.dtype)
+    x.assign(RowSparse(full, xp.arange(x.shape[0], dtype=INDEX), x.shape))
 
 
 def settled(value: Any) -> Any:
@@ -288,15 +317,15 @@ def settled(value: Any) -> Any:
 
 def write(target: Any, value: Any) -> None:
     """Write a value into an array of whatever storage, in place."""
-    if isinstance(value, Patch) and target is value.base and not isinstance(target, Stored):
-        target[value.rows] = value.values
+    in_place = isinstance(value, Patch) and target is value.base
+    if in_place and _overwrite(target, value.rows, value.values):
         return
-    value = settled(value)
+    made = settled(value)
     if isinstance(target, Stored):
-        found = converted(value, target.stype).astype(target.dtype)
+        found = converted(made, target.stype).astype(target.dtype)
         target.assign(found.copy() if found is value else found)
     else:
-        target[...] = dense(value)
+        target[...] = dense(made)
 
 
 def clear(target: Any) -> None:
@@ -309,7 +338,7 @@ def add_into(target: Any, value: Any) -> None:
     if isinstance(target, RowSparse) and isinstance(value, RowSparse):
         xp = module_of(target)
         total = value.values + rows_of(xp, target, value.indices)
-        target.assign(_patched(Patch(target, value.indices, total)))
+        write(target, Patch(target, value.indices, total))
     elif isinstance(target, Stored):
         write(target, dense(target) + dense(value))
     elif isinstance(value, RowSparse):
