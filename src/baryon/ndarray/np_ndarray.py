@@ -14,8 +14,8 @@ from ..dtypes import as_dtype, dtype_name
 from ..numpy_functions import protocol
 from ..numpy_functions.call import attributes, is_tensor
 from ..numpy_functions.creation import c_order
-from ..numpy_functions.elementwise import matmul
 from ..numpy_functions.methods import NumpyMethods
+from ..numpy_functions.products import matmul
 from ..ops.op import Op, get
 from .invoke import adopt, invoke
 from .ndarray import NDArray

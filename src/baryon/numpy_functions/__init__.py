@@ -10,12 +10,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import creation, elementwise, fallback, indexing, linalg, random, reduction, shaping
+from . import (
+    creation,
+    elementwise,
+    fallback,
+    indexing,
+    joining,
+    linalg,
+    products,
+    random,
+    reduction,
+    shaping,
+)
 from .call import Draw, bound
 
 # Namespace -> modules with its functions in ``__all__``.
 _SPACES = {
-    "": (creation, elementwise, indexing, reduction, shaping),
+    "": (creation, elementwise, indexing, joining, products, reduction, shaping),
     "linalg": (linalg,),
     "random": (random,),
 }

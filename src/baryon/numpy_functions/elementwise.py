@@ -181,16 +181,6 @@ for _name in _BINARY:
 divide, remainder = _binary("divide", "true_divide"), _binary("remainder", "mod")
 
 
-@accelerated("_npi_matmul")
-def matmul(a: Any, b: Any, out: Any = None, **kwargs: Any) -> Any:
-    """Matrix product of the last two axes, the others broadcast; a vector is a row or a column.
-
-    >>> mx.np.matmul(mx.np.ones((2, 3)), mx.np.ones(3))
-    array([3., 3.])
-    """
-    return call("_npi_matmul", a, b, out=out)
-
-
 def clip(a: Any, a_min: float | None, a_max: float | None, out: Any = None) -> Any:
     """Values below `a_min` or above `a_max` replaced by these; None: no limit on that side.
 
@@ -203,4 +193,4 @@ def clip(a: Any, a_min: float | None, a_max: float | None, out: Any = None) -> A
     return call("_npi_clip", a, out=out, a_min=low, a_max=np.inf if a_max is None else a_max)
 
 
-__all__ += ["around", "clip", "matmul", "nan_to_num", "round", "round_"]
+__all__ += ["around", "clip", "nan_to_num", "round", "round_"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..ops.operators import NUMPY_TABLE, forward
-from . import elementwise, indexing, reduction, shaping
+from . import elementwise, indexing, products, reduction, shaping
 from .call import call, is_tensor
 
 __all__ = ["NumpyMethods"]
@@ -31,11 +31,11 @@ class NumpyMethods:
 
     def __matmul__(self, other: Any) -> Any:
         """Matrix product; see ``mx.np.matmul``."""
-        return elementwise.matmul(self, other) if is_tensor(other) else NotImplemented
+        return products.matmul(self, other) if is_tensor(other) else NotImplemented
 
     def __rmatmul__(self, other: Any) -> Any:
         """Matrix product with this as the right operand."""
-        return elementwise.matmul(other, self) if is_tensor(other) else NotImplemented
+        return products.matmul(other, self) if is_tensor(other) else NotImplemented
 
     # ---- shape -----------------------------------------------------------------------------------
 
@@ -135,7 +135,7 @@ class NumpyMethods:
 
     def dot(self, b: Any, out: Any = None) -> Any:
         """Product; see ``mx.np.dot``."""
-        return reduction.dot(self, b, out)
+        return products.dot(self, b, out)
 
     def take(self, indices: Any, axis: int | None = None, mode: str = "raise") -> Any:
         """Elements at integer positions; see ``mx.np.take``."""
