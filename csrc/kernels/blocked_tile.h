@@ -24,6 +24,7 @@ struct Finish {
   float low = 0, high = 0;
   bool bounded = false;
 
+  bool nothing() const { return addend == nullptr && !bounded; }
   Lane operator()(Lane value, const float* to) const {
     if (addend != nullptr) value += load(addend + (to - base));
     if (bounded) {
@@ -46,6 +47,23 @@ struct PixelTile {
   Finish finish;
 };
 
+template <int rows, int vectors>
+inline void store_pixels(const PixelTile& tile, Lane (&sums)[rows][vectors]) {
+  const Finish finish = tile.finish;
+  const Int pixel = tile.to_pixel, block = tile.to_block;
+  float* const first = tile.to;
+  const bool plain = tile.scale == nullptr && tile.bias == nullptr && finish.nothing();
+#pragma GCC unroll 2
+  for (int v = 0; v < vectors; ++v) {
+    const Lane scale = tile.scale == nullptr ? broadcast(1.0f) : load(tile.scale + v * kBlock);
+    const Lane bias = tile.bias == nullptr ? Lane{} : load(tile.bias + v * kBlock);
+    float* to = first + v * block;
+#pragma GCC unroll 16
+    for (int r = 0; r < rows; ++r, to += pixel)
+      store(to, plain ? sums[r][v] : finish(sums[r][v] * scale + bias, to));
+  }
+}
+
 template <int rows, int vectors, int inner>
 void run_pixels(const PixelTile& tile) {
   Lane sums[rows][vectors];
@@ -67,15 +85,7 @@ void run_pixels(const PixelTile& tile) {
         for (int v = 0; v < vectors; ++v) sums[r][v] += from[r * inner + i] * filters[v];
     }
   }
-#pragma GCC unroll 16
-  for (int r = 0; r < rows; ++r)
-#pragma GCC unroll 2
-    for (int v = 0; v < vectors; ++v) {
-      float* to = tile.to + r * tile.to_pixel + v * tile.to_block;
-      if (tile.scale != nullptr) sums[r][v] *= load(tile.scale + v * kBlock);
-      if (tile.bias != nullptr) sums[r][v] += load(tile.bias + v * kBlock);
-      store(to, tile.finish(sums[r][v], to));
-    }
+  store_pixels<rows, vectors>(tile, sums);
 }
 
 using PixelFn = void (*)(const PixelTile&);
