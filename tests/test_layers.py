@@ -41,7 +41,7 @@ ROOMS = [
         "custom",
         "python_op",
     },
-    {"runtime", "visualization", "engine", "monitor"},
+    {"runtime", "visualization", "engine", "monitor", "profiler"},
     {
         "numpy",
         "numpy_extension",

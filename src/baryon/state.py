@@ -49,8 +49,24 @@ def set_precision(casts: Callable[[Any, list, Any], list] | None) -> None:
     """Have the inputs of all calls, on arrays and on symbols, pass through a function."""
     global precision
     precision = casts
+    _choose_path()
+
+
+listener: Callable[[str, int, int], None] | None = None
+"""What eager calls are told to: operator, begin and end in nanoseconds."""
+
+
+def set_listener(hears: Callable[[str, int, int], None] | None) -> None:
+    """Have all eager calls be timed, or none."""
+    global listener
+    listener = hears
+    _choose_path()
+
+
+def _choose_path() -> None:
+    """The native fast path knows nothing of those who look at every call."""
     if native is not None:
-        native.set_fast_calls(casts is None)
+        native.set_fast_calls(precision is None and listener is None)
 
 
 if native is not None:  # the native fast path keeps the modes where it reads them

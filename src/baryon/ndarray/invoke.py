@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -71,6 +72,15 @@ def invoke_all(
     op: Op, inputs: Sequence[Any], attrs: Attrs, out: Any = None, cls: type | None = None
 ) -> list[Any]:
     """All outputs of a call as NDArrays, hidden ones too; recorded when they should be."""
+    if state.listener is None:
+        return _invoke_all(op, inputs, attrs, out, cls)
+    begin = time.perf_counter_ns()
+    made = _invoke_all(op, inputs, attrs, out, cls)
+    state.listener(op.name, begin, time.perf_counter_ns())
+    return made
+
+
+def _invoke_all(op: Op, inputs: Sequence[Any], attrs: Attrs, out: Any, cls: type | None) -> list:
     if out is None and blocked_call is not None and (op.blocked is not None or op.pointwise):
         made = blocked_call(op, inputs, attrs, cls)
         if made is not None:
