@@ -65,6 +65,18 @@ def test_packed_images(record):
     assert vision.ImageRecordDataset(record, flag=0)[1][0].shape == (8, 9, 1)
 
 
+@pytest.mark.parametrize("workers", [0, 1])
+def test_damaged_images_are_named(tmp_path, workers):
+    pytest.importorskip("cv2")
+    path = tmp_path / "a.rec"
+    writer = recordio.MXIndexedRecordIO(tmp_path / "a.idx", path, "w")
+    writer.write_idx(0, recordio.pack((0, 0.0, 0, 0), png(1)))
+    writer.write_idx(1, recordio.pack((0, 0.0, 1, 0), b"no image"))
+    writer.close()
+    with pytest.raises(MXNetError, match=r"a\.rec, record 1: .*no image"):
+        list(D.DataLoader(vision.ImageRecordDataset(path), 1, num_workers=workers))
+
+
 def test_folders(tmp_path):
     pytest.importorskip("cv2")
     for name in ("b/z.jpeg", "a/x.png", "a/w.PNG", "c/notes.txt"):

@@ -39,8 +39,12 @@ class ImageRecordDataset(RecordFileDataset):
         self._transform = transform
 
     def __getitem__(self, idx: int) -> Any:
-        header, content = unpack(super().__getitem__(idx))
-        image = imdecode(content, self._flag)
+        record = super().__getitem__(idx)
+        try:
+            header, content = unpack(record)
+            image = imdecode(content, self._flag)
+        except MXNetError as error:
+            raise MXNetError(f"{self.filename}, record {idx}: {error}") from error
         if self._transform is None:
             return image, header.label
         return self._transform(image, header.label)
