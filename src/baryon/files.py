@@ -12,6 +12,7 @@ from .base import MXNetError
 class NoSuchFile(MXNetError, FileNotFoundError):
     """A file that is not there: an error of MXNet's kind, and of Python's."""
 
+    __init__ = FileNotFoundError.__init__  # of the two the one that keeps what it is given
     __str__ = FileNotFoundError.__str__
 
 
