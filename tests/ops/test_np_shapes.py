@@ -104,6 +104,8 @@ def test_insert_and_delete_at_an_array_of_positions():
     np.testing.assert_array_equal(got, np.insert(X, at, values, axis=1))
     got = call("_npi_delete", X, np.array([0, 0, -1]), axis=1)
     np.testing.assert_array_equal(got, np.delete(X, [0, 0, -1], axis=1))
+    with pytest.raises(mx.MXNetError, match="_npi_insert_scalar: .*does not broadcast"):
+        call("_npi_insert_scalar", X, np.ones(7, "float32"), int_ind=0, axis=1)
     for name, inputs in (("_npi_insert_tensor", (X, np.array([9]))), ("_npi_delete", (X, [9]))):
         attrs = {"axis": 1} | ({"val": 1.0} if "insert" in name else {})
         with pytest.raises(mx.MXNetError, match="out of bounds"):
@@ -152,3 +154,13 @@ def test_mask_assignment():
     np.testing.assert_array_equal(got, want)
     with pytest.raises(mx.MXNetError, match="mask"):
         call("_npi_boolean_mask_assign_scalar", data, np.array([True]), value=1.0)
+
+
+def test_nearest_percentiles_go_up_at_ties():
+    got = call("_npi_percentile", np.array([1.0, 2.0, 3.0], "float32"),
+               np.array([24, 25, 74, 75], "float32"), interpolation="nearest")  # fmt: skip
+    assert got.tolist() == [1, 2, 2, 3]
+    x, q = X[:, :, 1:], np.array([[10.0, 90.0]], "float32")
+    got = call("_npi_percentile", x, q, axis=(0, 2), interpolation="nearest", keepdims=True)
+    want = np.percentile(x, q, axis=(0, 2), method="nearest", keepdims=True)
+    np.testing.assert_array_equal(got, want)

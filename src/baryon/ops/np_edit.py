@@ -10,6 +10,7 @@ import numpy as np
 
 from ..base import MXNetError
 from .attrs import Attrs, Shape
+from .broadcast import repeated
 from .op import Op, op
 from .reshape import normalize
 from .rules import forward
@@ -75,6 +76,7 @@ def _inserted(
     shape, axis = _along(arr, attrs.axis)
     lead = _lead(values, len(shape), axis, number is None)
     count = lead[axis] if number in (None, 1) else number
+    repeated(lead, (*shape[:axis], count, *shape[axis + 1 :]))
     return (*shape[:axis], shape[axis] + count, *shape[axis + 1 :]), count
 
 

@@ -8,7 +8,6 @@ from typing import Any, Literal
 import numpy as np
 
 from ..base import MXNetError
-from ..dtypes import is_float
 from .attrs import Attrs, Shape
 from .np_reduce import np_axes, np_reduced
 from .numeric import numeric
@@ -81,7 +80,16 @@ def _percentile_shape(attrs: Attrs, a: Sequence[int], *q: tuple[int, ...]) -> tu
 
 
 def _percentile_dtype(attrs: Attrs, a: Any, *q: Any) -> Any:
-    return a if a is None or is_float(a) else "float32"
+    return a if a is None or a == np.float64 else "float32"
+
+
+def _nearest(xp: Any, a: Any, q: Any, axes: Sequence[int]) -> Any:
+    """The nearest element, of two equally near ones the larger, which NumPy leaves to parity."""
+    kept = [i for i in range(a.ndim) if i not in axes]
+    rows = xp.transpose(a, (*kept, *axes)).reshape(*(a.shape[i] for i in kept), -1)
+    at = xp.floor(q / 100 * (rows.shape[-1] - 1) + 0.5).astype(xp.int64)
+    found = xp.take(xp.sort(rows, axis=-1), at, axis=-1)
+    return xp.moveaxis(found, tuple(range(len(kept), found.ndim)), tuple(range(at.ndim)))
 
 
 @op(
@@ -103,8 +111,8 @@ def percentile(
     """The value below which `q` per cent of the elements along `axis` (None: all) lie.
 
     An array of percentages `q` adds its axes in front; `q_scalar` is a single one. Between two
-    elements `interpolation` says what counts. Integers give float32; no gradient flows.
-    (MXNet ``mx.np.percentile``.)
+    elements `interpolation` says what counts (nearest: ties go up). All types but float64 give float32.
+    No gradient flows.  (MXNet ``mx.np.percentile``.)
 
     >>> mx.np.percentile(mx.np.array([1.0, 2.0, 4.0, 9.0]), 50).item()
     3.0
@@ -114,6 +122,9 @@ def percentile(
         raise MXNetError("operator _npi_percentile: q must lie between 0 and 100")
     axes = np_axes(axis, a.ndim)
     wide = a.astype(xp.float64)
+    if interpolation == "nearest":
+        found = _nearest(xp, wide, wanted, axes)
+        return found.reshape(*wanted.shape, *np_reduced(a.shape, axes, keepdims))
     return xp.percentile(wide, wanted, axis=axes, method=interpolation, keepdims=keepdims)
 
 
