@@ -111,8 +111,8 @@ def percentile(
     """The value below which `q` per cent of the elements along `axis` (None: all) lie.
 
     An array of percentages `q` adds its axes in front; `q_scalar` is a single one. Between two
-    elements `interpolation` says what counts (nearest: ties go up). All types but float64 give float32.
-    No gradient flows.  (MXNet ``mx.np.percentile``.)
+    elements `interpolation` says what counts (nearest: ties go up). All types but float64 give
+    float32. No gradient flows.  (MXNet ``mx.np.percentile``.)
 
     >>> mx.np.percentile(mx.np.array([1.0, 2.0, 4.0, 9.0]), 50).item()
     3.0
@@ -124,7 +124,7 @@ def percentile(
     wide = a.astype(xp.float64)
     if interpolation == "nearest":
         found = _nearest(xp, wide, wanted, axes)
-        return found.reshape(*wanted.shape, *np_reduced(a.shape, axes, keepdims))
+        return found.reshape((*wanted.shape, *np_reduced(a.shape, axes, keepdims)))
     return xp.percentile(wide, wanted, axis=axes, method=interpolation, keepdims=keepdims)
 
 
