@@ -191,8 +191,8 @@ CASES = {
     "tril": lambda n, x, y: n.tril(x),
     "vdot": lambda n, x, y: n.vdot(y, y),
     "vstack": lambda n, x, y: n.vstack([x, y]),
-    "where": lambda n, x, y: n.where(x > 0.5, x, y),
-    "where_number": lambda n, x, y: n.where(x > 0.5, x, 0.0),
+    "where": lambda n, x, y: n.where(x > 0.55, x, y),
+    "where_number": lambda n, x, y: n.where(x > 0.55, x, 0.0),
     "arange": lambda n, x, y: n.arange(1, 7, 2),
     "linspace": lambda n, x, y: n.linspace(0, 1, 5, endpoint=False),
     "logspace": lambda n, x, y: n.logspace(0, 2, 3),
@@ -341,3 +341,40 @@ def test_moments_of_random_numbers():
     cov = mx.np.array([[2, 0.5], [0.5, 1]])
     x = r.multivariate_normal(mx.np.zeros(2), cov, size=20000).asnumpy()
     np.testing.assert_allclose(np.cov(x.T), cov.asnumpy(), atol=0.1)
+
+
+_NOT_DIFFERENTIABLE = {"argmax", "argmin", "argsort", "comparisons", "percentile"}
+
+
+def _weighted(n, made):
+    """A number that depends on every element of the results differently."""
+    made = made if isinstance(made, (list, tuple)) else [made]
+    total = 0
+    for part in made:
+        flat = n.ravel(part)
+        total = total + (flat * n.arange(1, flat.size + 1)).sum()
+    return total
+
+
+@pytest.mark.parametrize("name", [n for n in CASES if n not in _NOT_DIFFERENTIABLE])
+def test_gradients_are_those_of_finite_differences(name):
+    case, eps = CASES[name], 1e-6
+    inputs = [values((2, 3), "float64"), values((3,), "float64", seed=1)]
+    arrays = [mx.np.array(x) for x in inputs]
+    for a in arrays:
+        a.attach_grad()
+    with mx.autograd.record():
+        total = _weighted(mx.np, case(mx.np, *arrays))
+    if total._node is None:  # it depends on neither
+        return
+    total.backward()
+    for i, a in enumerate(arrays):
+        wanted = np.zeros_like(inputs[i])
+        for at in np.ndindex(wanted.shape):
+            ends = []
+            for step in (eps, -eps):
+                moved = [x.copy() for x in inputs]
+                moved[i][at] += step
+                ends.append(_weighted(np, case(np, *moved)))
+            wanted[at] = (ends[0] - ends[1]) / (2 * eps)
+        np.testing.assert_allclose(a.grad.asnumpy(), wanted, rtol=1e-4, atol=1e-5)
