@@ -220,14 +220,44 @@ def test_infer_shape_and_type():
     assert np.dtype(net.weight.dtype) == np.float32
 
 
-def test_backends_are_refused():
-    net = nn.Dense(2)
-    with pytest.raises(mx.MXNetError, match="no graph partitioning backend 'TensorRT'"):
-        net.optimize_for(mx.nd.ones((1, 1)), backend="TensorRT")
+class Twice(nn.HybridBlock):
+    """Computes the same thing twice."""
+
+    def __init__(self):
+        super().__init__()
+        self.dense = nn.Dense(2)
+
+    def hybrid_forward(self, F, x):
+        y = self.dense(x)
+        return F.sin(y) + F.sin(y)
+
+
+@pytest.mark.parametrize("way", ["optimize_for", "hybridize"])
+def test_graphs_are_optimized_for_a_backend(way):
+    net, x = Twice(), mx.nd.ones((1, 3))
+    net.initialize()
+    want = net(x).asnumpy()
+    if way == "optimize_for":
+        net.optimize_for(x, backend="MKLDNN")
+    else:
+        net.hybridize(backend="baryon")
+    np.testing.assert_allclose(net(x).asnumpy(), want, rtol=1e-6)
+    assert net._cached_graph[1].tojson().count('"op": "sin"') == 1
+    net.hybridize()
+    net(x)
+    assert net._cached_graph[1].tojson().count('"op": "sin"') == 2
+
+
+def test_backends_that_are_not_there():
+    net, x = Twice(), mx.nd.ones((1, 3))
+    net.initialize()
+    with pytest.warns(UserWarning, match="no backend 'TensorRT'"):
+        net.optimize_for(x, backend="TensorRT")
+    assert net(x).shape == (1, 2) and net.dense.weight.shape == (2, 3)
     with pytest.raises(ValueError, match='Must specify "backend"'):
-        net.optimize_for(mx.nd.ones((1, 1)))
-    with pytest.raises(mx.MXNetError, match="no graph partitioning backend"):
-        net.hybridize(backend="MKLDNN")
+        net.optimize_for(x)
+    with pytest.raises(ValueError, match="no option 'level'"):
+        net.optimize_for(x, backend="MKLDNN", level=3)
 
 
 def test_hooks_on_hybridized_blocks_warn():

@@ -45,6 +45,7 @@ class HybridBlock(Block):
         self._trace: Trace | None = None
         self._active = False
         self._flags: dict[str, Any] = {}
+        self._backend: tuple[str, dict[str, Any]] | None = None
         self._op_hook: tuple[Callable, bool] | None = None
         super().__init__(prefix=prefix, params=params)
 
@@ -79,7 +80,12 @@ class HybridBlock(Block):
     def _trace_for(self, args: tuple) -> Trace:
         """The Block as a graph, traced anew for arguments of another structure."""
         if self._trace is None or not self._trace.fits(args):
-            self._trace = trace(self, args)
+            traced = trace(self, args)
+            if self._backend is not None:
+                name, options = self._backend
+                better = traced.symbol.optimize_for(name, skip_infer=True, **options)
+                traced = traced._replace(symbol=better)
+            self._trace = traced
         return self._trace
 
     def hybridize(
@@ -97,13 +103,12 @@ class HybridBlock(Block):
         """Compile the Block at its next call (or stop doing so) and its descendants.
 
         active  : whether to compile.
-        backend : a graph partitioner; baryon has none, so a name is an error.
+        backend : a graph optimizer, see `Symbol.optimize_for`, which warns of unknown ones.
         clear   : whether to drop what is compiled already.
 
         The others steer MXNet's executor and have no effect: memory is always planned, and a
         program is kept for every input shape.
         """
-        self._require_no_backend(backend)
         flags = {
             "static_alloc": static_alloc,
             "static_shape": static_shape,
@@ -112,6 +117,8 @@ class HybridBlock(Block):
             "backward_bulk_size": backward_bulk_size,
         }
         self._active = active
+        self._backend = None if backend is None else (backend, kwargs)
+        kwargs = {} if backend is not None else kwargs
         self._flags = {k: v for k, v in (flags | kwargs).items() if v is not None}
         if clear or not active:
             self._clear_cached_op()
@@ -122,13 +129,6 @@ class HybridBlock(Block):
                 stacklevel=2,
             )
         super().hybridize(active, **flags, **kwargs)
-
-    def _require_no_backend(self, backend: str | None) -> None:
-        if backend is not None:
-            raise MXNetError(
-                f"Block {self.name}: there is no graph partitioning backend '{backend}'; graphs "
-                f"are optimized without one"
-            )
 
     def optimize_for(
         self,
@@ -143,10 +143,34 @@ class HybridBlock(Block):
         backward_bulk_size: int | None = None,
         **kwargs: Any,
     ) -> None:
-        """Partition the graph for a backend. baryon has none: any name is an MXNetError."""
+        """Hybridize for a graph optimizer `backend`, and draw the graph for these inputs.
+
+        clear : whether to drop what is compiled already; see `hybridize` for the others. Further
+        keywords are the optimizer's options.
+
+        >>> net = mx.gluon.nn.Dense(2, in_units=3)
+        >>> net.initialize()
+        >>> net.optimize_for(mx.nd.ones((1, 3)), backend="baryon")
+        >>> net(mx.nd.ones((1, 3))).shape
+        (1, 2)
+        """
         if backend is None:
             raise ValueError('Must specify "backend" to optimize_for')
-        self._require_no_backend(backend)
+        self.hybridize(
+            True,
+            backend,
+            clear,
+            static_alloc,
+            static_shape,
+            inline_limit,
+            forward_bulk_size,
+            backward_bulk_size,
+            **kwargs,
+        )
+        self._clear_cached_op()  # the graph of another optimizer may be there
+        self._trace_for((x, *args))
+        if any(p._deferred_init for p in self.collect_params().values()):
+            self._finish_params(x, *args)
 
     def cast(self, dtype: Any) -> None:
         """Convert all Parameters to another dtype."""
