@@ -86,7 +86,12 @@ def _iou_shape(attrs: Attrs, lhs: Sequence[int], rhs: Sequence[int]) -> tuple[in
     return (*lhs[:-1], *rhs[:-1])
 
 
-@op("_contrib_box_iou", shape=forward(_iou_shape))
+@op(
+    "_contrib_box_iou",
+    shape=forward(_iou_shape),
+    kernel=True,
+    params=lambda attrs, ins, outs: (attrs.format == "center",),
+)
 def box_iou(xp, lhs, rhs, *, format: Format = "corner"):
     """Intersection over union of every box of lhs (..., 4) with every one of rhs (..., 4).
 
@@ -120,6 +125,17 @@ def _nms_shape(attrs: Attrs, ins: list, outs: list) -> tuple[list, list]:
     return ins, [data, (*data[:-1], 1)]
 
 
+def _nms_params(attrs: Attrs, ins: Sequence[Any], outs: Sequence[Any]) -> tuple | None:
+    """Parameters of the kernel: attributes as numbers, then rows and columns; it keeps some."""
+    if attrs.topk == 0:
+        return None
+    return (
+        attrs.overlap_thresh, attrs.valid_thresh, attrs.topk, attrs.coord_start, attrs.score_index,
+        attrs.id_index, attrs.background_id, attrs.force_suppress, attrs.in_format == "center",
+        attrs.out_format == "center", *ins[0].shape[-2:],
+    )  # fmt: skip
+
+
 def _suppressed(xp: Any, rows: Any, attrs: dict) -> Any:
     """Positions of the boxes of one batch entry that remain, best first."""
     scores = rows[:, attrs["score_index"]]
@@ -142,6 +158,8 @@ def _suppressed(xp: Any, rows: Any, attrs: dict) -> Any:
     shape=_nms_shape,
     outputs=("output0", "output1"),
     visible=1,
+    kernel=True,
+    params=_nms_params,
 )
 def box_nms(
     xp,

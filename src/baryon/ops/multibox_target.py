@@ -152,10 +152,17 @@ def _detection_shape(attrs: Attrs, cls_prob: Sequence[int], loc_pred, anchor) ->
     return cls_prob[0], cls_prob[2], 6
 
 
+def _detection_params(attrs: Attrs, ins: Sequence[Any], outs: Sequence[Any]) -> tuple:
+    head = (attrs.clip, attrs.threshold, attrs.nms_threshold, attrs.force_suppress, attrs.nms_topk)
+    return (*head, *attrs.variances)
+
+
 @op(
     "_contrib_MultiBoxDetection",
     aliases=("_npx_multibox_detection",),
     shape=forward(_detection_shape),
+    kernel=True,
+    params=_detection_params,
 )
 def multibox_detection(
     xp,

@@ -144,9 +144,20 @@ def propose(
     return xp.concatenate(rois), xp.concatenate(found)
 
 
+def _params(attrs: Attrs, ins: Sequence[Any], outs: Sequence[Any]) -> tuple:
+    """Parameters of the kernel: attributes as numbers, then the anchors at the origin."""
+    head = (
+        attrs.rpn_pre_nms_top_n, attrs.rpn_post_nms_top_n, attrs.threshold, attrs.rpn_min_size,
+        attrs.feature_stride, attrs.iou_loss,
+    )  # fmt: skip
+    return (*head, *_anchors(attrs.feature_stride, attrs.scales, attrs.ratios).ravel())
+
+
 _OUTPUTS = {
     "outputs": ("output", "score"),
     "visible": lambda attrs: 2 if attrs.output_score else 1,
+    "kernel": "_contrib_MultiProposal",
+    "params": _params,
 }
 proposal = op("_contrib_Proposal", shape=forward(_one_shape), **_OUTPUTS)(propose)
 multi_proposal = op("_contrib_MultiProposal", shape=forward(_shape), **_OUTPUTS)(propose)
