@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 
 import numpy as np
@@ -236,6 +237,20 @@ WRONG = [
 def test_errors(records, arguments, error, match):
     with pytest.raises(error, match=match):
         next(images(records, **arguments))
+
+
+def test_signatures_name_the_arguments():
+    arguments = set(inspect.signature(mx.io.ImageRecordIter).parameters)
+    assert arguments >= {
+        "path_imgrec",
+        "mean_img",
+        "std_a",
+        "min_random_area",
+        "random_h",
+        "seed_aug",
+    }
+    arguments = set(inspect.signature(mx.io.ImageDetRecordIter).parameters)
+    assert arguments >= {"label_pad_width", "min_crop_overlaps", "rand_mirror_prob", "resize_mode"}
 
 
 def test_unknown_arguments_are_told(records):

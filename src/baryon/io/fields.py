@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import inspect
 import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -25,6 +26,18 @@ def build(name: str, arguments: Mapping[str, Any], *kinds: type) -> list[Any]:
         ]
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None
+
+
+def signature(*kinds: type) -> inspect.Signature:
+    """The call signature of what takes the fields of these dataclasses as keywords."""
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    return inspect.Signature(
+        [
+            inspect.Parameter(f.name, keyword, default=f.default, annotation=f.type)
+            for kind in kinds
+            for f in dataclasses.fields(kind)
+        ]
+    )
 
 
 def warn_of_unknown(name: str, arguments: Iterable[str]) -> None:

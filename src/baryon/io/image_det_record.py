@@ -9,7 +9,7 @@ import numpy as np
 
 from ..base import MXNetError
 from .det_augment import DetAugmentation
-from .fields import build
+from .fields import build, signature
 from .normalize import Normalization, mean_image
 from .prefetch import Batch
 from .record_iter import Reading, RecordIter
@@ -38,6 +38,9 @@ class _Values:
     scale: float = 1.0
 
 
+_SETTINGS = (Reading, _Labels, _Values, DetAugmentation)
+
+
 class ImageDetRecordIter(RecordIter):
     """Batches of packed images with objects, decoded and augmented by threads.
 
@@ -59,10 +62,11 @@ class ImageDetRecordIter(RecordIter):
 
     augmenters = "det_aug_default"
 
+    __signature__ = signature(*_SETTINGS)
+
     def __init__(self, **kwargs: Any) -> None:
-        kinds = (Reading, _Labels, _Values, DetAugmentation)
         reading, self._labels, values, self._augmentation = build(
-            type(self).__name__, kwargs, *kinds
+            type(self).__name__, kwargs, *_SETTINGS
         )
         super().__init__(reading)
         if reading.dtype not in (None, "float32"):

@@ -11,7 +11,7 @@ import numpy as np
 from ..base import MXNetError
 from ..pixels import swapped
 from .augment import Augmentation
-from .fields import build
+from .fields import build, signature
 from .normalize import Normalization, mean_image
 from .record_iter import Reading, RecordIter
 
@@ -23,6 +23,9 @@ class _Labels:
     def __post_init__(self) -> None:
         if self.label_width < 1:
             raise ValueError(f"label_width must be at least 1, got {self.label_width}")
+
+
+_SETTINGS = (Reading, _Labels, Normalization, Augmentation)
 
 
 class ImageRecordIter(RecordIter):
@@ -55,11 +58,11 @@ class ImageRecordIter(RecordIter):
     """
 
     to_rgb = False
+    __signature__ = signature(*_SETTINGS)
 
     def __init__(self, **kwargs: Any) -> None:
-        kinds = (Reading, _Labels, Normalization, Augmentation)
         reading, labels, self._values, self._augmentation = build(
-            type(self).__name__, kwargs, *kinds
+            type(self).__name__, kwargs, *_SETTINGS
         )
         super().__init__(reading)
         self.dtype = _dtype(self._name, type(self).dtype, reading.dtype)
