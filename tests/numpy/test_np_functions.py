@@ -378,3 +378,32 @@ def test_gradients_are_those_of_finite_differences(name):
                 ends.append(_weighted(np, case(np, *moved)))
             wanted[at] = (ends[0] - ends[1]) / (2 * eps)
         np.testing.assert_allclose(a.grad.asnumpy(), wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_any_arguments_compute_or_say_what_is_wrong():
+    """Random arguments of odd kinds: a result or a plain error, whatever the function."""
+    pool = [
+        mx.np.ones((2, 3)), mx.np.array(1.0), mx.np.zeros((0, 3)), mx.np.ones((2, 2), dtype=bool),
+        mx.np.ones((3,), dtype="int32"), None, 0, -1, 2, 7, 1.5, "a", (0, 1), [1, 2], (), True,
+        [mx.np.ones(2), mx.np.ones(2)], np.ones(2), mx.nd.ones(2), slice(0, 1), float("nan"),
+    ]  # fmt: skip
+    wrong = (TypeError, ValueError, mx.MXNetError, NotImplementedError, IndexError)
+    wrong += (ZeroDivisionError,)  # arange(0, 1, 0)
+    draw = np.random.default_rng(0)
+    left_to_numpy = dir(mx.np.fallback)
+    for module in (mx.np, mx.np.linalg, mx.np.random, mx.npx.random):
+        for name in dir(module):
+            function = getattr(module, name)
+            if name.startswith("_") or isinstance(function, type) or not callable(function):
+                continue
+            if name in left_to_numpy or name in ("set_printoptions", "genfromtxt", "seed"):
+                continue
+            for _ in range(12):
+                args = [pool[i] for i in draw.integers(0, len(pool), draw.integers(1, 5))]
+                try:
+                    with np.errstate(all="ignore"):
+                        function(*args)
+                except wrong:
+                    pass
+                except Exception as error:
+                    raise AssertionError(f"{name}{tuple(args)}") from error

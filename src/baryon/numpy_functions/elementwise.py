@@ -100,6 +100,8 @@ def around(x: Any, decimals: int = 0, out: Any = None, **kwargs: Any) -> Any:
     """
     if is_number(x):
         return np.around(x, decimals)
+    if not isinstance(decimals, int):
+        raise TypeError(f"around: decimals must be an integer, got {decimals!r}")
     return call("_npi_around", x, out=out, decimals=decimals)
 
 

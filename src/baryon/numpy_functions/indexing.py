@@ -44,6 +44,7 @@ def nonzero(a: Any) -> tuple:
     >>> mx.np.nonzero(mx.np.array([0, 3, 4]))
     (array([1, 2], dtype=int64),)
     """
+    require_tensors("nonzero", a)
     return _rows(call("_npx_nonzero", a if a.ndim else a.reshape(1)).T)
 
 

@@ -100,6 +100,7 @@ def resize(a: Any, new_shape: int | Sequence[int]) -> Any:
     >>> mx.np.resize(mx.np.array([1, 2, 3]), (2, 2)).tolist()
     [[1.0, 2.0], [3.0, 1.0]]
     """
+    require_tensors("resize", a)
     new = (new_shape,) if isinstance(new_shape, int) else tuple(new_shape)
     if any(n < 0 for n in new):
         raise ValueError("all elements of `new_shape` must be non-negative")
@@ -164,6 +165,7 @@ def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list:
     >>> [p.shape for p in mx.np.array_split(mx.np.ones(5), 2)]
     [(3,), (2,)]
     """
+    require_tensors("array_split", ary)
     if isinstance(indices_or_sections, int):
         if indices_or_sections <= 0:
             raise ValueError("number sections must be larger than 0.")

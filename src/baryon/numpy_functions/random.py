@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..ops.operators import is_number
-from .call import Draw, call, drawn, is_tensor
+from .call import Draw, call, drawn, is_tensor, require_tensors
 
 __all__ = [
     "beta", "chisquare", "choice", "exponential", "gamma", "gumbel", "logistic", "lognormal",
@@ -20,8 +20,15 @@ __all__ = [
 ]  # fmt: skip
 
 
-def _size(size: Any) -> Any:
-    return (size,) if isinstance(size, (int, np.integer)) else size
+def _size(size: Any) -> tuple[int, ...] | None:
+    """A size as a tuple; None: that of the parameters."""
+    if size is None:
+        return None
+    try:
+        dims = (size,) if isinstance(size, (int, np.integer)) else tuple(size)
+        return tuple(d.__index__() for d in dims)
+    except (TypeError, AttributeError):
+        raise TypeError(f"size must be an integer or a tuple of integers, got {size!r}") from None
 
 
 def _sample(
@@ -317,6 +324,7 @@ def multivariate_normal(
     """
     if check_valid is not None or tol is not None:
         raise NotImplementedError("multivariate_normal: check_valid and tol are not supported")
+    require_tensors("multivariate_normal", mean, cov)
     batch = np.broadcast_shapes(mean.shape[:-1], cov.shape[:-2])
     shape = (*(_size(size) or ()), *batch, mean.shape[-1])
     unit = normal(draw, 0.0, 1.0, (*shape, 1), mean.dtype)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .call import accelerated, call, is_tensor
+from .call import accelerated, call, is_tensor, require_tensors
 
 __all__ = [
     "broadcast_arrays", "broadcast_to", "diag", "diagflat", "diagonal", "expand_dims", "flip",
@@ -22,6 +22,7 @@ def shape(a: Any) -> tuple[int, ...]:
     >>> mx.np.shape(mx.np.zeros((2, 3)))
     (2, 3)
     """
+    require_tensors("shape", a)
     return a.shape
 
 
@@ -136,6 +137,7 @@ def broadcast_arrays(*args: Any) -> list:
     >>> [x.shape for x in mx.np.broadcast_arrays(mx.np.ones(2), mx.np.ones((3, 1)))]
     [(3, 2), (3, 2)]
     """
+    require_tensors("broadcast_arrays", *args)
     common = np.broadcast_shapes(*(x.shape for x in args))
     return [x if x.shape == common else broadcast_to(x, common) for x in args]
 
@@ -208,6 +210,7 @@ def pad(x: Any, pad_width: Any = None, mode: str = "constant", **kwargs: Any) ->
     >>> mx.np.pad(mx.np.ones((1, 2)), ((0, 0), (1, 1)))
     array([[0., 1., 1., 0.]])
     """
+    require_tensors("pad", x)
     allowed = {"constant": {"constant_values"}, "reflect": {"reflect_type"},
                "symmetric": {"reflect_type"}}  # fmt: skip
     if mode not in ("constant", "edge", "reflect", "symmetric", "maximum", "minimum"):
