@@ -122,6 +122,7 @@ def _operator_node(
     version: int,
 ) -> Node:
     op = get(kind)
+    op = op.numpy if op.numpy is not None and is_np_shape() else op
     own = {k: v for k, v in attrs.items() if not k.startswith("__")}
     if op.instantiate is not None:
         op = op.instantiate(own, graphs)

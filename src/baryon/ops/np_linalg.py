@@ -43,7 +43,7 @@ def _one_each(attrs: Attrs, a: tuple[int, ...]) -> tuple[int, ...]:
     return square(a)[:-2]
 
 
-twin(
+get("_linalg_det").numpy = twin(
     get("_linalg_det"),
     "_npi_det",
     shape=forward(_one_each),
@@ -54,7 +54,7 @@ twin(
     6.0
     """,
 )
-twin(
+get("_linalg_slogdet").numpy = twin(
     get("_linalg_slogdet"),
     "_npi_slogdet",
     shape=forward(lambda attrs, A: [_one_each(attrs, A)] * 2),

@@ -79,11 +79,13 @@ class Op:
     quantized   : its form on 8-bit integers (`ops.quantize.Twin`), where it has one.
     instantiate : for a name that stands for many operators (``Custom``), ``(raw, graphs)`` -> the
                   one that a call with these attributes means; graphs is None for an eager call.
+    numpy       : the operator that the same name stands for in files, under numpy shapes.
     """
 
     graphs: tuple[Sequence[Any], ...] = ()
     quantized: Any = None
     instantiate: Callable[[Mapping[str, Any], Sequence[Any] | None], Op] | None = None
+    numpy: Op | None = None
 
     def __init__(self, body: Callable[..., Any], name: str, **facts: Any) -> None:
         self.name = name
