@@ -57,6 +57,8 @@ class ndarray(NumpyMethods, NDArray):
                     f"{op.name}: expected mx.np.ndarray, got {type(x).__name__}; "
                     "`as_np_ndarray()` makes one of an NDArray, mx.np.array of other data"
                 )
+        if inputs and out is None:
+            return ndarray._apply(op, inputs, attrs)
         return invoke(op, inputs, attrs, out, ndarray)
 
     # ---- what it is ------------------------------------------------------------------------------
