@@ -18,8 +18,8 @@ void gemm(bool ta, bool tb, std::int64_t m, std::int64_t n, std::int64_t k, doub
 
 // Arguments of a micro-kernel family: register kernels named "_gemm_f32" and "_gemm_f64" with in =
 // {a, b}, out = {c} (data pointers only) and params = {ta, tb, m, n, k, alpha, lda, ldb, beta,
-// ldc}; they run on the calling thread alone. gemm() calls them for small products and where there
-// is no BLAS library.
+// ldc}; they run on the calling thread alone. gemm() calls them for products that they accept and
+// where there is no BLAS library.
 enum GemmParam { kTa, kTb, kM, kN, kK, kAlpha, kLda, kLdb, kBeta, kLdc, kGemmParams };
 
 // Names the BLAS library (scipy-openblas32's), opened when the first large product needs it.

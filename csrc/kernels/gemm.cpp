@@ -6,6 +6,7 @@
 #include "../kernel.h"
 #include "../parallel.h"
 #include "tile.h"
+#include "transpose.h"
 
 namespace baryon::BARYON_ISA {
 namespace {
@@ -45,7 +46,7 @@ void gemm_kernel(const Call& call) {
   }
 }
 
-// ---- small products on one thread ---------------------------------------------------------------
+// ---- products on one thread ---------------------------------------------------------------
 
 constexpr Int kDepth = 256;  // products summed in registers before a tile goes back to memory
 
@@ -78,22 +79,49 @@ struct Operands {
         ldc(static_cast<Int>(call.params[kLdc])) {}
 };
 
-// Rows [row, row + rows) of alpha op(A) at depths [from, to), packed [k][rows].
+// A block of a matrix turned: to[i * step + j] = from[j * stride + i] for i < m, j < n.
+template <class T>
+void turn(T* to, Int step, const T* from, Int stride, Int m, Int n) {
+  transpose_block<T>(to, step, from, stride, m, n);
+}
+
+// Rows [row, row + rows) of op(A) at depths [from, to), packed [k][rows]. Whole vectors are
+// written, in order, so that what stands behind a row is written again.
 template <class T>
 void pack_rows(const Operands<T>& p, Int row, Int rows, Int from, Int to, T* packed) {
-  for (Int l = from; l < to; ++l)
-    for (Int r = 0; r < rows; ++r)
-      *packed++ = p.alpha * (p.ta ? p.a[l * p.lda + row + r] : p.a[(row + r) * p.lda + l]);
+  const Int depth = to - from;
+  if (p.ta) {
+    const T* a = p.a + from * p.lda + row;
+    if (from + depth < p.k || row + round_up(rows, kLanes<T>) <= p.m) {
+      for (Int l = 0; l < depth; ++l)
+        for (Int r = 0; r < rows; r += kLanes<T>)
+          store(packed + l * rows + r, load(a + l * p.lda + r));
+    } else {
+      for (Int l = 0; l < depth; ++l) std::copy_n(a + l * p.lda, rows, packed + l * rows);
+    }
+  } else if (rows >= 8) {  // blocks of 8 rows, the last of which may overlap the one before
+    const T* a = p.a + row * p.lda + from;
+    for (Int r = 0; r < rows; r += 8) {
+      const Int first = std::min(r, rows - 8);
+      turn(packed + first, rows, a + first * p.lda, p.lda, depth, 8);
+    }
+  } else {
+    turn(packed, rows, p.a + row * p.lda + from, p.lda, depth, rows);
+  }
+  if (p.alpha != T(1))
+    for (Int i = 0; i < rows * depth; ++i) packed[i] *= p.alpha;
 }
 
 // Columns of op(B) from `column` at depths [from, to), packed [k][kTileColumns] with zeros behind.
 template <class T>
 void pack_columns(const Operands<T>& p, Int column, Int from, Int to, T* packed) {
   const Int width = std::min<Int>(kTileColumns<T>, p.n - column);
-  for (Int l = from; l < to; ++l, packed += kTileColumns<T>) {
-    for (Int j = 0; j < width; ++j)
-      packed[j] = p.tb ? p.b[(column + j) * p.ldb + l] : p.b[l * p.ldb + column + j];
-    for (Int j = width; j < kTileColumns<T>; ++j) packed[j] = 0;
+  if (width < kTileColumns<T>) std::fill_n(packed, (to - from) * kTileColumns<T>, T(0));
+  if (p.tb) {
+    turn(packed, kTileColumns<T>, p.b + column * p.ldb + from, p.ldb, to - from, width);
+  } else {
+    for (Int l = from; l < to; ++l, packed += kTileColumns<T>)
+      std::copy_n(p.b + l * p.ldb + column, width, packed);
   }
 }
 
@@ -112,37 +140,59 @@ void add_tile(const Operands<T>& p, const T* tile, Int row, Int rows, Int column
   }
 }
 
+// Rows [first, last) of the product: A packed whole for one depth after the other, then B panel by
+// panel.
 template <class T>
-void small_product(const Call& call) {
-  const Operands<T> p(call);
-  const Panels panels(p.m);
-  const Int deepest = std::min(p.k, kDepth);
-  const Scratch<T> rows(panels.count * panels.height * deepest);
+void product_of_rows(const Operands<T>& p, Int first_row, Int last_row) {
+  const Panels panels(last_row - first_row);
+  const Int depths = parts(p.k, kDepth), deepest = parts(p.k, std::max<Int>(depths, 1));
+  const Scratch<T> rows(panels.count * panels.height * deepest + kLanes<T>);
   const Scratch<T> columns(kTileColumns<T> * deepest);
   alignas(kVectorBytes) T tile[kTileRows * kTileColumns<T>];
-  for (Int from = 0; from < p.k; from += kDepth) {
-    const Int to = std::min(p.k, from + kDepth), depth = to - from;
+  for (Int from = 0; from < p.k; from += deepest) {
+    const Int to = std::min(p.k, from + deepest), depth = to - from;
     for (Int i = 0; i < panels.count; ++i)
-      pack_rows(p, panels.begin(i), panels.size(i), from, to,
+      pack_rows(p, first_row + panels.begin(i), panels.size(i), from, to,
                 rows.get() + i * panels.height * depth);
     for (Int column = 0; column < p.n; column += kTileColumns<T>) {
-      const bool direct = !p.tb && column + kTileColumns<T> <= p.n;
+      const bool whole = column + kTileColumns<T> <= p.n;
+      const bool direct = !p.tb && whole && (panels.count == 1 || p.ldb == kTileColumns<T>);
       if (!direct) pack_columns(p, column, from, to, columns.get());
       const T* b = direct ? p.b + from * p.ldb + column : columns.get();
+      const bool adds = from > 0 || p.beta == T(1);
       for (Int i = 0; i < panels.count; ++i) {
         const T* a = rows.get() + i * panels.height * depth;
-        tile_of<T>(panels.size(i))({depth, a, b, direct ? p.ldb : kTileColumns<T>, nullptr, nullptr,
-                                    0, tile, kTileColumns<T>});
-        add_tile(p, tile, panels.begin(i), panels.size(i), column, from == 0);
+        const Int row = first_row + panels.begin(i);
+        T* c = p.c + row * p.ldc + column;
+        const Int ldb = direct ? p.ldb : kTileColumns<T>;
+        if (whole && (adds || p.beta == T(0))) {
+          tile_of<T>(panels.size(i))(
+              {depth, a, b, ldb, nullptr, adds ? c : nullptr, p.ldc, c, p.ldc});
+          continue;
+        }
+        tile_of<T>(panels.size(i))({depth, a, b, ldb, nullptr, nullptr, 0, tile, kTileColumns<T>});
+        add_tile(p, tile, row, panels.size(i), column, from == 0);
       }
     }
   }
 }
 
-// Products for which a BLAS library's set-up and packing cost more than they gain.
-bool small(const Call& call) {
-  const double work = call.params[kM] * call.params[kN] * call.params[kK];
-  return work <= 32.0 * 32 * 32;
+template <class T>
+void product_alone(const Call& call) {
+  constexpr Int kRows = 1024 * 1024 / (kDepth * Int{sizeof(T)});  // of A that the cache keeps
+  const Operands<T> p(call);
+  const Int blocks = parts(p.m, kRows);
+  for (Int i = 0; i < blocks; ++i) product_of_rows(p, p.m * i / blocks, p.m * (i + 1) / blocks);
+}
+
+// Products for which this is faster than a BLAS library, which packs its operands too. With vectors
+// of 64 bytes these are all but products of large operands, or of a first one that is read across;
+// with others only those whose packing costs the library more than it gains.
+bool fits_caches(const Call& call) {
+  const double m = call.params[kM], n = call.params[kN], k = call.params[kK];
+  if (kVectorBytes < 64) return m * n * k <= 32.0 * 32 * 32;
+  if (call.params[kTa] != 0 && k > kDepth && m * k > 256 * 1024) return false;
+  return m * n * k <= 1.5e8;
 }
 
 }  // namespace
@@ -153,6 +203,6 @@ BARYON_REGISTER(gemm) {
   using namespace baryon::BARYON_ISA;
   using baryon::DType;
   add("gemm", gemm_kernel, baryon::same_dtype<DType::f32, DType::f64>);
-  add("_gemm_f32", small_product<float>, small);
-  add("_gemm_f64", small_product<double>, small);
+  add("_gemm_f32", product_alone<float>, fits_caches);
+  add("_gemm_f64", product_alone<double>, fits_caches);
 }

@@ -1,0 +1,56 @@
+"""Products of matrices of every shape that the tiles and their packing tell apart."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+import baryon as mx
+
+SIZES = (
+    (1, 1, 1),
+    (3, 5, 2),
+    (8, 32, 16),
+    (14, 33, 17),
+    (29, 70, 300),
+    (45, 31, 520),
+    (130, 64, 7),
+)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_products(size, dtype):
+    m, n, k = size
+    rng = np.random.default_rng(m)
+    a, b = rng.normal(size=(m, k)).astype(dtype), rng.normal(size=(k, n)).astype(dtype)
+    want = a.astype("f8") @ b.astype("f8")
+    tolerance = {"rtol": 1e-4, "atol": 1e-4} if dtype == "float32" else {"rtol": 1e-11}
+    for ta, tb in itertools.product((False, True), repeat=2):
+        left, right = (
+            mx.nd.array(a.T if ta else a, dtype=dtype),
+            mx.nd.array(b.T if tb else b, dtype=dtype),
+        )
+        got = mx.nd.dot(left, right, transpose_a=ta, transpose_b=tb)
+        np.testing.assert_allclose(got.asnumpy(), want, **tolerance)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_scaled_and_added(size):
+    m, n, k = size
+    rng = np.random.default_rng(n)
+    a, b, c = (rng.normal(size=s).astype("f4") for s in ((m, k), (k, n), (m, n)))
+    arrays = map(mx.nd.array, (a, b, c))
+    got = mx.nd.linalg.gemm(*arrays, alpha=0.5, beta=2.0).asnumpy()
+    want = 0.5 * (a.astype("f8") @ b.astype("f8")) + 2.0 * c
+    np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-4)
+
+
+def test_no_row_behind_the_last_is_read():
+    """A product of the last columns of a matrix, at the very end of its memory."""
+    whole = np.arange(40 * 33, dtype="f4").reshape(40, 33) / 100
+    left, right = mx.nd.array(whole[:, -9:]), mx.nd.ones((40, 32))
+    got = mx.nd.dot(left, right, transpose_a=True).asnumpy()
+    np.testing.assert_allclose(got, whole[:, -9:].T @ np.ones((40, 32), "f4"), rtol=1e-5)
