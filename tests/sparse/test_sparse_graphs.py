@@ -64,6 +64,20 @@ def test_a_gradient_takes_the_storage_that_was_asked_for(stype):
     np.testing.assert_allclose(x.grad.asnumpy(), 2 * W + A.sum(0)[:, None])
 
 
+def test_recorded_arrays_are_not_written():
+    x = stored(A, "csr")
+    x.attach_grad()
+    with mx.autograd.record():
+        y = x * 2
+        for target in (x, y):
+            with pytest.raises(mx.MXNetError, match="graph"):
+                target[:] = A
+        dense = nd.zeros((3, 4))
+        x.copyto(dense)
+    dense.backward()
+    assert (x.grad.asnumpy() == 1).all()
+
+
 def test_gradients_add_up():
     x = nd.array(W)
     x.attach_grad("add", stype="row_sparse")

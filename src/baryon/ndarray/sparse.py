@@ -12,13 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from .. import backend
+from .. import backend, state
 from ..base import MXNetError, NotSupportedForSparseNDArray
 from ..context import Context, as_context
 from ..dtypes import as_dtype
 from ..operands import same_shape_functions
 from ..ops.op import get
 from ..ops.stored import INDEX, Csr, RowSparse, Stored, blank, converted, dense, write
+from . import indexing
 from .invoke import CLASSES, invoke
 from .ndarray import NDArray
 
@@ -125,6 +126,8 @@ class BaseSparseNDArray(NDArray):
         """``x[:] = value``: a dense or equally stored array takes the place of the content."""
         if not isinstance(key, py_slice) or key != py_slice(None):
             raise ValueError(f"{type(self).__name__} only supports [:] for assignment, got {key!r}")
+        if state.is_recording():
+            indexing.check_writable(self, value)
         if isinstance(value, NDArray) and value is not self:
             if value.stype not in ("default", self.stype):
                 raise TypeError(f"a {self.stype} array cannot take {value.stype} values")
