@@ -159,6 +159,12 @@ def test_accumulated_gradients_stay_each_contexts_own():
     np.testing.assert_allclose(net.weight.grad(CONTEXTS[0]).asnumpy(), [[2, 4]])
 
 
+def test_parameters_must_be_initialized_first():
+    net = nn.Dense(1, in_units=2, prefix="out_")
+    with pytest.raises(RuntimeError, match="'out_bias' has not been initialized"):
+        gluon.Trainer(net.collect_params(), "sgd")
+
+
 def test_a_deferred_parameter_is_named():
     net = nn.Dense(1)
     net.initialize()
