@@ -65,7 +65,7 @@ class Trainer:
         self._update_on_kvstore = update_on_kvstore
         self._kv_initialized = False
         self._stored: set[int] = set()  # Parameters that the store has met
-        self._contexts: list[Context] | None = None
+        self._contexts = self._check_contexts()
         self._amp_loss_scaler: Any = None  # of mixed precision; amp.init_trainer makes one
 
     def _init_optimizer(self, chosen: Any, options: dict[str, Any]) -> None:
