@@ -218,6 +218,10 @@ def test_zero_dimensional_and_empty_arrays_compute():
     assert mx.np.concatenate([e, mx.np.ones((2, 3))]).shape == (2, 3)
     s += 1
     assert s.item() == 4
+    for axis in (0, -1):  # NumPy and MXNet let an array without axes be reduced along these
+        assert (
+            s.sum(axis=axis).item() == s.max(axis=axis).item() == 4 and s.argmax(axis).item() == 0
+        )
 
 
 # ---- protocols -----------------------------------------------------------------------------------

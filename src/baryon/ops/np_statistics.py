@@ -192,10 +192,10 @@ def _position_dtype(attrs: Attrs, dtype: Any) -> str:
 
 
 def _position_shape(attrs: Attrs, data: tuple[int, ...]) -> tuple[int, ...]:
-    axes = range(len(data)) if attrs.axis is None else (normalize(attrs.axis, len(data)),)
+    axes = np_axes(None if attrs.axis is None else (attrs.axis,), len(data))
     if any(data[i] == 0 for i in axes):
         raise MXNetError("no element lies along the axis")
-    return np_reduced(data, tuple(axes), attrs.keepdims)
+    return np_reduced(data, axes, attrs.keepdims)
 
 
 def position(name: str, body: Callable[..., Any], doc: str, printed: str) -> Op:
