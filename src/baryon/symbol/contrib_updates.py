@@ -35,10 +35,11 @@ def adamw_update(
     """One step of AdamW (Loshchilov and Hutter, ICLR 2019); see ``_adamw_update``.
 
     rescale_grad : what multiplies the gradient, a number or a Symbol. `out` changes nothing.
+    mean, var : written by the step, hence auxiliary states.
 
     >>> inputs = [mx.sym.var(n) for n in ("weight", "grad", "mean", "var")]
     >>> mx.sym.contrib.adamw_update(*inputs, 1.0, lr=0.1, eta=1).list_arguments()
-    ['weight', 'grad', 'mean', 'var']
+    ['weight', 'grad']
     """
     attrs = {"lr": lr, "eta": eta, "beta1": beta1, "beta2": beta2, "epsilon": epsilon, "wd": wd}
     attrs |= {"clip_gradient": clip_gradient, **kwargs}
