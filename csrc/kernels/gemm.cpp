@@ -50,6 +50,8 @@ void gemm_kernel(const Call& call) {
 
 constexpr Int kDepth = 256;  // products summed in registers before a tile goes back to memory
 
+constexpr Int kDirectPanels = 3;  // of rows; for more of them, columns are worth packing
+
 template <class T>
 struct Operands {
   bool ta, tb;
@@ -156,7 +158,7 @@ void product_of_rows(const Operands<T>& p, Int first_row, Int last_row) {
                 rows.get() + i * panels.height * depth);
     for (Int column = 0; column < p.n; column += kTileColumns<T>) {
       const bool whole = column + kTileColumns<T> <= p.n;
-      const bool direct = !p.tb && whole && (panels.count == 1 || p.ldb == kTileColumns<T>);
+      const bool direct = !p.tb && whole && panels.count <= kDirectPanels;
       if (!direct) pack_columns(p, column, from, to, columns.get());
       const T* b = direct ? p.b + from * p.ldb + column : columns.get();
       const bool adds = from > 0 || p.beta == T(1);

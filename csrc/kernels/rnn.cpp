@@ -18,6 +18,20 @@ struct Rows {
   T* operator[](Index n) const { return data + n * stride; }
 };
 
+// A matrix of `rows` by `columns` turned, by squares that stay in the cache.
+template <class T>
+void turn(const T* from, Index rows, Index columns, T* to) {
+  constexpr Index kSide = 16;
+  parallel_for((columns + kSide - 1) / kSide, std::max<Index>(1, kGrain / (kSide * rows)),
+               [&](Index begin, Index end) {
+                 for (Index j = begin * kSide; j < std::min(columns, end * kSide); j += kSide)
+                   for (Index i = 0; i < rows; i += kSide)
+                     for (Index y = j; y < std::min(columns, j + kSide); ++y)
+                       for (Index x = i; x < std::min(rows, i + kSide); ++x)
+                         to[y * rows + x] = from[x * columns + y];
+               });
+}
+
 // ---- forward: in = {data, parameters, state, [state_cell]}, out = {output, state, cell, kept,
 // hidden, mask}; params[4] = probability of dropping, then seed and stream -----------------------
 
@@ -77,11 +91,14 @@ struct Forward {
     const Rows<T> out{output(layer) + k % r.directions * units, r.width()};
     Rows<const T> h{call.in[2].as<T>() + k * r.batch * units, units}, c{nullptr, 0};
     if (r.mode == kLstm) c = {call.in[3].as<T>() + k * r.batch * units, units};
+    // The matrix of the state, turned once for all steps, whose products then read it as it lies.
+    const Scratch<T> turned(units * r.gates());
+    turn(parameters + r.wh(k), r.gates(), units, turned.get());
     for (Index s = 0; s < r.steps; ++s) {
       const Index t = r.time(k, s);
       T* both = r.mode == kGru ? gh : gx + t * block;  // where the state's half goes
-      gemm(false, true, r.batch, r.gates(), units, T(1), h.data, h.stride, parameters + r.wh(k),
-           units, r.mode == kGru ? T(0) : T(1), both, r.gates());
+      gemm(false, false, r.batch, r.gates(), units, T(1), h.data, h.stride, turned.get(), r.gates(),
+           r.mode == kGru ? T(0) : T(1), both, r.gates());
       const Rows<T> to{out[t * r.batch], out.stride}, keep{kept(k, t), r.kept()};
       step(k, gx + t * block, gh, h, c, keep, to);
       h = {to.data, to.stride};
@@ -227,14 +244,23 @@ struct Backward {
            r.width(), T(1), wh, units);
     }
     sum_rows(gx, rows, gates, gradients + r.bx(k));
-    sum_rows(gh, rows, gates, gradients + r.bh(k));
+    if (gh == gx) {
+      std::copy_n(gradients + r.bx(k), gates, gradients + r.bh(k));
+    } else {
+      sum_rows(gh, rows, gates, gradients + r.bh(k));
+    }
   }
 
   static void sum_rows(const T* from, Index rows, Index n, T* to) {
-    std::fill_n(to, n, T(0));
-    for (Index i = 0; i < rows; ++i)
+    constexpr Index kColumns = 128;
+    parallel_for((n + kColumns - 1) / kColumns, std::max<Index>(1, kGrain / (kColumns * rows)),
+                 [&](Index begin, Index end) {
+                   const Index first = begin * kColumns, last = std::min(n, end * kColumns);
+                   std::fill(to + first, to + last, T(0));
+                   for (Index i = 0; i < rows; ++i)
 #pragma GCC ivdep
-      for (Index j = 0; j < n; ++j) to[j] += from[i * n + j];
+                     for (Index j = first; j < last; ++j) to[j] += from[i * n + j];
+                 });
   }
 };
 
