@@ -15,12 +15,12 @@ import numpy as np
 from ..base import MXNetError
 from ..dtypes import is_float
 from .attrs import Attrs, DType, Shape
-from .csr import pick
+from .csr import pick, transposed_product
 from .op import op
 from .reshape import normalize
 from .rules import forward, uniform_among, unify, unify_dtypes
 from .samples import constant, integers, normal
-from .stored import RowSparse, rows_of
+from .stored import INDEX, Csr, rows_of
 
 Mode = Literal["clip", "raise", "wrap"]
 MODES = ("clip", "wrap")  # in the kernels' numbering; they leave "raise" to the body
@@ -139,11 +139,12 @@ def take_gradient(
 
 @take_gradient.stored("default default -> row_sparse", when=lambda a: a.sparse)
 def _(xp, dy, indices, *, shape, axis, mode, sparse):
+    # Taking rows is a product with a csr matrix of one 1 a row; this is its transpose.
     index = valid(xp, indices, shape[0], mode).reshape(-1)
-    rows, at = xp.unique(index, return_inverse=True)
-    values = xp.zeros((len(rows), *shape[1:]), wide(dy).dtype)
-    add_at(xp, values, at.reshape(-1), wide(dy).reshape(-1, *shape[1:]))
-    return RowSparse(values, rows, shape)
+    count = len(index)
+    one_each = xp.arange(count + 1, dtype=INDEX)
+    chosen = Csr(xp.ones(count, dy.dtype), index, one_each, (count, shape[0]))
+    return transposed_product(xp, chosen, dy.reshape(count, *shape[1:]))
 
 
 def add_at(xp: Any, out: Any, index: Any, values: Any) -> None:
