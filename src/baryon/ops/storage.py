@@ -17,6 +17,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..dtypes import dtype_code
+from ..native import native
 from .stored import Csr, Patch, RowSparse, Stored, dense, rows_of, starts, store_all
 
 Body = Callable[[Any, Any, Any, Sequence[Any]], Any]
@@ -129,6 +131,19 @@ def at_rows_of_first(op: Any, xp: Any, attrs: Any, arrays: Sequence[Any]) -> Row
     return first.with_values(values)
 
 
+def _run_native(op: Any, attrs: Any, arrays: Sequence[Any]) -> list[Any] | None:
+    """The new values of an update by its kernel, where that serves; states change in place."""
+    if native is None or op.kernel is None or not isinstance(arrays[0], np.ndarray):
+        return None
+    outs = [np.empty_like(arrays[0]), *(arrays[i] for i in op.mutated(attrs))]
+    numbers = op.kernel_params(attrs, arrays, outs)
+    described = [[(a.shape, dtype_code(a.dtype)) for a in group] for group in (arrays, outs)]
+    if numbers is None or not native.accepts(op.kernel, *described, tuple(numbers)):
+        return None
+    native.run_kernel(op.kernel, list(arrays), outs, tuple(numbers))
+    return outs
+
+
 def on_rows_of_gradient(op: Any, xp: Any, attrs: Any, arrays: Sequence[Any]) -> tuple[Patch, ...]:
     """An update of the rows that the gradient stores; the other rows stay as they are.
 
@@ -136,9 +151,12 @@ def on_rows_of_gradient(op: Any, xp: Any, attrs: Any, arrays: Sequence[Any]) -> 
     """
     at = op.inputs.index("grad")
     rows = arrays[at].indices
-    met = [x.values if i == at else rows_of(xp, x, rows) for i, x in enumerate(arrays)]
+    met = [
+        xp.ascontiguousarray(x.values) if i == at else rows_of(xp, x, rows)
+        for i, x in enumerate(arrays)
+    ]
     written = [arrays[0], *(arrays[i] for i in op.mutated(attrs))]
-    results = op.run(xp, attrs, met)
+    results = _run_native(op, attrs, met) or op.run(xp, attrs, met)
     for x in written:
         if isinstance(x, RowSparse) and not len(x.indices):
             store_all(x)
