@@ -17,16 +17,6 @@ CASES = [c for c in ALL if c.spec["id"] not in SATURATED]
 EAGER = [c for c in CASES if mx.namespaces.locate(c.op) is not None]
 SYMBOLIC = [c for c in CASES if not c.out]
 
-# Known gaps: a test that passes after all fails, so that its line goes.
-GAPS = {"_npi_det.9847": "the determinant of one matrix is (1,) under numpy shapes too, not ()"}
-
-
-def symbolic_cases():
-    for case in SYMBOLIC:
-        gap = GAPS.get(case.spec["id"])
-        marks = [pytest.mark.xfail(reason=gap, strict=True)] if gap else []
-        yield pytest.param(case, id=case.spec["id"], marks=marks)
-
 
 def test_reference_data_is_there():
     reference("golden", "ops", "index.json")
@@ -39,7 +29,7 @@ def test_eager(case):
         case.run_eagerly()
 
 
-@pytest.mark.parametrize("case", list(symbolic_cases()))
+@pytest.mark.parametrize("case", SYMBOLIC, ids=lambda c: c.spec["id"])
 def test_symbolic(case):
     with case.scope():
         case.run_symbolically()
