@@ -171,7 +171,7 @@ def main() -> None:
         net.hybridize()
     dataset = gluon.data.ArrayDataset(*pairs(options.dates, rng))
     batches = gluon.data.DataLoader(dataset, options.batch_size, shuffle=True, last_batch="discard")
-    tests = pairs(200, rng)
+    tests = pairs(20 if options.tiny else 200, rng)
     steps = options.epochs * len(batches)
     schedule = mx.lr_scheduler.CosineScheduler(
         steps, base_lr=options.lr, final_lr=0, warmup_steps=steps // 10

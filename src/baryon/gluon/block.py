@@ -8,6 +8,7 @@ from ..base import MXNetError
 from ..ndarray import NDArray
 from ..symbol import Symbol
 from ._block import Block
+from ._scope import BlockScope as _BlockScope
 from ._structure import _flatten, _regroup
 from .hybrid_block import HybridBlock
 from .parameter import DeferredInitializationError, Parameter, ParameterDict

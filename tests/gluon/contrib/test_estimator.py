@@ -245,6 +245,17 @@ def test_checkpoints_by_epoch_and_the_best(tmp_path):
     assert any("scripted improved from 3.00000 to 5.00000" in line for line in made.lines)
 
 
+def test_a_best_without_a_value_is_not_saved(tmp_path):
+    made = make()
+    metric = _Scripted([0, math.nan])
+    made._train_metrics.append(metric)
+    handler = est.CheckpointHandler(str(tmp_path), "m", metric, save_best=True, mode="max")
+    with pytest.warns(UserWarning, match="scripted has no value"):
+        made.fit(loader(40), epochs=1, event_handlers=handler)
+    assert not (tmp_path / "m-best.params").exists()
+    assert (tmp_path / "m-epoch0batch1.params").exists()
+
+
 @pytest.mark.parametrize(
     ("periods", "unit", "first", "total", "resumed"),
     [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import warnings
 from typing import Any
 
 import numpy as np
@@ -114,9 +115,12 @@ class CheckpointHandler(TrainBegin, BatchEnd, EpochEnd):
     def _save_best(self, estimator: Any) -> None:
         name, value = self.monitor.get()
         if np.isnan(value):
-            raise ValueError(
-                f"CheckpointHandler: {name} has no value; give it a metric that training updates"
+            warnings.warn(
+                f"{name} has no value, so the best model is not saved; give CheckpointHandler a "
+                f"metric that every period updates",
+                stacklevel=2,
             )
+            return
         if not self.monitor_op(value, self.best):
             self._log(estimator, "%s did not improve from %.5f", name, self.best)
             return
