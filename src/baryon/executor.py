@@ -16,6 +16,7 @@ from .graph.program import Program
 from .interpreted import Interpreted, is_dynamic
 from .ndarray import NDArray, zeros
 from .ops.op import Spec
+from .ops.stored import write
 from .util import np_shape
 from .watched import Watched
 
@@ -143,7 +144,8 @@ class Executor:
             _assign(name, self.arg_dict[name], value)
         is_train = bool(is_train)
         if self._interpreted is not None:
-            self.outputs = self._interpreted.forward({**self.arg_dict, **self.aux_dict}, is_train)
+            made = self._interpreted.forward({**self.arg_dict, **self.aux_dict}, is_train)
+            self.outputs = _renewed(self.outputs, made)
         else:
             compiled = self._compile(is_train)
             self._streams = compiled.program.reserve_streams()
@@ -306,6 +308,19 @@ class Executor:
         program = self._program(True)
         lines = [f"{i.name}: {i.op.name}" for i in program.lowered.instructions]
         return "\n".join([*lines, str(program.plan)])
+
+
+def _renewed(outputs: list[NDArray], made: list[NDArray]) -> list[NDArray]:
+    """The outputs with new values, in the arrays that users may hold where these still fit."""
+
+    def form(x: NDArray) -> tuple:
+        return x.shape, x.dtype, x.stype
+
+    if list(map(form, outputs)) != list(map(form, made)):
+        return made
+    for old, new in zip(outputs, made, strict=True):
+        write(old._data, new._data)
+    return outputs
 
 
 def _assign(name: str, target: NDArray, value: Any) -> None:

@@ -193,6 +193,7 @@ def test_executor_computes():
         gradient = (scale * A).T @ (want - label) / 2
         assert (exe.grad_dict["w"].stype, rows(exe.grad_dict["w"])) == ("row_sparse", [0, 1, 3])
         np.testing.assert_allclose(exe.grad_dict["w"].asnumpy(), gradient, rtol=1e-5)
+    assert exe.forward(is_train=True)[0] is out  # an array that holds the newest values
     seen = {}
     exe.set_monitor_callback(lambda name, x: seen.update({name: x.stype}))
     exe.forward(d=A)

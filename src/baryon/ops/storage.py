@@ -7,7 +7,7 @@ body runs on dense copies. Most operators state one of the shared tuples below:
 - `KEEPS_ZERO`: the same, for attributes with which zero stays zero (found by trying);
 - `ALIGNED`: operands of one kind meet at the places that either stores;
 - `GATHERED`: a sparse operand meets the elements of a dense one at its own places;
-- `LAZY`: an optimizer's update of the rows that the gradient stores.
+- ``lazy(...)``: an optimizer's update of the rows that the gradient stores.
 """
 
 from __future__ import annotations
