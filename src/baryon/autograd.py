@@ -16,6 +16,7 @@ from .graph.tape import Leaf, TapeGraph
 from .ndarray import NDArray, zeros_like
 from .ndarray.np_ndarray import ndarray
 from .ops.op import Spec
+from .ops.stored import dense
 from .state import is_recording, is_training
 
 __all__ = [
@@ -277,4 +278,4 @@ class Function:
     def _backward_arrays(self, dys: Sequence[np.ndarray]) -> list[np.ndarray]:
         with pause(train_mode=is_training()):
             results = _as_list(self.backward(*[self._kind._wrap(d) for d in dys]))
-        return [r._data for r in results]
+        return [dense(r._data) for r in results]

@@ -150,6 +150,25 @@ def test_grad_and_detach():
     np.testing.assert_allclose(found.asnumpy(), np.tile(A.sum(0)[:, None], 2))
 
 
+@pytest.mark.parametrize("stype", ["default", "row_sparse"])
+def test_functions_of_users(stype):
+    class Twice(mx.autograd.Function):
+        def forward(self, x):
+            return x * 2
+
+        def backward(self, dy):
+            return (dy * 2).tostype("row_sparse")
+
+    x = stored(A, stype)
+    x.attach_grad(stype="row_sparse")
+    for _ in range(2):
+        with mx.autograd.record():
+            y = Twice()(x)
+        y.backward()
+        assert (y.stype, x.grad.stype) == (stype, "row_sparse")
+        assert (x.grad.asnumpy() == 2).all()
+
+
 # ---- executors -----------------------------------------------------------------------------------
 
 
