@@ -245,8 +245,10 @@ class Trainer:
                         continue
                     raise _stale(param, array)
                 leaf.fresh = False
-                for part, value in zip(batch, (i, grad, array), strict=True):
-                    part.append(value)
+                indices, grads, arrays = batch
+                indices.append(i)
+                grads.append(grad)
+                arrays.append(array)
         for updater, batch in zip(self._updaters, batches, strict=True):
             if batch[0]:
                 updater(*batch)

@@ -74,6 +74,7 @@ class Plan:
         "differentiable",
         "native",
         "stypes",
+        "names",
     )
 
     def __init__(
@@ -86,6 +87,7 @@ class Plan:
     ) -> None:
         self.op, self.attrs, self.ins, self.outs = op, attrs, ins, outs
         self.stypes = stypes
+        self.names: list[str] | None = None  # of the inputs, once somebody asked
         self.visible = op.visible(attrs)
         self.differentiable = op.differentiable
         self.kernel = op.kernel

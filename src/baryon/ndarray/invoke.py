@@ -156,10 +156,13 @@ def _device(inputs: Sequence[Any], attrs: Attrs) -> Context:
         named = attrs.get("ctx")  # "cpu": MXNet's default of some operators, "None": in its files
         unsaid = named in (None, "", "cpu", "None")
         return current_context() if unsaid else Context.from_string(named)
-    devices = {x.context for x in inputs} if len(inputs) > 1 else {inputs[0].context}
+    first = inputs[0].context
+    if all(x.context is first for x in inputs):
+        return first
+    devices = {x.context for x in inputs}
     if len(devices) > 1 and any(d.device_type == "gpu" for d in devices):
         raise MXNetError("inputs are on different devices: " + ", ".join(map(str, devices)))
-    return inputs[0].context
+    return first
 
 
 def execute(
@@ -246,16 +249,19 @@ def _targets(plan: Plan, arrays: Sequence[Any], outs: Sequence[Any] | None) -> l
     """Where a kernel writes: the caller's arrays where that is safe, else fresh ones."""
     if not outs:
         return [np.empty(s.shape, s.dtype) for s in plan.outs]
-    readers: dict[int, list[str]] = {}
-    for name, a in zip(plan.op.input_names(plan.attrs, len(arrays)), arrays, strict=True):
-        readers.setdefault(_memory(a), []).append(name)
+    readers: dict[int, list[int]] = {}
+    for k, a in enumerate(arrays):
+        readers.setdefault(_memory(a), []).append(k)
+    names = plan.names
+    if names is None:
+        names = plan.names = plan.op.input_names(plan.attrs, len(arrays))
     results = []
     for i, spec in enumerate(plan.outs):
         target = outs[i] if i < len(outs) else None
         safe = target is not None and target.dtype == spec.dtype
         if safe:
             clash = readers.get(_memory(target), ())
-            safe = all(n == plan.op.overwrites(i) for n in clash)
+            safe = all(names[k] == plan.op.overwrites(i) for k in clash)
         results.append(target if safe else np.empty(spec.shape, spec.dtype))
     return results
 
