@@ -231,8 +231,10 @@ def test_copyto():
     dense = nd.ones((3, 4))
     dense[:] = csr()
     np.testing.assert_array_equal(dense.asnumpy(), A)
-    x = csr()
-    assert x.as_in_context(mx.cpu()) is x
+    for x in (csr(), rows()):
+        assert x.as_in_context(mx.cpu()) is x
+        there = x.as_in_context(mx.cpu(1))
+        assert (there.context, there.stype) == (mx.cpu(1), x.stype)
 
 
 def test_casts():

@@ -87,7 +87,11 @@ class BaseSparseNDArray(NDArray):
         return super().copyto(other)
 
     def _moved(self, ctx: Context) -> NDArray:
-        return self.copy() if ctx.device_type != "gpu" else self._like(on_device(self._data, ctx))
+        if "gpu" in (ctx.device_type, self.context.device_type):
+            return NDArray._wrap(on_device(self._data, ctx), ctx)
+        made = self.copy()
+        made._ctx = ctx
+        return made
 
     def broadcast_to(self, shape: Any) -> NDArray:
         """A dense array of this shape, axes of size 1 repeated."""
@@ -253,7 +257,7 @@ multiply, divide = _BINARY["multiply"], _BINARY["divide"]
 
 def on_device(raw: Any, ctx: Context) -> Any:
     """A raw array on a device, copied only where it must move."""
-    if ctx.device_type != "gpu":
+    if ctx.device_type != "gpu" and backend.of_array(raw) is backend.of_context(ctx):
         return raw
     if not isinstance(raw, Stored):
         return backend.move(raw, ctx)

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..native import native
 from .broadcast import reduced_shape, total_dtype
-from .stored import INDEX, Csr, RowSparse, rows_of, starts
+from .stored import INDEX, Csr, RowSparse, module_of, rows_of, starts
 from .windows import widened
 
 
@@ -81,8 +81,6 @@ def _compact(xp: Any, columns: Any, width: int) -> tuple[Any, Any]:
 
 def stored_product(found: RowSparse) -> Csr:
     """The transpose of a product by rows, as csr without its zeros."""
-    from .stored import module_of
-
     xp = module_of(found)
     values = found.values.T
     rows, at = xp.nonzero(values)
