@@ -5,6 +5,7 @@
 #include "../parallel.h"
 #include "conv_data.h"
 #include "conv_weight.h"
+#include "widened.h"
 
 namespace baryon::BARYON_ISA {
 namespace {
@@ -55,21 +56,16 @@ void backward_weight(const Call& call) {
   if (call.n_out == 2) gather_bias(s, call.in[0].as<T>(), call.out[1].as<T>());
 }
 
-template <KernelFn of_float, KernelFn of_double>
-void by_dtype(const Call& call) {
-  call.in[0].dtype == DType::f32 ? of_float(call) : of_double(call);
-}
-
 }  // namespace
 }  // namespace baryon::BARYON_ISA
 
 BARYON_REGISTER(convolution) {
   using namespace baryon;
   using namespace baryon::BARYON_ISA;
-  constexpr auto floats = same_dtype<DType::f32, DType::f64>;
-  add("Convolution", by_dtype<forward<float>, forward<double>>, floats);
-  add("Deconvolution", by_dtype<deconvolution<float>, deconvolution<double>>, floats);
-  add("_backward_Convolution_data", by_dtype<backward_data<float>, backward_data<double>>, floats);
-  add("_backward_Convolution_weight", by_dtype<backward_weight<float>, backward_weight<double>>,
-      floats);
+  add("Convolution", by_float_type<forward<float>, forward<double>>, accepts_floats);
+  add("Deconvolution", by_float_type<deconvolution<float>, deconvolution<double>>, accepts_floats);
+  add("_backward_Convolution_data", by_float_type<backward_data<float>, backward_data<double>>,
+      accepts_floats);
+  add("_backward_Convolution_weight",
+      by_float_type<backward_weight<float>, backward_weight<double>>, accepts_floats);
 }

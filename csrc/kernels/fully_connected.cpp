@@ -5,6 +5,7 @@
 #include "../kernel.h"
 #include "../parallel.h"
 #include "simd.h"
+#include "widened.h"
 
 namespace baryon::BARYON_ISA {
 namespace {
@@ -59,21 +60,15 @@ void backward_weight(const Call& call) {
   if (call.n_out == 2) column_sums(head, rows, hidden, call.out[1].as<T>());
 }
 
-template <KernelFn of_float, KernelFn of_double>
-void by_dtype(const Call& call) {
-  call.in[0].dtype == DType::f32 ? of_float(call) : of_double(call);
-}
-
 }  // namespace
 }  // namespace baryon::BARYON_ISA
 
 BARYON_REGISTER(fully_connected) {
   using namespace baryon;
   using namespace baryon::BARYON_ISA;
-  constexpr auto floats = same_dtype<DType::f32, DType::f64>;
-  add("FullyConnected", by_dtype<forward<float>, forward<double>>, floats);
-  add("_backward_FullyConnected_data", by_dtype<backward_data<float>, backward_data<double>>,
-      floats);
-  add("_backward_FullyConnected_weight", by_dtype<backward_weight<float>, backward_weight<double>>,
-      floats);
+  add("FullyConnected", by_float_type<forward<float>, forward<double>>, accepts_floats);
+  add("_backward_FullyConnected_data", by_float_type<backward_data<float>, backward_data<double>>,
+      accepts_floats);
+  add("_backward_FullyConnected_weight",
+      by_float_type<backward_weight<float>, backward_weight<double>>, accepts_floats);
 }

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "loops.h"
+#include "widened.h"
 
 namespace baryon::BARYON_ISA {
 namespace {
@@ -187,12 +188,24 @@ void backward_batch_norm(const Call& call) {
   call.out[0].dtype == DType::f32 ? backward<float>(call) : backward<double>(call);
 }
 
+// Data may have 16 bits, and what has as many numbers; states, some of which change, have 32.
+bool data_may_be_half(const Call& call) {
+  const auto states_are_wide = [&](const Tensor* tensors, int count) {
+    for (int i = 0; i < count; ++i)
+      if (is_half(tensors[i].dtype) && tensors[i].ndim < 2) return false;
+    return true;
+  };
+  return accepts_floats(call) && states_are_wide(call.in, call.n_in) &&
+         states_are_wide(call.out, call.n_out);
+}
+
 }  // namespace
 }  // namespace baryon::BARYON_ISA
 
 BARYON_REGISTER(norm) {
   using namespace baryon;
   using namespace baryon::BARYON_ISA;
-  add("BatchNorm", batch_norm, same_dtype<DType::f32, DType::f64>);
-  add("_backward_BatchNorm", backward_batch_norm, same_dtype<DType::f32, DType::f64>);
+  add("BatchNorm", by_float_type<batch_norm, batch_norm>, data_may_be_half);
+  add("_backward_BatchNorm", by_float_type<backward_batch_norm, backward_batch_norm>,
+      data_may_be_half);
 }

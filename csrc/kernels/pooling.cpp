@@ -6,6 +6,7 @@
 #include "../parallel.h"
 #include "pool_pairs.h"
 #include "room.h"
+#include "widened.h"
 
 namespace baryon::BARYON_ISA {
 namespace {
@@ -256,18 +257,12 @@ void backward(const Call& call) {
   });
 }
 
-template <KernelFn of_float, KernelFn of_double>
-void by_dtype(const Call& call) {
-  call.in[0].dtype == DType::f32 ? of_float(call) : of_double(call);
-}
-
 }  // namespace
 }  // namespace baryon::BARYON_ISA
 
 BARYON_REGISTER(pooling) {
   using namespace baryon;
   using namespace baryon::BARYON_ISA;
-  constexpr auto floats = same_dtype<DType::f32, DType::f64>;
-  add("Pooling", by_dtype<forward<float>, forward<double>>, floats);
-  add("_backward_Pooling", by_dtype<backward<float>, backward<double>>, floats);
+  add("Pooling", by_float_type<forward<float>, forward<double>>, accepts_floats);
+  add("_backward_Pooling", by_float_type<backward<float>, backward<double>>, accepts_floats);
 }

@@ -250,6 +250,7 @@ def test_unscale(mixed):
 
 def test_wrong_arguments():
     net = mx.gluon.nn.Dense(2, in_units=2)
+    net.initialize()
     trainer = mx.gluon.Trainer(net.collect_params(), "sgd")
     with pytest.raises(AssertionError, match="amp.init"):
         amp.init_trainer(trainer)
