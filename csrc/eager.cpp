@@ -84,7 +84,9 @@ bool compute(Plan& plan, PyObject* const* arrays, PyObject* const* outs) {
     PyErr_NoMemory();
     return false;
   } catch (const std::out_of_range& error) {  // an index read from an input
-    PyErr_SetString(PyExc_IndexError, error.what());
+    PyObject* name = PyObject_GetAttrString(plan.facts->op, "name");
+    if (name != nullptr) PyErr_Format(PyExc_IndexError, "operator %U: %s", name, error.what());
+    Py_XDECREF(name);
     return false;
   }
 }

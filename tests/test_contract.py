@@ -250,6 +250,10 @@ def test_json_round_trip(first):
         return
     symbol = first.symbol()
     text = symbol.tojson(remove_amp_cast=False)
+    if first.op.derived:
+        with pytest.raises(mx.MXNetError, match=f"operator {first.op.name} belongs to gradients"):
+            mx.sym.load_json(text)
+        return
     again = mx.sym.load_json(text)
     assert again.tojson(remove_amp_cast=False) == text
     assert again._entries[0].node.params == symbol._entries[0].node.params

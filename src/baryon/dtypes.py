@@ -34,7 +34,7 @@ def as_dtype(value: Any) -> np.dtype:
         return DTYPES[value]
     try:
         dtype = np.dtype(value)
-    except TypeError:
+    except (TypeError, ValueError, SyntaxError):  # NumPy parses texts such as "(2,3)f4"
         dtype = None
     if dtype not in _KNOWN:
         raise MXNetError(f"unknown data type {value!r}; expected one of {', '.join(CODES)}")

@@ -71,7 +71,8 @@ class Front:
 
 def locate(name: str) -> tuple[str, str] | None:
     """Sub-namespace (``""``: the package) and public name of an operator name; None: hidden."""
-    if name.startswith(("_backward_", "_np_", "_npi_", "_npx_", "_npx__")):
+    known = REGISTRY.get(name)
+    if name.startswith(("_np_", "_npi_", "_npx_", "_backward_")) or (known and known.derived):
         return None
     for sub in _PREFIXES:
         if name.startswith(f"_{sub}_"):

@@ -123,6 +123,8 @@ def _operator_node(
 ) -> Node:
     op = get(kind)
     op = op.numpy if op.numpy is not None and is_np_shape() else op
+    if op.derived:
+        raise MXNetError(f"operator {kind} belongs to gradients and passes, not to files")
     own = {k: v for k, v in attrs.items() if not k.startswith("__")}
     if op.instantiate is not None:
         op = op.instantiate(own, graphs)

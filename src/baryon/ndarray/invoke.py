@@ -87,7 +87,7 @@ def _invoke_all(op: Op, inputs: Sequence[Any], attrs: Attrs, out: Any, cls: type
             return made
     check_inputs(op, inputs, attrs)
     arrays = [x._data for x in inputs]
-    device = _device(inputs, attrs)
+    device = _device(op, inputs, attrs)
     xp = array_module(device)
     given = [] if out is None else list(_as_list(out))
     plan = plan_for(op, attrs, arrays, [getattr(x, "_data", None) for x in given])
@@ -142,6 +142,7 @@ def adopt(op: Op, x: Any, raw: Mapping[str, Any], data: Any) -> Any:
 
 def check_inputs(op: Op, inputs: Sequence[Any], attrs: Attrs) -> None:
     """MXNetError that names the operator and argument unless every input is an array."""
+    op.check_count(attrs, len(inputs))
     for i, x in enumerate(inputs):
         if not hasattr(x, "_data"):
             name = op.input_names(attrs, len(inputs))[i : i + 1] or [f"number {i}"]
@@ -150,12 +151,15 @@ def check_inputs(op: Op, inputs: Sequence[Any], attrs: Attrs) -> None:
             )
 
 
-def _device(inputs: Sequence[Any], attrs: Attrs) -> Context:
+def _device(op: Op, inputs: Sequence[Any], attrs: Attrs) -> Context:
     """The device of all inputs (CPU devices differ in name only and may meet)."""
     if not inputs:
         named = attrs.get("ctx")  # "cpu": MXNet's default of some operators, "None": in its files
         unsaid = named in (None, "", "cpu", "None")
-        return current_context() if unsaid else Context.from_string(named)
+        try:
+            return current_context() if unsaid else Context.from_string(named)
+        except MXNetError as error:
+            raise MXNetError(f"operator {op.name}: attribute ctx: {error}") from None
     first = inputs[0].context
     if all(x.context is first for x in inputs):
         return first
@@ -182,7 +186,10 @@ def execute(
         numbers = plan.params
         if op.is_random:
             numbers = (*numbers, streams[0] >> 32, streams[0] & 0xFFFFFFFF, streams[1])
-        native.run_kernel(plan.kernel, list(arrays), [*results, *mutated], numbers)
+        try:
+            native.run_kernel(plan.kernel, list(arrays), [*results, *mutated], numbers)
+        except IndexError as error:  # an index read from an input
+            raise IndexError(f"operator {op.name}: {error}") from None
     else:
         rng = Philox(xp, *streams) if op.is_random else None
         values = op.run(xp, attrs, arrays, rng)

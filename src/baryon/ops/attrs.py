@@ -161,7 +161,7 @@ class Attr:
         """`value` as the body takes it; MXNetError naming operator and attribute if it is none."""
         try:
             return self.type.parse(value)
-        except (ValueError, TypeError, KeyError, MXNetError, OverflowError):
+        except (ValueError, TypeError, KeyError, MXNetError, OverflowError, SyntaxError):
             raise MXNetError(
                 f"operator {op}: attribute {self.name} expects {self.type.name}, got {value!r}"
             ) from None

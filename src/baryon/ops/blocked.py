@@ -61,13 +61,18 @@ def _blocks(attrs: Attrs, ins: list, outs: list) -> tuple[list, list]:
     return ins, [blocked_shape(ins[0], attrs.block) if known(ins[0]) else outs[0]]
 
 
-@op("_to_blocked", shape=_blocks, kernel=True)
+@op("_to_blocked", shape=_blocks, kernel=True, derived=True)
 def blocks(xp: Any, data: Any, *, block: int) -> Any:
     """A plain image, ``(batch, channels, *space)``, with `block` channels side by side."""
     return to_blocked(xp, data, block)
 
 
-@op("_from_blocked", shape=lambda a, ins, outs: (ins, [plain_shape(ins[0])]), kernel=True)
+@op(
+    "_from_blocked",
+    shape=lambda a, ins, outs: (ins, [plain_shape(ins[0])]),
+    kernel=True,
+    derived=True,
+)
 def unblocks(xp: Any, data: Any) -> Any:
     """The reverse of ``_to_blocked``."""
     return to_plain(xp, data)
@@ -171,6 +176,7 @@ def blocked(
         mutates=origin.mutates,
         inplace=origin._inplace,
         kernel=True,
+        derived=True,
         params=rules.params,
         flops=count and (lambda attrs, ins, outs: count(attrs, *rules.specs(attrs, ins, outs))),
     )(body)

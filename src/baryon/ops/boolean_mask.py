@@ -67,7 +67,12 @@ def _(dy: Any, data: Any, index: Any, axis: int) -> Any:
     return backward_boolean_mask(dy, data, index, axis=axis)
 
 
-@op("_boolean_mask_like", shape=forward(lambda a, data, index, like: like), dtype=uniform_among(0))
+@op(
+    "_boolean_mask_like",
+    shape=forward(lambda a, data, index, like: like),
+    dtype=uniform_among(0),
+    derived=True,
+)
 def boolean_mask_like(xp: Any, data: Any, index: Any, like: Any, *, axis: int = 0) -> Any:
     """`boolean_mask` where the result is known to be as large as `like`."""
     return data[_selected(data, index, axis)]

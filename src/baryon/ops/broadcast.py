@@ -54,6 +54,7 @@ def total(x: Any, axes: tuple[int, ...]) -> Any:
 
 @op(
     "_spread",
+    derived=True,
     shape=lambda a, ins, outs: (ins, [a.shape]),
     kernel="broadcast_to",
     params=lambda a, ins, outs: a.axis,
@@ -66,6 +67,7 @@ def spread(xp: Any, data: Any, *, axis: Shape, shape: Shape) -> Any:
 
 @op(
     "_sum_over",
+    derived=True,
     shape=lambda a, ins, outs: (ins, [a.shape]),
     kernel="sum",
     params=lambda a, ins, outs: a.axis,
@@ -97,6 +99,7 @@ def repeated(small: tuple[int, ...], large: tuple[int, ...]) -> tuple[int, ...]:
 
 @op(
     "_unbroadcast",
+    derived=True,
     shape=lambda a, ins, outs: (ins, [a.shape]),
     kernel="sum",
     params=lambda a, ins, outs: repeated(a.shape, ins[0].shape),
@@ -129,6 +132,8 @@ def _repeat_params(a: Attrs, ins: Any, outs: Any) -> tuple[int, ...]:
 def _to_shape(a: Attrs, data: tuple[int, ...]) -> tuple[int, ...]:
     """The attribute `shape` with its zeros filled from the data's dimensions, right-aligned."""
     offset = len(a.shape) - len(data)
+    if 0 in a.shape[: max(offset, 0)]:
+        raise MXNetError(f"shape {a.shape}: a 0 copies an axis, and data has only {len(data)}")
     shape = tuple(data[i - offset] if n == 0 and i >= offset else n for i, n in enumerate(a.shape))
     repeated(data, shape)
     return shape
@@ -192,7 +197,9 @@ def broadcast_axis(xp: Any, data: Any, *, axis: Shape = (), size: Shape = ()) ->
 
 
 def _like_shape(a: Attrs, lhs: tuple[int, ...], rhs: tuple[int, ...]) -> tuple[int, ...]:
-    if not a.lhs_axes or not a.rhs_axes:
+    if bool(a.lhs_axes) != bool(a.rhs_axes):
+        raise MXNetError("lhs_axes and rhs_axes must be given both or neither")
+    if not a.lhs_axes:
         repeated(lhs, rhs)
         return rhs
     if len(a.lhs_axes) != len(a.rhs_axes):

@@ -119,8 +119,9 @@ def around(xp: Any, x: Any, *, decimals: int = 0) -> Any:
     [0.0, 2.0, -3.0]
     """
     if is_float(np.dtype(x.dtype)):
-        return xp.around(x.astype(xp.float64), decimals)
-    unit = 10 ** max(-decimals, 0)
+        wide = x.astype(xp.float64)
+        return wide if decimals > 308 else xp.around(wide, max(decimals, -309))
+    unit = 10 ** min(max(-decimals, 0), 18)
     return x - xp.fmod(x, unit) if unit <= np.iinfo(x.dtype).max else xp.zeros_like(x)
 
 

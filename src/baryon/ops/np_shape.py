@@ -172,6 +172,8 @@ def _rolls(attrs: Attrs, ndim: int) -> list[tuple[int, int]]:
 
 
 def _rolled(attrs: Attrs, data: Sequence[int]) -> tuple[int, ...]:
+    if None in (attrs.shift or ()):
+        raise MXNetError(f"shift {attrs.shift} must be integers")
     if attrs.axis is not None:
         _rolls(attrs, len(data))
     elif attrs.shift is None or len(attrs.shift) != 1:

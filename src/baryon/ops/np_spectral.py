@@ -169,6 +169,8 @@ def svd(xp: Any, A: Any) -> Any:
     >>> ut.shape, l.tolist(), v.shape
     ((1, 1), [5.0], (1, 2))
     """
+    if not xp.isfinite(A).all():  # LAPACK may iterate for ever
+        raise MXNetError("A has an infinity or NaN")
     left, values, right = xp.linalg.svd(widen(xp, A), full_matrices=False)
     upright = _upright(xp, right)
     sign = xp.where((upright == right).all(-1), 1, -1).astype(left.dtype)

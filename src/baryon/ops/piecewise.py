@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from .fusion import Fusion
 from .op import op
 from .samples import normal
@@ -84,8 +86,9 @@ def smooth_l1(xp: Any, data: Any, *, scalar: float = 1.0) -> Any:
     array([2.5  , 0.   , 0.125], dtype=float32)
     """
     s2 = scalar * scalar
+    edge = 1 / s2 if s2 else np.inf
     size = xp.abs(data)
-    return xp.where(size < 1 / s2, 0.5 * s2 * data * data, size - 0.5 / s2)
+    return xp.where(size < edge, 0.5 * s2 * data * data, size - 0.5 * edge)
 
 
 @smooth_l1.gradient("data")

@@ -290,7 +290,7 @@ def _selected(attrs: Attrs, ins: list, outs: list) -> tuple[list, list]:
     return ins, [shape_last((*data[:2], *sizes), attrs.layout)]
 
 
-@op("_pooling_select", shape=_selected)
+@op("_pooling_select", shape=_selected, derived=True)
 def pooling_select(
     xp: Any,
     values: Any,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from ..base import MXNetError
 from .attrs import Attrs
 from .broadcast import axes_of, reduced_shape
 from .op import Op, op
@@ -55,9 +57,15 @@ arg_reduction("argmax", "largest", "[1., 0.]")
 arg_reduction("argmin", "smallest", "[0., 1.]")
 
 
+def _without_channels(attrs: Attrs, data: Sequence[int]) -> tuple[int, ...]:
+    if len(data) < 2:
+        raise MXNetError(f"data has {len(data)} axes, expected at least 2")
+    return (*data[:1], *data[2:])
+
+
 @op(
     "argmax_channel",
-    shape=forward(lambda a, data: data[:1] + data[2:]),
+    shape=forward(_without_channels),
     kernel="argmax",
     params=lambda a, ins, outs: (1,),
 )

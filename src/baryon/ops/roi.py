@@ -163,7 +163,12 @@ def backward_pooling(xp, dy, rois, place, *, shape: Shape):
     return total.reshape(shape)
 
 
-@op("_roi_pooling_select", shape=forward(lambda a, data, rois, place: place), dtype=_first(0))
+@op(
+    "_roi_pooling_select",
+    shape=forward(lambda a, data, rois, place: place),
+    dtype=_first(0),
+    derived=True,
+)
 def select(xp, data, rois, place):
     """`data` at the places of the maxima, 0 where there is none: the gradient's adjoint."""
     at, exists = _places(xp, rois, place, data.shape)

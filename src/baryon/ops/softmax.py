@@ -251,9 +251,15 @@ def _(dy, out, mode):
     return backward_softmax(dy, out, axis=_axis(mode))
 
 
+def _one_loss(attrs: Attrs, data: Sequence[int], label: Sequence[int]) -> tuple[int]:
+    if len(data) != 2 or tuple(label) != tuple(data[:1]):
+        raise MXNetError("data must be (rows, classes) and label (rows)")
+    return (1,)
+
+
 @op(
     "softmax_cross_entropy",
-    shape=forward(lambda a, data, label: (1,)),
+    shape=forward(_one_loss),
 )
 def softmax_cross_entropy(xp, data, label):
     """Sum over the rows of ``-log(softmax(data))[label]`` (MXNet's ``softmax_cross_entropy``).
