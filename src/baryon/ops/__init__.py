@@ -86,6 +86,7 @@ from . import (
     quantize,
     quantized,
     quantized_math,
+    quantized_moves,
     random,
     random_other,
     random_sample,
