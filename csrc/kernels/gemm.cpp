@@ -179,10 +179,40 @@ void product_of_rows(const Operands<T>& p, Int first_row, Int last_row) {
   }
 }
 
+// A few rows by a turned B, whose rows are read once, as they lie: sums of products, lane by lane.
+template <class T, int rows>
+void product_of_few_rows(const Operands<T>& p) {
+  constexpr int kColumns = 4;
+  const Int whole = p.k - p.k % kLanes<T>;
+  for (Int j = 0; j < p.n; j += kColumns) {
+    const int columns = static_cast<int>(std::min<Int>(kColumns, p.n - j));
+    const T* b[kColumns];  // (a last column stands in for those that are missing)
+    for (int c = 0; c < kColumns; ++c) b[c] = p.b + (j + std::min(c, columns - 1)) * p.ldb;
+    Vector<T> sums[rows][kColumns] = {};
+    for (Int l = 0; l < whole; l += kLanes<T>) {
+#pragma GCC unroll 4
+      for (int c = 0; c < kColumns; ++c) {
+        const Vector<T> column = load(b[c] + l);
+#pragma GCC unroll 4
+        for (int r = 0; r < rows; ++r) sums[r][c] += load(p.a + r * p.lda + l) * column;
+      }
+    }
+    for (int r = 0; r < rows; ++r)
+      for (int c = 0; c < columns; ++c) {
+        T total = sum<T>(sums[r][c]);
+        for (Int l = whole; l < p.k; ++l) total += p.a[r * p.lda + l] * b[c][l];
+        T* to = p.c + r * p.ldc + j + c;
+        *to = p.alpha * total + (p.beta == T(0) ? T(0) : p.beta * *to);
+      }
+  }
+}
+
 template <class T>
 void product_alone(const Call& call) {
   constexpr Int kRows = 1024 * 1024 / (kDepth * Int{sizeof(T)});  // of A that the cache keeps
   const Operands<T> p(call);
+  if (!p.ta && p.tb && p.m == 1) return product_of_few_rows<T, 1>(p);
+  if (!p.ta && p.tb && p.m == 2) return product_of_few_rows<T, 2>(p);
   const Int blocks = parts(p.m, kRows);
   for (Int i = 0; i < blocks; ++i) product_of_rows(p, p.m * i / blocks, p.m * (i + 1) / blocks);
 }
