@@ -70,7 +70,8 @@ void winograd(const ConvShape& s, const Tensor& data, const Tensor& out, const f
   p.scale = ending.scale;
   p.finish = ending.finish;
   p.out = out.as<float>();
-  WinogradRunner(p, TileGrid(results, p.channel_blocks + p.filter_blocks)).run();
+  const TileGrid grid(results, p.channel_blocks + p.filter_blocks, spread.pairs() * spread.size());
+  WinogradRunner(p, grid).run();
 }
 
 bool simple(const Call& call, int rank) {

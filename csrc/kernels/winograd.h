@@ -6,6 +6,7 @@
 #pragma once
 
 #include <algorithm>
+#include <vector>
 
 #include "../parallel.h"
 #include "conv_shape.h"
@@ -61,11 +62,14 @@ struct TileGrid {
   Int batch, rows, columns;  // rows and columns of tiles of an image
   Int chunk;                 // rows of tiles, of any image, that are worked on together
 
-  TileGrid(const ConvShape& s, Int blocks)
+  // `blocks` of channels are kept in transformed space beside `weights` floats; where there are
+  // many of these, more rows are worked on together, so that they are read once.
+  TileGrid(const ConvShape& s, Int blocks, Int weights = 0)
       : batch(s.batch), rows(parts(s.out[1], kTileStep)), columns(parts(s.out[2], kTileStep)) {
-    constexpr Int kKept = 3 << 20;  // bytes in transformed space
-    const Int row = columns * blocks * kBlock * kTilePlaces * Int{sizeof(float)};
-    const Int chunks = parts(batch * rows, std::max<Int>(1, kKept / row));
+    constexpr Int kKept = 768 * 1024, kMostKept = 2560 * 1024;  // floats
+    const Int row = columns * blocks * kBlock * kTilePlaces;
+    const Int kept = std::clamp<Int>(weights, kKept, kMostKept);
+    const Int chunks = parts(batch * rows, std::max<Int>(1, kept / row));
     chunk = parts(batch * rows, chunks);
   }
   Int all() const { return batch * rows; }
@@ -96,51 +100,66 @@ void spread_tiles(const TileGrid& grid, Int first, Int rows, const float* images
   });
 }
 
-// Transformed weights: [pair of blocks of rows][place][column][row]. Rows are filters and columns
-// channels, or for the gradient by data (`turned`) rows are channels and windows run backwards.
+// Transformed weights, pair of blocks of rows by pair: [place][column][row]. Rows are filters and
+// columns channels, or for the gradient by data (`turned`) rows are channels and windows run
+// backwards.
 class SpreadWeights {
  public:
   SpreadWeights(const ConvShape& s, const float* weight, bool turned)
-      : columns_(turned ? s.filters : s.channels),
+      : weight_(weight),
+        turned_(turned),
+        columns_(turned ? s.filters : s.channels),
         blocks_((turned ? s.channels : s.filters) / kBlock),
-        values_(kTilePlaces * parts(blocks_, 2) * place(2)) {
-    const Int taps = 9, row = turned ? taps : s.channels * taps;
-    const Int column = turned ? s.channels * taps : taps;
-    parallel_for(parts(blocks_, 2) * columns_, 32, [&](Int begin, Int end) {
+        row_(turned ? kTaps : s.channels * kTaps),
+        column_(turned ? s.channels * kTaps : kTaps) {}
+
+  Int pairs() const { return parts(blocks_, 2); }
+  // Floats of a pair.
+  Int size() const { return kTilePlaces * place(2); }
+  // Where a place of a pair, which begins at `block`, begins among its weights.
+  Int at(Int place_index, Int block) const {
+    return place_index * place(std::min<Int>(2, blocks_ - block));
+  }
+
+  // Columns [begin, end) of a pair.
+  void spread(Int pair, Int begin, Int end, float* to) const {
+    const Int vectors = std::min<Int>(2, blocks_ - 2 * pair);
+    for (Int c = begin; c < end; ++c)
+      for (Int v = 0; v < vectors; ++v)
+        spread_window(weight_ + (2 * pair + v) * kBlock * row_ + c * column_,
+                      to + (c * vectors + v) * kBlock, place(vectors));
+  }
+  void spread_all(float* to) const {
+    constexpr Int kPart = 32;  // columns
+    const Int cuts = parts(columns_, kPart);
+    parallel_for(pairs() * cuts, 1, [&](Int begin, Int end) {
       for (Int i = begin; i < end; ++i) {
-        const Int pair = i / columns_, c = i % columns_,
-                  vectors = std::min<Int>(2, blocks_ - 2 * pair);
-        for (Int v = 0; v < vectors; ++v) {
-          const float* from = weight + (2 * pair + v) * kBlock * row + c * column;
-          spread(from, row, turned, at(0, 2 * pair) + (c * vectors + v) * kBlock, place(vectors));
-        }
+        const Int pair = i / cuts, first = i % cuts * kPart;
+        spread(pair, first, std::min(columns_, first + kPart), to + pair * size());
       }
     });
   }
-
-  // The weights of a pair that begins with `block`, for one place.
-  float* at(Int place_index, Int block) const {
-    return values_.get() + block / 2 * kTilePlaces * place(2) +
-           place_index * place(std::min<Int>(2, blocks_ - block));
-  }
+  Int columns() const { return columns_; }
 
  private:
+  static constexpr Int kTaps = kTileTaps * kTileTaps;
+
   // (One vector more: places fall on different cache lines.)
   Int place(Int vectors) const { return (columns_ * vectors + 1) * kBlock; }
 
-  static void spread(const float* weight, Int row, bool turned, float* to, Int next) {
-    constexpr int kTaps = kTileTaps * kTileTaps;
+  void spread_window(const float* weight, float* to, Int next) const {
     float values[kTaps * kBlock];
     Lane window[kTaps], spread[kTilePlaces];
-    transpose_block<float>(values, kBlock, weight, row, kTaps, kBlock);
+    transpose_block<float>(values, kBlock, weight, row_, kTaps, kBlock);
     for (int t = 0; t < kTaps; ++t)
-      window[t] = load(values + (turned ? kTaps - 1 - t : t) * kBlock);
+      window[t] = load(values + (turned_ ? kTaps - 1 - t : t) * kBlock);
     transform<OfWeights>(window, spread);
     for (int p = 0; p < kTilePlaces; ++p) store(to + p * next, spread[p]);
   }
 
-  Int columns_, blocks_;
-  Scratch<float> values_;
+  const float* weight_;
+  bool turned_;
+  Int columns_, blocks_, row_, column_;
 };
 
 struct WinogradProduct {
@@ -160,42 +179,60 @@ class WinogradRunner {
         grid_(grid),
         tiles_(grid.chunk * grid.columns),
         data_(p_.channel_blocks, tiles_),
-        sums_(p_.filter_blocks, tiles_) {}
+        sums_(p_.filter_blocks, tiles_) {
+    for (Int b = 0; b < p_.channel_blocks; ++b) terms_.push_back(b * data_.block());
+  }
 
-  void run() {
+  void run() const {
+    const bool once = grid_.chunk >= grid_.all();  // then the weights are read once, too
+    const Scratch<float> spread(once ? 0 : p_.weights->pairs() * p_.weights->size());
+    if (!once) p_.weights->spread_all(spread.get());
     for (Int first = 0; first < grid_.all(); first += grid_.chunk) {
-      const Int rows = std::min(grid_.chunk, grid_.all() - first);
+      const Int rows = std::min(grid_.chunk, grid_.all() - first), tiles = rows * grid_.columns;
       spread_tiles<OfData>(grid_, first, rows, p_.data, p_.channel_blocks, p_.size[0], p_.size[1],
                            p_.pad[0], p_.pad[1], data_);
-      multiply(rows * grid_.columns);
+      once ? multiply_once(tiles) : multiply(tiles, spread.get());
       gather(first, rows);
     }
   }
 
  private:
-  void multiply(Int tiles) const {
-    std::vector<Int> terms;
-    for (Int b = 0; b < p_.channel_blocks; ++b) terms.push_back(b * data_.block());
-    const Int pairs = parts(p_.filter_blocks, 2);
+  void multiply(Int tiles, const float* weights) const {
+    const Int pairs = p_.weights->pairs();
     parallel_for(kTilePlaces * pairs, 1, [&](Int begin, Int end) {
-      for (Int i = begin; i < end; ++i) {
-        const Int place = i / pairs, block = i % pairs * 2;
-        const Int vectors = std::min<Int>(2, p_.filter_blocks - block);
-        const Int pieces = parts(tiles, vectors == 2 ? kPairRows : kSingleRows);
-        PixelTile tile{};
-        tile.terms = terms.data();
-        tile.count = p_.channel_blocks;
-        tile.weights = p_.weights->at(place, block);
-        tile.to_pixel = kBlock;
-        tile.to_block = sums_.block();
-        for (Int k = 0; k < pieces; ++k) {
-          const Int from = tiles * k / pieces, to = tiles * (k + 1) / pieces;
-          tile.from = data_.at(place, 0, from);
-          tile.to = sums_.at(place, block, from);
-          pixels_of(to - from, vectors, true)(tile);
-        }
+      for (Int i = begin; i < end; ++i)
+        product(tiles, i / pairs, i % pairs * 2, weights + i % pairs * p_.weights->size());
+    });
+  }
+
+  // Each pair's weights are transformed by who multiplies with them, and stay in its cache.
+  void multiply_once(Int tiles) const {
+    parallel_for(p_.weights->pairs(), 1, [&](Int begin, Int end) {
+      const Scratch<float> weights(p_.weights->size());
+      for (Int pair = begin; pair < end; ++pair) {
+        p_.weights->spread(pair, 0, p_.weights->columns(), weights.get());
+        for (Int place = 0; place < kTilePlaces; ++place)
+          product(tiles, place, 2 * pair, weights.get());
       }
     });
+  }
+
+  // One place of the filters of a pair that begins at `block`.
+  void product(Int tiles, Int place, Int block, const float* weights) const {
+    const Int vectors = std::min<Int>(2, p_.filter_blocks - block);
+    const Int pieces = parts(tiles, vectors == 2 ? kPairRows : kSingleRows);
+    PixelTile tile{};
+    tile.terms = terms_.data();
+    tile.count = p_.channel_blocks;
+    tile.weights = weights + p_.weights->at(place, block);
+    tile.to_pixel = kBlock;
+    tile.to_block = sums_.block();
+    for (Int k = 0; k < pieces; ++k) {
+      const Int from = tiles * k / pieces, to = tiles * (k + 1) / pieces;
+      tile.from = data_.at(place, 0, from);
+      tile.to = sums_.at(place, block, from);
+      pixels_of(to - from, vectors, true)(tile);
+    }
   }
 
   void gather(Int first, Int rows) const {
@@ -224,6 +261,7 @@ class WinogradRunner {
   const TileGrid grid_;
   Int tiles_;
   TileSpace data_, sums_;
+  std::vector<Int> terms_;
 };
 
 }  // namespace baryon::BARYON_ISA
