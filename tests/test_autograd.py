@@ -149,8 +149,8 @@ def test_gradients_of_gradients():
     x = marked(0.3, 0.7)
     with autograd.record():
         y = nd.sin(x)
-        dy = autograd.grad(y, x, create_graph=True)
-        ddy = autograd.grad(dy, x, create_graph=True)
+        (dy,) = autograd.grad(y, x, create_graph=True)
+        (ddy,) = autograd.grad(dy, x, create_graph=True)
     ddy.backward()
     np.testing.assert_allclose(dy.asnumpy(), np.cos(x.asnumpy()), rtol=1e-6)
     np.testing.assert_allclose(ddy.asnumpy(), -np.sin(x.asnumpy()), rtol=1e-6)
@@ -161,7 +161,7 @@ def test_gradient_penalty_trains_through_hidden_outputs():
     x = marked(0.5, 1.5, 2.5)
     with autograd.record():
         y = nd.softmax(x)
-        g = autograd.grad(y[0:1], x, create_graph=True)
+        (g,) = autograd.grad(y[0:1], x, create_graph=True)
         penalty = (g * g).sum()
     penalty.backward()
     h, data = 1e-3, x.asnumpy().astype("float64")

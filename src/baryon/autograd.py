@@ -185,14 +185,16 @@ def grad(
     retain_graph: bool | None = None,
     create_graph: bool = False,
     train_mode: bool = True,
-) -> NDArray | list[NDArray]:
-    """Gradients of `heads` with respect to `variables`, as new arrays.
+) -> list[NDArray]:
+    """Gradients of `heads` with respect to `variables`: a list of new arrays, one a variable.
+
+    A single variable gives a list of one, as in MXNet.
 
     create_graph : record the computation, so that the gradients can be differentiated again.
 
     >>> x = mx.nd.array([2.0]); x.attach_grad()
     >>> with mx.autograd.record():
-    ...     dy = mx.autograd.grad(x ** 3, x, create_graph=True)
+    ...     (dy,) = mx.autograd.grad(x ** 3, x, create_graph=True)
     >>> dy.backward(); x.grad.asnumpy()
     array([12.], dtype=float32)
     """
@@ -206,8 +208,7 @@ def grad(
     retain = create_graph if retain_graph is None else retain_graph
     with _Scope(create_graph, train_mode):
         results = compute_gradients(heads, head_grads, wanted, retain, create_graph)
-    made = [zeros_like(x) if g is None else g for x, g in zip(wanted, results, strict=True)]
-    return made if isinstance(variables, (list, tuple)) else made[0]
+    return [zeros_like(x) if g is None else g for x, g in zip(wanted, results, strict=True)]
 
 
 def __getattr__(name: str) -> Any:
