@@ -14,6 +14,7 @@ from .base import MXCallbackList, MXNetError, _as_list
 from .graph.function import record_function
 from .graph.tape import Leaf, TapeGraph
 from .ndarray import NDArray, zeros_like
+from .ndarray.blocked import settle
 from .ndarray.np_ndarray import ndarray
 from .ops.op import Spec
 from .ops.stored import dense
@@ -39,6 +40,7 @@ __all__ = [
 
 def set_recording(is_recording: bool) -> bool:
     """Start or stop recording; whether it was on before."""
+    settle()
     return state.set_recording(is_recording)
 
 
@@ -55,6 +57,7 @@ class _Scope(ContextDecorator):
         self._before: list[tuple] = []
 
     def __enter__(self) -> None:
+        settle()
         recording, training = self._wanted
         self._before.append((state.is_recording(), state.is_training()))
         if recording is not None:
@@ -63,6 +66,7 @@ class _Scope(ContextDecorator):
             state.set_training(training)
 
     def __exit__(self, *error: Any) -> None:
+        settle()
         recording, training = self._before.pop()
         state.set_recording(recording)
         state.set_training(training)

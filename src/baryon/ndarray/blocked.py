@@ -22,6 +22,7 @@ from ..ops.blocked import BLOCK, blocked_shape, plain_shape
 from ..ops.op import Op
 from . import invoke as eager
 from .ndarray import NDArray
+from .pending import Pending, begin, note, waiting
 
 _memory = NDArray.__dict__["_data"]  # where an array keeps its memory, blocked or not
 _lock = threading.Lock()
@@ -38,13 +39,13 @@ class BlockedNDArray(NDArray):
     @property
     def _data(self) -> np.ndarray:
         with _lock:
-            held = _memory.__get__(self)
             if type(self) is BlockedNDArray:
+                held = _blocked_memory(self)
                 plain = np.empty(plain_shape(held.shape), held.dtype)
                 native.run_kernel("_from_blocked", [held], [plain], ())
                 self._settle(plain)
                 return plain
-            return held
+            return _memory.__get__(self)
 
     @_data.setter
     def _data(self, value: Any) -> None:
@@ -85,6 +86,23 @@ class BlockedNDArray(NDArray):
 BlockedNDArray.__name__ = BlockedNDArray.__qualname__ = "NDArray"  # what users see
 
 
+def _blocked_memory(x: BlockedNDArray) -> np.ndarray:
+    """The blocked image under an array, computed now if it waited."""
+    held = _memory.__get__(x)
+    if isinstance(held, Pending):
+        held = held.value()
+        _memory.__set__(x, held)
+    return held
+
+
+def settle() -> None:
+    """Compute what waits: recording begins or ends, or a backward pass begins."""
+    for x in waiting():
+        with _lock:
+            if type(x) is BlockedNDArray:
+                _blocked_memory(x)
+
+
 def _call(op: Op, inputs: Sequence[Any], attrs: Attrs, cls: type | None) -> list[Any] | None:
     """All outputs of a call that runs on blocked images; None if this one does not."""
     kinds = [type(x) for x in inputs]
@@ -99,6 +117,13 @@ def _call(op: Op, inputs: Sequence[Any], attrs: Attrs, cls: type | None) -> list
     plan = _plan(op, inputs, attrs, [k is BlockedNDArray for k in kinds])
     if plan is None:
         return None
+    recorded = (
+        state.is_recording() and plan.differentiable and any(x._node is not None for x in inputs)
+    )
+    if recorded and settings.get("BARYON_FUSE"):
+        made = _wait(plan, inputs)
+        if made is not None:
+            return made
     arrays = [_as(x, b) for x, b in zip(inputs, plan.blocked, strict=False)]
     results = eager.execute(plan.inner, np, arrays)
     device = inputs[0].context
@@ -106,8 +131,48 @@ def _call(op: Op, inputs: Sequence[Any], attrs: Attrs, cls: type | None) -> list
         wrap(data, device) if is_blocked else eager._new(NDArray, data, device)
         for data, is_blocked in zip(results, plan.blocked[len(inputs) :], strict=True)
     ]
-    if state.is_recording() and plan.differentiable and any(x._node is not None for x in inputs):
+    if recorded:
         eager._record(plan, inputs, arrays, results, made)
+    return made
+
+
+def _wait(plan: BlockedPlan, inputs: Sequence[Any]) -> list[Any] | None:
+    """A call that waits, or that goes on from or ends one that does; None for others."""
+    fusion, device, blocked = plan.op.fusion, inputs[0].context, plan.blocked
+    held = [_memory.__get__(x) if type(x) is BlockedNDArray else None for x in inputs]
+    if fusion.begins is not None:
+        fixed = not any(x._node is None for x in inputs[:3])  # others might be written to
+        if plan.op.blocked.heavy or not blocked[0] or not fixed:
+            return None
+        arrays = [_as(x, b) for x, b in zip(inputs, blocked, strict=False)]
+        begun = begin(plan, arrays)
+        if begun is None:
+            return None
+        made = [wrap(begun[0], device), *(eager._new(NDArray, r, device) for r in begun[1])]
+        eager._record(plan, inputs, arrays, [None, *begun[1]], made)
+        note(made[0])
+        return made
+    if any(plan.saves[: len(inputs)]) or not all(blocked):
+        return None
+    if fusion.adds and not plan.saves[-1]:
+        for i in (1, 0):
+            pending = held[i]
+            if isinstance(pending, Pending) and not pending.raw.get("adds"):
+                result: Any = pending.plus(_as(inputs[1 - i], True))
+                break
+        else:
+            return None
+    elif fusion.bounds is not None and isinstance(held[0], Pending):
+        bounds = fusion.bounds(plan.attrs)
+        if bounds is None:
+            return None
+        result = held[0].value(low=bounds[0], high=bounds[1])
+    else:
+        return None
+    made = [wrap(result, device)]
+    eager._record(plan, inputs, [None] * len(inputs), [result], made)
+    if isinstance(result, Pending):
+        note(made[0])
     return made
 
 
@@ -115,7 +180,7 @@ def _plan(
     op: Op, inputs: Sequence[Any], attrs: Attrs, are_blocked: Sequence[bool]
 ) -> BlockedPlan | None:
     held = [_memory.__get__(x) for x in inputs]
-    if any(type(a) is not np.ndarray for a in held) or not settings.get("BARYON_LAYOUT"):
+    if any(type(a) not in (np.ndarray, Pending) for a in held) or not settings.get("BARYON_LAYOUT"):
         return None
     key = (op, attrs, *[(a.shape, a.dtype, b) for a, b in zip(held, are_blocked, strict=True)])
     if key not in _PLANS:
@@ -130,7 +195,7 @@ def _plan(
 def _as(x: Any, is_blocked: bool) -> np.ndarray:
     """The memory of an array in the wanted layout."""
     if type(x) is BlockedNDArray:
-        return _memory.__get__(x) if is_blocked else x._data
+        return _blocked_memory(x) if is_blocked else x._data
     return to_blocked(x._data) if is_blocked else x._data
 
 
