@@ -18,7 +18,9 @@ namespace baryon::BARYON_ISA {
 // Whether the multiplications saved pay for the transforms, in vector operations.
 inline bool winograd_pays(const ConvShape& s) {
   constexpr double kMove = 18, kPrepare = 64;  // for each vector of images and of weights
+  constexpr Int kMostWeights = 1 << 21;        // pairs of channels and filters, 144 bytes each
   const Int3 one = {1, 1, 1};
+  if (s.channels * s.filters > kMostWeights) return false;
   if (s.kernel != Int3{1, 3, 3} || s.stride != one || s.dilate != one || s.pad[1] > 2 ||
       s.pad[2] > 2)
     return false;
