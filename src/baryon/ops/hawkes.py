@@ -161,5 +161,5 @@ _SAMPLE = {
     "valid_length": constant([5, 3]),
     "max_time": constant([6.0, 7.0]),
 }
-hawkesll.sample(**_SAMPLE, _grad=("lda", "alpha"))
+hawkesll.sample(**_SAMPLE, _grad=("lda", "alpha"), _second_order=False)
 backward_hawkesll.sample(dy=uniform(2), **_SAMPLE, _grad=())

@@ -180,6 +180,10 @@ def _all_bool(attrs: Any, ins: list, outs: list) -> tuple[list, list]:
     return [np.dtype(bool)], [np.dtype(bool)]
 
 
+class ConstraintViolated(MXNetError, ValueError):
+    """What ``npx.constraint_check`` raises; MXNet's is a ValueError."""
+
+
 @op("_npx_constraint_check", shape=rules.forward(lambda a, x: ()), dtype=_all_bool)
 def constraint_check(xp: Any, input: Any, *, msg: str = "Constraint violated.") -> Any:
     """True if every element of `input` (of type bool) is true; else ValueError with `msg`.
@@ -190,7 +194,7 @@ def constraint_check(xp: Any, input: Any, *, msg: str = "Constraint violated.") 
     True
     """
     if not bool(input.all()):
-        raise ValueError(msg)
+        raise ConstraintViolated(f"operator _npx_constraint_check: {msg}")
     return xp.ones((), bool)
 
 
