@@ -87,31 +87,55 @@ void turn(T* to, Int step, const T* from, Int stride, Int m, Int n) {
   transpose_block<T>(to, step, from, stride, m, n);
 }
 
-// Rows [row, row + rows) of op(A) at depths [from, to), packed [k][rows]. Whole vectors are
-// written, in order, so that what stands behind a row is written again.
+// Rows [row, row + rows) of A at depths [from, to), packed [k][rows].
 template <class T>
 void pack_rows(const Operands<T>& p, Int row, Int rows, Int from, Int to, T* packed) {
   const Int depth = to - from;
+  const T* a = p.a + row * p.lda + from;
+  if (rows < 8) return turn(packed, rows, a, p.lda, depth, rows);
+  for (Int r = 0; r < rows; r += 8) {  // by 8 rows, the last of which may be packed twice
+    const Int first = std::min(r, rows - 8);
+    turn(packed + first, rows, a + first * p.lda, p.lda, depth, 8);
+  }
+}
+
+// All panels of a turned A, which is read row by row. Whole vectors are written where what stands
+// behind them is written later.
+template <class T>
+void pack_across(const Operands<T>& p, const Panels& panels, Int first_row, Int from, Int to,
+                 T* packed) {
+  constexpr Int kRows = 8;  // read together
+  const Int depth = to - from;
+  for (Int begin = 0; begin < depth; begin += kRows)
+    for (Int i = 0; i < panels.count; ++i) {
+      const Int rows = panels.size(i), column = first_row + panels.begin(i);
+      for (Int l = begin; l < std::min(depth, begin + kRows); ++l) {
+        const T* a = p.a + (from + l) * p.lda + column;
+        T* next = packed + i * panels.height * depth + l * rows;
+        const bool room = from + l + 1 < p.k || column + round_up(rows, kLanes<T>) <= p.m;
+        if (l + 1 < depth && room) {
+          for (Int r = 0; r < rows; r += kLanes<T>) store(next + r, load(a + r));
+        } else {
+          std::copy_n(a, rows, next);
+        }
+      }
+    }
+}
+
+// Rows of op(A), times alpha, panel by panel.
+template <class T>
+void pack_panels(const Operands<T>& p, const Panels& panels, Int first_row, Int from, Int to,
+                 T* packed) {
+  const Int depth = to - from;
   if (p.ta) {
-    const T* a = p.a + from * p.lda + row;
-    if (from + depth < p.k || row + round_up(rows, kLanes<T>) <= p.m) {
-      for (Int l = 0; l < depth; ++l)
-        for (Int r = 0; r < rows; r += kLanes<T>)
-          store(packed + l * rows + r, load(a + l * p.lda + r));
-    } else {
-      for (Int l = 0; l < depth; ++l) std::copy_n(a + l * p.lda, rows, packed + l * rows);
-    }
-  } else if (rows >= 8) {  // blocks of 8 rows, the last of which may overlap the one before
-    const T* a = p.a + row * p.lda + from;
-    for (Int r = 0; r < rows; r += 8) {
-      const Int first = std::min(r, rows - 8);
-      turn(packed + first, rows, a + first * p.lda, p.lda, depth, 8);
-    }
+    pack_across(p, panels, first_row, from, to, packed);
   } else {
-    turn(packed, rows, p.a + row * p.lda + from, p.lda, depth, rows);
+    for (Int i = 0; i < panels.count; ++i)
+      pack_rows(p, first_row + panels.begin(i), panels.size(i), from, to,
+                packed + i * panels.height * depth);
   }
   if (p.alpha != T(1))
-    for (Int i = 0; i < rows * depth; ++i) packed[i] *= p.alpha;
+    for (Int i = 0; i < panels.rows * depth; ++i) packed[i] *= p.alpha;
 }
 
 // Columns of op(B) from `column` at depths [from, to), packed [k][kTileColumns] with zeros behind.
@@ -153,9 +177,7 @@ void product_of_rows(const Operands<T>& p, Int first_row, Int last_row) {
   alignas(kVectorBytes) T tile[kTileRows * kTileColumns<T>];
   for (Int from = 0; from < p.k; from += deepest) {
     const Int to = std::min(p.k, from + deepest), depth = to - from;
-    for (Int i = 0; i < panels.count; ++i)
-      pack_rows(p, first_row + panels.begin(i), panels.size(i), from, to,
-                rows.get() + i * panels.height * depth);
+    pack_panels(p, panels, first_row, from, to, rows.get());
     for (Int column = 0; column < p.n; column += kTileColumns<T>) {
       const bool whole = column + kTileColumns<T> <= p.n;
       const bool direct = !p.tb && whole && panels.count <= kDirectPanels;
