@@ -38,8 +38,7 @@ void overlaps(const Call& call) {
   });
 }
 
-// ---- box_nms
-// -------------------------------------------------------------------------------------
+// ---- box_nms ------------------------------------------------------------------------------------
 
 struct Suppression {
   double overlap, valid;
@@ -102,8 +101,7 @@ void suppress(const Call& call) {
   });
 }
 
-// ---- MultiBoxDetection
-// ---------------------------------------------------------------------------
+// ---- MultiBoxDetection --------------------------------------------------------------------------
 
 struct Detection {
   float kind, score;
@@ -162,8 +160,7 @@ void detect(const Call& call) {
   });
 }
 
-// ---- Proposal
-// ------------------------------------------------------------------------------------
+// ---- Proposal -----------------------------------------------------------------------------------
 
 // params: boxes before and after suppression, threshold, least size, stride, whether predictions
 // move corners, and the corners of the anchors at the origin.

@@ -14,11 +14,11 @@
 #endif
 
 #include "../parallel.h"
+#include "quantized_range.h"
 #include "simd.h"
 
 namespace baryon::BARYON_ISA {
 
-using Word = std::int32_t;
 using Words = Vector<Word>;
 
 constexpr int kByteFilters = 2 * kLanes<Word>;  // of a tile

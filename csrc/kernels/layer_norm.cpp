@@ -111,8 +111,7 @@ void backward_layer_norm(const Call& call) {
     }
 }
 
-// ---- GroupNorm: params = {groups a sample, elements a group, eps}
-// --------------------------------
+// ---- GroupNorm: params = {groups a sample, elements a group, eps} -------------------------------
 
 template <class T>
 void group_norm(const Call& call) {

@@ -105,8 +105,7 @@ void by_output(const Tensor& t, const Body& body) {
   by_value(t.dtype, [&](auto kind) { body(t.as<decltype(kind)>()); });
 }
 
-// ---- argsort and topk of indices
-// -----------------------------------------------------------------
+// ---- argsort and topk of indices ----------------------------------------------------------------
 
 bool accepts_indices(const Call& call) {
   Runs r;
@@ -179,8 +178,7 @@ void topk(const Call& call) {
   });
 }
 
-// ---- _backward_topk: zeros but for values put at indices
-// -----------------------------------------
+// ---- _backward_topk: zeros but for values put at indices ----------------------------------------
 
 // Parameters: outer, length, inner of the output.
 bool accepts_put(const Call& call) {

@@ -52,8 +52,7 @@ bool accepts_same(const Call& call, int n_params) {
          layout(call, call.in[0], &l) && accepts_lengths(call, l.batch);
 }
 
-// ---- SequenceMask
-// --------------------------------------------------------------------------------
+// ---- SequenceMask -------------------------------------------------------------------------------
 
 bool accepts_mask(const Call& call) { return accepts_same(call, 2); }
 
@@ -89,8 +88,7 @@ void mask(const Call& call) {
   });
 }
 
-// ---- SequenceReverse
-// -----------------------------------------------------------------------------
+// ---- SequenceReverse ----------------------------------------------------------------------------
 
 bool accepts_reverse(const Call& call) { return accepts_same(call, 1); }
 
@@ -111,8 +109,7 @@ void reverse(const Call& call) {
   });
 }
 
-// ---- SequenceLast
-// --------------------------------------------------------------------------------
+// ---- SequenceLast -------------------------------------------------------------------------------
 
 bool accepts_last_of(const Call& call, const Tensor& whole, const Tensor& last) {
   Layout l;

@@ -53,8 +53,7 @@ void strided_write(const Call& call) {
   });
 }
 
-// ---- _strided_fill: out = in but for a view, which is a constant
-// ---------------------------------
+// ---- _strided_fill: out = in but for a view, which is a constant --------------------------------
 
 bool accepts_fill(const Call& call) {
   View view;
@@ -83,8 +82,7 @@ void strided_fill(const Call& call) {
   });
 }
 
-// ---- Pad
-// -----------------------------------------------------------------------------------------
+// ---- Pad ----------------------------------------------------------------------------------------
 
 enum PadMode { kConstant = 0, kEdge = 1, kReflect = 2 };
 
@@ -171,8 +169,7 @@ void pad(const Call& call) {
   });
 }
 
-// ---- _backward_Pad: every element collects what it was copied to
-// ---------------------------------
+// ---- _backward_Pad: every element collects what it was copied to --------------------------------
 
 bool accepts_unpad(const Call& call) {
   const DType dtype = call.n_in == 1 ? call.in[0].dtype : DType::b8;
@@ -221,8 +218,7 @@ void unpad(const Call& call) {
   call.in[0].dtype == DType::f32 ? unpad_as<float>(call) : unpad_as<double>(call);
 }
 
-// ---- creation
-// ------------------------------------------------------------------------------------
+// ---- creation -----------------------------------------------------------------------------------
 
 bool accepts_full(const Call& call) { return call.n_out == 1 && call.n_params == 1; }
 
