@@ -27,6 +27,10 @@ bench: $(VENV)/.test
 bench-ops: $(VENV)/.test
 	$(BIN)/python -m benchmarks.ops $(BENCH)
 
+# The API reference, from the catalogue of operators and the docstrings.
+docs: $(VENV)/.demo
+	$(BIN)/python -m baryon.reference docs/reference
+
 $(VENV)/.made:
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
@@ -41,4 +45,4 @@ $(VENV)/.test: $(VENV)/.made $(SOURCES)
 	touch $@ $(VENV)/.demo
 
 clean:
-	rm -rf build $(VENV) src/baryon/_native*.so
+	rm -rf build docs/reference $(VENV) src/baryon/_native*.so

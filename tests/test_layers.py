@@ -55,7 +55,7 @@ ROOMS = [
     },
     {"gluon", "module", "model", "executor_manager", "rnn"},
     {"contrib"},
-    {"test_utils", "as_mxnet", "im2rec"},
+    {"test_utils", "as_mxnet", "im2rec", "reference"},
 ]
 # Imports inside a function that reach to the right, each for a reason.
 LAZY = {

@@ -101,9 +101,9 @@ def class_stub(cls: type, front: Front) -> Iterator[str]:
             yield f"    @property\n    def {name}(self) -> {_returns(member.fget)}: ..."
         elif isinstance(member, (staticmethod, classmethod)):
             kind = type(member).__name__
-            yield f"    @{kind}\n    def {name}{_text(member.__func__)}: ..."
+            yield f"    @{kind}\n    def {name}{signature_text(member.__func__)}: ..."
         elif inspect.isfunction(member):
-            yield f"    def {name}{_text(member)}: ..."
+            yield f"    def {name}{signature_text(member)}: ..."
 
 
 def _returns(function: Any) -> str:
@@ -117,7 +117,7 @@ class _Source(str):
         return str(self)
 
 
-def _text(function: Any) -> str:
+def signature_text(function: Any) -> str:
     """A signature as a stub spells it: annotations as in the source, odd defaults as ``...``."""
     found = function if isinstance(function, inspect.Signature) else inspect.signature(function)
     parameters = []
@@ -192,7 +192,7 @@ def _known_text(function: Any) -> str:
 
     parameters = [p.replace(annotation=note(p.annotation)) for p in found.parameters.values()]
     made = found.replace(parameters=parameters, return_annotation=note(found.return_annotation))
-    return _text(made)
+    return signature_text(made)
 
 
 def _interface(folder: pathlib.Path) -> Iterator[tuple[pathlib.Path, list[str]]]:
@@ -218,7 +218,7 @@ def write(folder: pathlib.Path) -> list[pathlib.Path]:
             made = sys.modules[f"baryon.{package}.{sub}"]
             own = _source_imports(made) if getattr(made, "__file__", None) else []
             hand = _written_by_hand(made, sub)
-            lines = [f"def {n}{_text(f)}: ..." for n, f in hand.items()]
+            lines = [f"def {n}{signature_text(f)}: ..." for n, f in hand.items()]
             texts[sub] = [*own, tensor, *lines, *namespace_stub(front, sub, hand)]
         texts[stem] = [*_source_imports(home), "", *class_stub(cls, front)]
         for name, lines in texts.items():

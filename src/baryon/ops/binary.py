@@ -28,7 +28,7 @@ def binary(
     *,
     doc: str,
     kernel: str,
-    example: str | None = None,
+    example: str,
     broadcasts: bool = False,
     aliases: Iterable[str] = (),
     onnx: str | None = None,
@@ -38,7 +38,7 @@ def binary(
 ) -> Op:
     """Declare ``body(xp, lhs, rhs)`` as operator `name` with one gradient rule an input.
 
-    example : what the example ``[6, 7] name [2, 4]`` prints; only operators in ``nd`` have one.
+    example : what the example ``[6, 7] name [2, 4]`` prints.
     """
 
     def run(xp: Any, lhs: Any, rhs: Any) -> Any:
@@ -46,12 +46,12 @@ def binary(
 
     shapes = "Shapes broadcast as in NumPy" if broadcasts else "Both have one shape"
     run.__name__ = name
-    run.__doc__ = f"{doc}\n\n{shapes}; both have one dtype.  (MXNet operator ``{name}``.)\n"
-    if example:
-        run.__doc__ += (
-            f"\n    >>> mx.nd.{name}(mx.nd.array([6.0, 7.0]), mx.nd.array([2.0, 4.0])).asnumpy()\n"
-            f"    array({example}, dtype=float32)\n    "
-        )
+    space = "mx.nd._internal" if name.startswith("_") else "mx.nd"
+    run.__doc__ = (
+        f"{doc}\n\n{shapes}; both have one dtype.  (MXNet operator ``{name}``.)\n"
+        f"\n    >>> {space}.{name}(mx.nd.array([6.0, 7.0]), mx.nd.array([2.0, 4.0])).asnumpy()\n"
+        f"    array({example}, dtype=float32)\n    "
+    )
     made = op(
         name,
         aliases=aliases,
@@ -96,7 +96,7 @@ def both(
             plain,
             body,
             gradients,
-            example=None if plain.startswith("_") else example,
+            example=example,
             aliases=plain_aliases,
             storage=storage,
             samples=[(values(2, 3), values(2, 3))],
@@ -254,6 +254,7 @@ grad_add = binary(
     lambda xp, a, b: a + b,
     (pass_on, pass_on),
     doc="Sum of two gradients.",
+    example="[ 8., 11.]",
     kernel="broadcast_add",
     onnx="Add",
     samples=[(normal(2, 3), normal(2, 3))],
@@ -267,6 +268,7 @@ binary(
     divide,
     (lambda dy, rhs: dy / rhs, lambda dy, rhs, out: -dy * out / rhs),
     doc="Quotient that leaves the absent rows of a sparse lhs absent.",
+    example="[3.  , 1.75]",
     kernel="broadcast_div",
     storage=_AT_ITS_ROWS,
     samples=[(normal(2, 3), positive(2, 3))],

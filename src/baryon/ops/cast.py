@@ -113,6 +113,10 @@ def amp_multicast(xp: Any, *data: Any, num_outputs: int, cast_narrow: bool = Fal
     """All inputs as the widest of their dtypes, or the narrowest; float64 and integers unchanged.
 
     (MXNet operator ``amp_multicast``, inserted by automatic mixed precision.)
+
+    >>> x, y = mx.nd.array([1.0], dtype="float16"), mx.nd.array([2.0])
+    >>> [z.dtype.__name__ for z in mx.nd.amp_multicast(x, y, num_outputs=2)]
+    ['float32', 'float32']
     """
     common = _common([np.dtype(d.dtype) for d in data], cast_narrow)
     return tuple(d.astype(common) if _mixed(d.dtype) else d for d in data)

@@ -71,7 +71,13 @@ def fused_convolution(
     low: float = -INFINITY,
     high: float = INFINITY,
 ) -> Any:
-    """``clip(convolution * scale + bias + addend, low, high)``, scale and bias one a filter."""
+    """``clip(convolution * scale + bias + addend, low, high)``, scale and bias one a filter.
+
+    >>> x, w, one = mx.nd.array([[[[1.0, -2.0]]]]), mx.nd.ones((1, 1, 1, 1)), mx.nd.ones((1,))
+    >>> call = mx.nd._internal._fused_Convolution
+    >>> call(x, w, one, one, kernel=(1, 1), num_filter=1, low=0.0).asnumpy()
+    array([[[[2., 0.]]]], dtype=float32)
+    """
     window = {"kernel": kernel, "stride": stride, "dilate": dilate, "pad": pad}
     out = convolution.body(xp, data, weight, num_filter=num_filter, num_group=num_group, **window)
     across = (-1, *(1,) * (out.ndim - 2))
@@ -117,7 +123,13 @@ def norm_affine(
     eps: float,
     fix_gamma: bool,
 ) -> Any:
-    """Scale and shift that do what adding `bias` and a batch norm of moving statistics do."""
+    """Scale and shift that do what adding `bias` and a batch norm of moving statistics do.
+
+    >>> one, zero, var = mx.nd.ones((1,)), mx.nd.zeros((1,)), mx.nd.array([4.0])
+    >>> call = mx.nd._internal._BatchNorm_affine
+    >>> [x.asscalar() for x in call(one, zero, one, var, zero, eps=0.0, fix_gamma=False)]
+    [np.float32(0.5), np.float32(-0.5)]
+    """
     weight = xp.ones_like(gamma) if fix_gamma else gamma
     scale = weight / xp.sqrt(var + gamma.dtype.type(eps))
     result = scale, beta + (bias - mean) * scale
@@ -164,7 +176,14 @@ def fused_batch_norm(
     high: float = INFINITY,
     train: bool,
 ) -> Any:
-    """Batch norm, then ``clip(result + addend, low, high)``."""
+    """Batch norm, then ``clip(result + addend, low, high)``.
+
+    >>> x, one, zero = mx.nd.array([[-1.0], [3.0]]), mx.nd.ones((1,)), mx.nd.zeros((1,))
+    >>> call = mx.nd._internal._fused_BatchNorm
+    >>> call(x, one, zero, zero, one, eps=0.0, momentum=0.9, fix_gamma=True, high=2.0)[0].asnumpy()
+    array([[-1.],
+           [ 2.]], dtype=float32)
+    """
     own = {"eps": eps, "fix_gamma": fix_gamma, "use_global_stats": use_global_stats, "axis": axis}
     states = (moving_mean, moving_var)
     out, *rest = batch_norm.body(xp, data, gamma, beta, *states, **own, train=train)

@@ -104,6 +104,10 @@ def rnn_param_concat(xp, *data, num_args: int, dim: int = 1):
     """Join the flat parameters of a recurrent layer into the one vector that ``RNN`` reads.
 
     One unknown length follows from the length of the result.
+
+    >>> x, y = mx.nd.array([1.0, 2.0]), mx.nd.array([3.0])
+    >>> mx.nd._internal._rnn_param_concat(x, y, num_args=2, dim=0).asnumpy()
+    array([1., 2., 3.], dtype=float32)
     """
     return xp.concatenate(data, axis=dim)
 

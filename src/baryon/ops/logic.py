@@ -98,6 +98,7 @@ for _c in _TABLE:
         _c.body,
         flat,
         doc=f"1 where ``{_c.formula.replace('lhs', 'data').replace('rhs', 'scalar')}``, else 0",
+        example=_c.example,
         aliases=(f"_{_c.old.replace('_', '')}Scalar",),
         samples=(_few(3, 4),),
         scalar=1.0,

@@ -26,7 +26,8 @@ _TWINS = (
 )
 for _source, _name, _call, _printed in _TWINS:
     _legacy = get(_source)
-    _doc = (_legacy.__doc__ or "").replace(f"operator ``{_source}``", f"``_npi_{_name}_scalar``")
+    _prose = (_legacy.__doc__ or "").partition("\n    >>> ")[0]
+    _doc = _prose.replace(f"operator ``{_source}``", f"``_npi_{_name}_scalar``")
     _made = twin(
         _legacy,
         f"_npi_{_name}_scalar",

@@ -113,13 +113,23 @@ def random_normal(
 
 @like("uniform", _two("low", "high"))
 def random_uniform_like(xp, data, *, low: float = 0.0, high: float = 1.0, rng):
-    """`random_uniform` with the shape and dtype of data."""
+    """`random_uniform` with the shape and dtype of data.
+
+    >>> x = mx.nd.random.uniform_like(mx.nd.zeros((2, 3)), low=2.0, high=3.0)
+    >>> x.shape, bool(x.min() >= 2)
+    ((2, 3), True)
+    """
     return draw_uniform(rng, data.shape, data.dtype, low, high)
 
 
 @like("normal", _two("loc", "scale"))
 def random_normal_like(xp, data, *, loc: float = 0.0, scale: float = 1.0, rng):
-    """`random_normal` with the shape and dtype of data."""
+    """`random_normal` with the shape and dtype of data.
+
+    >>> mx.nd.random.normal_like(mx.nd.zeros((2, 3)), loc=5.0, scale=0.0).asnumpy()
+    array([[5., 5., 5.],
+           [5., 5., 5.]], dtype=float32)
+    """
     return draw_normal(rng, data.shape, data.dtype, loc, scale)
 
 

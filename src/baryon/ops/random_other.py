@@ -63,7 +63,11 @@ def random_gamma(
     dtype: DType | None = None,
     rng,
 ):
-    """Gamma values with shape parameter `alpha` and scale `beta` (``_random_gamma``)."""
+    """Gamma values with shape parameter `alpha` and scale `beta` (``_random_gamma``).
+
+    >>> mx.nd.random.gamma(2.0, 0.5, shape=(2, 3)).shape
+    (2, 3)
+    """
     return _gamma(xp, rng, _of(shape), alpha, beta)
 
 
@@ -77,7 +81,11 @@ def random_exponential(
     dtype: DType | None = None,
     rng,
 ):
-    """Exponential values with rate `lam`, mean ``1 / lam`` (``_random_exponential``)."""
+    """Exponential values with rate `lam`, mean ``1 / lam`` (``_random_exponential``).
+
+    >>> mx.nd.random_exponential(lam=2.0, shape=(2, 3)).shape
+    (2, 3)
+    """
     return _exponential(xp, rng, _of(shape), lam)
 
 
@@ -91,7 +99,11 @@ def random_poisson(
     dtype: DType | None = None,
     rng,
 ):
-    """Poisson values with mean `lam` (``_random_poisson``)."""
+    """Poisson values with mean `lam` (``_random_poisson``).
+
+    >>> mx.nd.random.poisson(0.0, shape=(3,)).asnumpy()
+    array([0., 0., 0.], dtype=float32)
+    """
     return _poisson(xp, rng, _of(shape), lam)
 
 
@@ -106,7 +118,11 @@ def random_negative_binomial(
     dtype: DType | None = None,
     rng,
 ):
-    """Failures before the `k`-th success of probability `p` (``_random_negative_binomial``)."""
+    """Failures before the `k`-th success of probability `p` (``_random_negative_binomial``).
+
+    >>> mx.nd.random.negative_binomial(3, 1.0, shape=(2,)).asnumpy()
+    array([0., 0.], dtype=float32)
+    """
     return _negative_binomial(xp, rng, _of(shape), k, p)
 
 
@@ -121,31 +137,51 @@ def random_generalized_negative_binomial(
     dtype: DType | None = None,
     rng,
 ):
-    """Negative binomial values with mean `mu` and variance ``mu + alpha * mu ** 2``."""
+    """Negative binomial values with mean `mu` and variance ``mu + alpha * mu ** 2``.
+
+    >>> mx.nd.random.generalized_negative_binomial(0.0, 0.5, shape=(2,)).asnumpy()
+    array([0., 0.], dtype=float32)
+    """
     return _generalized(xp, rng, _of(shape), mu, alpha)
 
 
 @like("gamma")
 def random_gamma_like(xp, data, *, alpha: float = 1.0, beta: float = 1.0, rng):
-    """`random_gamma` with the shape and dtype of data."""
+    """`random_gamma` with the shape and dtype of data.
+
+    >>> mx.nd.random.gamma_like(mx.nd.zeros((2, 3)), alpha=2.0).shape
+    (2, 3)
+    """
     return _gamma(xp, rng, data.shape, alpha, beta)
 
 
 @like("exponential")
 def random_exponential_like(xp, data, *, lam: float = 1.0, rng):
-    """`random_exponential` with the shape and dtype of data."""
+    """`random_exponential` with the shape and dtype of data.
+
+    >>> mx.nd.random.exponential_like(mx.nd.zeros((2, 3)), lam=2.0).shape
+    (2, 3)
+    """
     return _exponential(xp, rng, data.shape, lam)
 
 
 @like("poisson")
 def random_poisson_like(xp, data, *, lam: float = 1.0, rng):
-    """`random_poisson` with the shape and dtype of data."""
+    """`random_poisson` with the shape and dtype of data.
+
+    >>> mx.nd.random.poisson_like(mx.nd.ones((2,)), lam=0.0).asnumpy()
+    array([0., 0.], dtype=float32)
+    """
     return _poisson(xp, rng, data.shape, lam)
 
 
 @like("negative_binomial")
 def random_negative_binomial_like(xp, data, *, k: int = 1, p: float = 1.0, rng):
-    """`random_negative_binomial` with the shape and dtype of data."""
+    """`random_negative_binomial` with the shape and dtype of data.
+
+    >>> mx.nd.random.negative_binomial_like(mx.nd.ones((2,)), k=3, p=1.0).asnumpy()
+    array([0., 0.], dtype=float32)
+    """
     return _negative_binomial(xp, rng, data.shape, k, p)
 
 
@@ -153,7 +189,11 @@ def random_negative_binomial_like(xp, data, *, k: int = 1, p: float = 1.0, rng):
 def random_generalized_negative_binomial_like(
     xp, data, *, mu: float = 1.0, alpha: float = 1.0, rng
 ):
-    """`random_generalized_negative_binomial` with the shape and dtype of data."""
+    """`random_generalized_negative_binomial` with the shape and dtype of data.
+
+    >>> mx.nd.random.generalized_negative_binomial_like(mx.nd.ones((2,)), mu=0.0).asnumpy()
+    array([0., 0.], dtype=float32)
+    """
     return _generalized(xp, rng, data.shape, mu, alpha)
 
 

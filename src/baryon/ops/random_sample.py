@@ -32,41 +32,72 @@ def _spread(xp: Any, shape: tuple, *parameters: Any) -> list:
 
 @_sample("uniform")
 def sample_uniform(xp, low, high, *, shape: Shape = (), dtype: DType | None = None, rng):
-    """For each pair of bounds, values of `shape` in [low, high) (``_sample_uniform``)."""
+    """For each pair of bounds, values of `shape` in [low, high) (``_sample_uniform``).
+
+    >>> low, high = mx.nd.array([0.0, 5.0]), mx.nd.array([1.0, 5.0])
+    >>> x = mx.nd.sample_uniform(low, high, shape=(3,))
+    >>> x.shape, x[1].asnumpy().tolist()
+    ((2, 3), [5.0, 5.0, 5.0])
+    """
     low, high = _spread(xp, shape, low, high)
     return low + (high - low) * rng.uniform(low.shape)
 
 
 @_sample("normal")
 def sample_normal(xp, mu, sigma, *, shape: Shape = (), dtype: DType | None = None, rng):
-    """For each mean and standard deviation, Gaussian values of `shape` (``_sample_normal``)."""
+    """For each mean and standard deviation, Gaussian values of `shape` (``_sample_normal``).
+
+    >>> mu, sigma = mx.nd.array([1.0, 2.0]), mx.nd.array([0.0, 0.0])
+    >>> mx.nd.sample_normal(mu, sigma, shape=(2,)).asnumpy()
+    array([[1., 1.],
+           [2., 2.]], dtype=float32)
+    """
     mu, sigma = _spread(xp, shape, mu, sigma)
     return mu + sigma * rng.normal(mu.shape)
 
 
 @_sample("gamma")
 def sample_gamma(xp, alpha, beta, *, shape: Shape = (), dtype: DType | None = None, rng):
-    """For each shape parameter and scale, gamma values of `shape` (``_sample_gamma``)."""
+    """For each shape parameter and scale, gamma values of `shape` (``_sample_gamma``).
+
+    >>> mx.nd.sample_gamma(mx.nd.array([1.0, 2.0]), mx.nd.array([1.0, 0.5]), shape=(3,)).shape
+    (2, 3)
+    """
     alpha, beta = _spread(xp, shape, alpha, beta)
     return sampling.standard_gamma(xp, rng, alpha) * beta
 
 
 @_sample("exponential")
 def sample_exponential(xp, lam, *, shape: Shape = (), dtype: DType | None = None, rng):
-    """For each rate, exponential values of `shape` (``_sample_exponential``)."""
+    """For each rate, exponential values of `shape` (``_sample_exponential``).
+
+    >>> mx.nd.sample_exponential(mx.nd.array([1.0, 8.0]), shape=(3,)).shape
+    (2, 3)
+    """
     (lam,) = _spread(xp, shape, lam)
     return sampling.standard_exponential(xp, rng, lam.shape) / lam
 
 
 @_sample("poisson")
 def sample_poisson(xp, lam, *, shape: Shape = (), dtype: DType | None = None, rng):
-    """For each mean, Poisson values of `shape` (``_sample_poisson``)."""
+    """For each mean, Poisson values of `shape` (``_sample_poisson``).
+
+    >>> mx.nd.sample_poisson(mx.nd.array([0.0, 0.0]), shape=(2,)).asnumpy()
+    array([[0., 0.],
+           [0., 0.]], dtype=float32)
+    """
     return sampling.poisson(xp, rng, *_spread(xp, shape, lam))
 
 
 @_sample("negative_binomial")
 def sample_negative_binomial(xp, k, p, *, shape: Shape = (), dtype: DType | None = None, rng):
-    """For each pair, values of `random_negative_binomial` (``_sample_negative_binomial``)."""
+    """For each pair, values of `random_negative_binomial` (``_sample_negative_binomial``).
+
+    >>> k, p = mx.nd.array([1.0, 2.0]), mx.nd.array([1.0, 1.0])
+    >>> mx.nd.sample_negative_binomial(k, p, shape=(2,)).asnumpy()
+    array([[0., 0.],
+           [0., 0.]], dtype=float32)
+    """
     return sampling.negative_binomial(xp, rng, *_spread(xp, shape, k, p))
 
 
@@ -74,7 +105,12 @@ def sample_negative_binomial(xp, k, p, *, shape: Shape = (), dtype: DType | None
 def sample_generalized_negative_binomial(
     xp, mu, alpha, *, shape: Shape = (), dtype: DType | None = None, rng
 ):
-    """For each pair, values of `random_generalized_negative_binomial`."""
+    """For each pair, values of `random_generalized_negative_binomial`.
+
+    >>> mu, alpha = mx.nd.array([0.0]), mx.nd.array([0.5])
+    >>> mx.nd.sample_generalized_negative_binomial(mu, alpha, shape=(2,)).asnumpy()
+    array([[0., 0.]], dtype=float32)
+    """
     return sampling.generalized_negative_binomial(xp, rng, *_spread(xp, shape, mu, alpha))
 
 
@@ -100,6 +136,10 @@ def sample_multinomial(
 
     For each row values of `shape`; with ``get_prob`` also the logarithm of what was drawn's
     probability, whose gradient flows to data (MXNet's operator ``_sample_multinomial``).
+
+    >>> mx.nd.sample_multinomial(mx.nd.array([[0.0, 1.0], [1.0, 0.0]]), shape=(3,)).asnumpy()
+    array([[1, 1, 1],
+           [0, 0, 0]], dtype=int32)
     """
     rows = data.reshape(-1, data.shape[-1]).astype(np.float64)
     count = int(np.prod(shape, dtype=int))

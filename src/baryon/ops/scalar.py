@@ -48,6 +48,7 @@ def with_number(
     gradient: Callable[..., Any],
     *,
     doc: str,
+    example: str | None = None,
     aliases: Iterable[str] = (),
     kernel: str | None = None,
     samples: Iterable[Draw] = (normal(2, 3),),
@@ -55,7 +56,10 @@ def with_number(
     storage: Iterable[Case] = (),
     **sample_options: Any,
 ) -> Op:
-    """Declare ``body(xp, data, number)`` as operator `name`."""
+    """Declare ``body(xp, data, number)`` as operator `name`.
+
+    example : what the example ``[6, 7] name 4`` prints; None for a caller that documents it.
+    """
 
     def run(xp: Any, data: Any, *, scalar: float = 1.0, is_int: bool = True) -> Any:
         dtype = scalar_dtype(np.dtype(data.dtype), is_int)
@@ -66,6 +70,8 @@ def with_number(
         f"{doc}\n\nA floating-point tensor keeps its dtype. An integer one keeps it too, and\n"
         "`scalar` is cut towards zero, unless `is_int` is False, which gives float64.\n"
         f"(MXNet operator ``{name}``.)\n"
+        f"\n    >>> mx.nd._internal.{name}(mx.nd.array([6.0, 7.0]), scalar=4.0).asnumpy()\n"
+        f"    array({example}, dtype=float32)\n    "
     )
     made = op(
         name,
@@ -90,6 +96,7 @@ with_number(
     lambda xp, x, s: x + s,
     lambda dy: dy,
     doc="``data + scalar``",
+    example="[10., 11.]",
     aliases=("_PlusScalar",),
     storage=KEEPS_ZERO,
 )
@@ -98,6 +105,7 @@ with_number(
     lambda xp, x, s: x - s,
     lambda dy: dy,
     doc="``data - scalar``",
+    example="[2., 3.]",
     aliases=("_MinusScalar",),
     storage=KEEPS_ZERO,
 )
@@ -106,6 +114,7 @@ with_number(
     lambda xp, x, s: s - x,
     lambda dy: -dy,
     doc="``scalar - data``",
+    example="[-2., -3.]",
     aliases=("_RMinusScalar",),
 )
 with_number(
@@ -113,6 +122,7 @@ with_number(
     lambda xp, x, s: x * s,
     lambda dy, scalar: dy * scalar,
     doc="``data * scalar``",
+    example="[24., 28.]",
     aliases=("_MulScalar",),
     storage=KEEPS,
 )
@@ -121,6 +131,7 @@ with_number(
     lambda xp, x, s: divide(xp, x, xp.full_like(x, s)),
     lambda dy, scalar: dy / scalar,
     doc="``data / scalar``; integers are cut towards zero, and 0 for scalar 0",
+    example="[1.5 , 1.75]",
     aliases=("_DivScalar",),
     storage=KEEPS,
 )
@@ -129,6 +140,7 @@ with_number(
     lambda xp, x, s: divide(xp, xp.full_like(x, s), x),
     lambda dy, data, out: -dy * out / data,
     doc="``scalar / data``; integers are cut towards zero, and 0 where data is 0",
+    example="[0.6666667, 0.5714286]",
     aliases=("_RDivScalar",),
     samples=(_positive,),
 )
@@ -137,6 +149,7 @@ with_number(
     lambda xp, x, s: modulo(xp, x, xp.full_like(x, s)),
     lambda dy: dy,
     doc="Remainder of ``data / scalar`` with the sign of scalar; 0 for scalar 0",
+    example="[2., 3.]",
     aliases=("_ModScalar",),
     samples=(_positive,),
     scalar=2.25,
@@ -146,6 +159,7 @@ with_number(
     lambda xp, x, s: modulo(xp, xp.full_like(x, s), x),
     lambda dy, data, scalar: -dy * floor(scalar / data),
     doc="Remainder of ``scalar / data`` with the sign of data; 0 where data is 0",
+    example="[4., 4.]",
     aliases=("_RModScalar",),
     samples=(uniform(2, 3, low=0.55, high=0.7),),
     scalar=2.0,
@@ -155,6 +169,7 @@ power_scalar = with_number(
     lambda xp, x, s: power(xp, x, xp.full_like(x, s)),
     lambda dy, data, scalar: dy * power_scalar(data, scalar=scalar - 1, is_int=False) * scalar,
     doc="``data ** scalar``",
+    example="[1296., 2401.]",
     aliases=("_PowerScalar",),
     samples=(_positive,),
 )
@@ -163,6 +178,7 @@ with_number(
     lambda xp, x, s: power(xp, xp.full_like(x, s), x),
     lambda dy, out, scalar: dy * out * _log(scalar),
     doc="``scalar ** data``",
+    example="[ 4096., 16384.]",
     aliases=("_RPowerScalar",),
 )
 with_number(
@@ -170,6 +186,7 @@ with_number(
     lambda xp, x, s: xp.maximum(x, s),
     lambda dy, data, scalar: dy * (data >= scalar),
     doc="Larger of data and scalar; the gradient passes at ties",
+    example="[6., 7.]",
     aliases=("_MaximumScalar", "_npi_maximum_scalar"),
     samples=(normal(3, 4),),
     scalar=0.3,
@@ -179,6 +196,7 @@ with_number(
     lambda xp, x, s: xp.minimum(x, s),
     lambda dy, data, scalar: dy * (data <= scalar),
     doc="Smaller of data and scalar; the gradient passes at ties",
+    example="[4., 4.]",
     aliases=("_MinimumScalar", "_npi_minimum_scalar"),
     samples=(normal(3, 4),),
     scalar=0.3,
@@ -188,6 +206,7 @@ with_number(
     lambda xp, x, s: xp.hypot(widen(xp, x), widen(xp, xp.full_like(x, s))),
     lambda dy, data, out: dy * data / out,
     doc="``sqrt(data**2 + scalar**2)`` without overflow",
+    example="[7.2111025, 8.062258 ]",
     aliases=("_HypotScalar", "_npi_hypot_scalar"),
 )
 with_number(
@@ -195,6 +214,7 @@ with_number(
     lambda xp, x, s: x + s,
     lambda dy: dy,
     doc="``data + scalar`` that leaves the absent rows of a sparse tensor absent",
+    example="[10., 11.]",
     kernel="_plus_scalar",
     storage=KEEPS,
 )
@@ -203,6 +223,7 @@ with_number(
     lambda xp, x, s: x - s,
     lambda dy: dy,
     doc="``data - scalar`` that leaves the absent rows of a sparse tensor absent",
+    example="[2., 3.]",
     kernel="_minus_scalar",
     storage=KEEPS,
 )

@@ -143,6 +143,11 @@ def scatter_set_nd(xp, lhs, rhs, indices, *, shape: Shape):
     """`lhs` with `rhs` written at coordinates; of repeated ones the last stays.
 
     `shape` is that of `lhs` and changes nothing.
+
+    >>> x, y, at = mx.nd.zeros((2, 2)), mx.nd.array([5.0, 6.0]), mx.nd.array([[0, 1], [1, 0]])
+    >>> mx.nd._internal._scatter_set_nd(x, y, at, shape=(2, 2)).asnumpy()
+    array([[0., 5.],
+           [6., 0.]], dtype=float32)
     """
     out = lhs.copy()
     out[_coordinates(xp, indices, lhs.shape)] = rhs

@@ -101,7 +101,13 @@ def _assigned(attrs: Attrs, lhs: Sequence[int], rhs: Sequence[int]) -> tuple[int
     params=lambda a, ins, outs: _write(0.0, sliced(ins[0].shape, _box(a, ins[0].shape))),
 )
 def slice_assign(xp, lhs, rhs, *, begin: Shape, end: Shape, step: Shape = ()):
-    """`lhs` with the box ``[begin:end:step]`` replaced by `rhs` (MXNet ``_slice_assign``)."""
+    """`lhs` with the box ``[begin:end:step]`` replaced by `rhs` (MXNet ``_slice_assign``).
+
+    >>> x, y = mx.nd.zeros((2, 3)), mx.nd.ones((1, 2))
+    >>> mx.nd._internal._slice_assign(x, y, begin=(0, 1), end=(1, 3)).asnumpy()
+    array([[0., 1., 1.],
+           [0., 0., 0.]], dtype=float32)
+    """
     out = lhs.copy()
     out[_slices(begin, end, step, lhs.ndim)] = rhs
     return out
@@ -132,7 +138,13 @@ slice_assign.sample(lhs=normal(4, 6), rhs=normal(2, 3), begin=(0, 5), end=(4, No
 def slice_assign_scalar(
     xp, data, *, scalar: float = 0.0, begin: Shape, end: Shape, step: Shape = ()
 ):
-    """`data` with the box ``[begin:end:step]`` filled with `scalar`."""
+    """`data` with the box ``[begin:end:step]`` filled with `scalar`.
+
+    >>> x = mx.nd.zeros((2, 3))
+    >>> mx.nd._internal._slice_assign_scalar(x, scalar=5.0, begin=(0, 1), end=(1, 3)).asnumpy()
+    array([[0., 5., 5.],
+           [0., 0., 0.]], dtype=float32)
+    """
     out = data.copy()
     out[_slices(begin, end, step, data.ndim)] = scalar
     return out

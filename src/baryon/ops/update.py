@@ -111,7 +111,12 @@ def mp_sgd_update(
     clip_gradient: float = -1.0,
     lazy_update: bool = True,
 ):
-    """`sgd_update` of a half-width weight through its float32 copy ``weight32``."""
+    """`sgd_update` of a half-width weight through its float32 copy ``weight32``.
+
+    >>> weight, grad = mx.nd.array([1.0], dtype="float16"), mx.nd.array([2.0], dtype="float16")
+    >>> mx.nd.mp_sgd_update(weight, grad, mx.nd.ones((1,)), lr=0.25).asnumpy()
+    array([0.5], dtype=float16)
+    """
     new = _sgd(xp, weight32, grad, lr, wd, rescale_grad, clip_gradient)
     return new, new
 
@@ -171,7 +176,15 @@ def mp_sgd_mom_update(
     clip_gradient: float = -1.0,
     lazy_update: bool = True,
 ):
-    """`sgd_mom_update` of a half-width weight through its float32 copy ``weight32``."""
+    """`sgd_mom_update` of a half-width weight through its float32 copy ``weight32``.
+
+    >>> weight, grad = mx.nd.array([1.0], dtype="float16"), mx.nd.array([2.0], dtype="float16")
+    >>> mom, weight32 = mx.nd.array([0.5]), mx.nd.ones((1,))
+    >>> mx.nd.mp_sgd_mom_update(weight, grad, mom, weight32, lr=0.25, momentum=0.5).asnumpy()
+    array([0.75], dtype=float16)
+    >>> weight32.asnumpy()
+    array([0.75], dtype=float32)
+    """
     args = lr, wd, rescale_grad, clip_gradient, momentum
     new, mom = _momentum(xp, weight32, grad, mom, *args)
     return new, mom, new
@@ -223,7 +236,13 @@ def mp_nag_mom_update(
     rescale_grad: float = 1.0,
     clip_gradient: float = -1.0,
 ):
-    """`nag_mom_update` of a half-width weight through its float32 copy ``weight32``."""
+    """`nag_mom_update` of a half-width weight through its float32 copy ``weight32``.
+
+    >>> weight, grad = mx.nd.array([1.0], dtype="float16"), mx.nd.array([2.0], dtype="float16")
+    >>> mom, weight32 = mx.nd.array([0.5]), mx.nd.ones((1,))
+    >>> mx.nd.mp_nag_mom_update(weight, grad, mom, weight32, lr=0.25, momentum=0.5).asnumpy()
+    array([0.375], dtype=float16)
+    """
     args = lr, wd, rescale_grad, clip_gradient, momentum
     new, mom = _nesterov(xp, weight32, grad, mom, *args)
     return new, mom, new

@@ -134,6 +134,12 @@ def adamw_update(
     of the gradient is an array of one element; nothing changes where it is 0, infinite or NaN.
     With ``clip_gradient`` the gradient is overwritten by the clipped one, as in MXNet.
     Source: Loshchilov and Hutter, ICLR 2019.
+
+    >>> weight, grad, scale = mx.nd.array([1.0]), mx.nd.array([2.0]), mx.nd.ones((1,))
+    >>> states = mx.nd.zeros((1,)), mx.nd.zeros((1,))
+    >>> rates = {"lr": 0.25, "wd": 0.5, "eta": 1.0, "beta1": 0.0, "beta2": 0.0}
+    >>> mx.nd._internal._adamw_update(weight, grad, *states, scale, **rates).asnumpy()
+    array([0.25], dtype=float32)
     """
     attrs = dict(lr=lr, beta1=beta1, beta2=beta2, epsilon=epsilon, wd=wd, eta=eta)
     attrs["clip_gradient"] = clip_gradient
@@ -166,7 +172,14 @@ def mp_adamw_update(
     eta: float,
     clip_gradient: float = -1.0,
 ):
-    """`adamw_update` of a half-width weight through its float32 copy ``weight32``."""
+    """`adamw_update` of a half-width weight through its float32 copy ``weight32``.
+
+    >>> weight, grad = mx.nd.array([1.0], dtype="float16"), mx.nd.array([2.0], dtype="float16")
+    >>> states = mx.nd.zeros((1,)), mx.nd.zeros((1,)), mx.nd.ones((1,))
+    >>> rates = {"lr": 0.25, "wd": 0.5, "eta": 1.0, "beta1": 0.0, "beta2": 0.0}
+    >>> mx.nd._internal._mp_adamw_update(weight, grad, *states, mx.nd.ones((1,)), **rates).asnumpy()
+    array([0.25], dtype=float16)
+    """
     attrs = dict(lr=lr, beta1=beta1, beta2=beta2, epsilon=epsilon, wd=wd, eta=eta)
     attrs["clip_gradient"] = clip_gradient
     new, mean, var, _, go = adamw_step(xp, weight32, grad, mean, var, rescale_grad, attrs)
@@ -204,6 +217,12 @@ def rmsprop_update(
 
     ``g = grad + wd * weight``, clipped; ``n`` is a moving mean of ``g ** 2``; the new weight lies
     within ``clip_weights`` unless that is negative (MXNet's ``rmsprop_update``).
+
+    >>> weight, grad, n = mx.nd.array([1.0]), mx.nd.array([2.0]), mx.nd.zeros((1,))
+    >>> mx.nd.rmsprop_update(weight, grad, n, lr=0.25, gamma1=0.75).asnumpy()
+    array([0.5], dtype=float32)
+    >>> n.asnumpy()
+    array([1.], dtype=float32)
     """
     grad = clip(xp, grad * rescale_grad + wd * weight, clip_gradient)
     n = gamma1 * n + (1 - gamma1) * xp.square(grad)
@@ -241,6 +260,11 @@ def rmspropalex_update(
 
     ``delta = gamma2 * delta - lr * grad / sqrt(n - g ** 2 + epsilon)``; the result is
     ``weight + delta`` (MXNet's ``rmspropalex_update``).
+
+    >>> weight, grad, n = mx.nd.array([1.0]), mx.nd.array([2.0]), mx.nd.zeros((1,))
+    >>> g, delta = mx.nd.zeros((1,)), mx.nd.zeros((1,))
+    >>> mx.nd.rmspropalex_update(weight, grad, n, g, delta, lr=0.25, gamma1=0.5).asnumpy()
+    array([0.5], dtype=float32)
     """
     grad = clip(xp, grad * rescale_grad + wd * weight, clip_gradient)
     n = gamma1 * n + (1 - gamma1) * xp.square(grad)
@@ -275,6 +299,12 @@ def adagrad_update(
     """AdaGrad (Duchi, Hazan and Singer 2011): ``weight - lr * grad / sqrt(history + epsilon)``.
 
     ``history`` sums ``grad ** 2``; ``wd`` must be 0 (MXNet's ``_sparse_adagrad_update``).
+
+    >>> weight, grad, history = mx.nd.array([1.0]), mx.nd.array([2.0]), mx.nd.zeros((1,))
+    >>> mx.nd.sparse.adagrad_update(weight, grad, history, lr=0.25).asnumpy()
+    array([0.75], dtype=float32)
+    >>> history.asnumpy()
+    array([4.], dtype=float32)
     """
     if wd:
         raise MXNetError("operator _sparse_adagrad_update: weight decay is not supported")

@@ -121,6 +121,12 @@ def multi_adamw_update(
     """`_adamw_update` of ``num_weights`` weights: weight0, grad0, mean0, var0, weight1, ..., scale.
 
     The scale of all gradients is one array of one element. Source: MXNet's ``_multi_adamw_update``.
+
+    >>> weight, grad, scale = mx.nd.array([1.0]), mx.nd.array([2.0]), mx.nd.ones((1,))
+    >>> data = [weight, grad, mx.nd.zeros((1,)), mx.nd.zeros((1,)), scale]
+    >>> rates = {"lrs": (0.25,), "wds": (0.5,), "etas": (1.0,), "beta1": 0.0, "beta2": 0.0}
+    >>> mx.nd._internal._multi_adamw_update(*data, **rates).asnumpy()
+    array([0.25], dtype=float32)
     """
     attrs = dict(lrs=lrs, wds=wds, etas=etas, beta1=beta1, beta2=beta2, epsilon=epsilon)
     return _adamw_all(xp, data, _ADAMW, attrs | {"clip_gradient": clip_gradient})
@@ -139,7 +145,15 @@ def multi_mp_adamw_update(
     clip_gradient: float = -1.0,
     num_weights: int = 1,
 ):
-    """`_multi_adamw_update` of half-width weights: weight0, grad0, mean0, var0, weight32_0, ..."""
+    """`_multi_adamw_update` of half-width weights: weight0, grad0, mean0, var0, weight32_0, ...
+
+    >>> weight, grad = mx.nd.array([1.0], dtype="float16"), mx.nd.array([2.0], dtype="float16")
+    >>> states = [mx.nd.zeros((1,)), mx.nd.zeros((1,)), mx.nd.ones((1,))]
+    >>> rates = {"lrs": (0.25,), "wds": (0.5,), "etas": (1.0,), "beta1": 0.0, "beta2": 0.0}
+    >>> call = mx.nd._internal._multi_mp_adamw_update
+    >>> call(weight, grad, *states, mx.nd.ones((1,)), **rates).asnumpy()
+    array([0.25], dtype=float16)
+    """
     attrs = dict(lrs=lrs, wds=wds, etas=etas, beta1=beta1, beta2=beta2, epsilon=epsilon)
     return _adamw_all(xp, data, _MP_ADAMW, attrs | {"clip_gradient": clip_gradient})
 
@@ -188,6 +202,11 @@ def multi_lamb_update(
 
     ``step_count``: how many steps each weight has made, this one included. Source: You et al.,
     ICLR 2020; MXNet's ``_multi_lamb_update``.
+
+    >>> data = [mx.nd.array([x]) for x in (1.0, 2.0, 0.0, 0.0)]
+    >>> rates = {"learning_rates": (0.25,), "wds": (0.0,), "step_count": (1,)}
+    >>> mx.nd._internal._multi_lamb_update(*data, epsilon=0.0, **rates).asnumpy()
+    array([0.75], dtype=float32)
     """
     attrs = dict(beta1=beta1, beta2=beta2, epsilon=epsilon, rescale_grad=rescale_grad, wds=wds)
     attrs |= dict(learning_rates=learning_rates, step_count=step_count)
@@ -213,7 +232,15 @@ def multi_mp_lamb_update(
     step_count: Shape,
     num_tensors: int = 1,
 ):
-    """`_multi_lamb_update` of half-width weights: weight0, grad0, mean0, var0, weight32_0, ..."""
+    """`_multi_lamb_update` of half-width weights: weight0, grad0, mean0, var0, weight32_0, ...
+
+    >>> weight, grad = mx.nd.array([1.0], dtype="float16"), mx.nd.array([2.0], dtype="float16")
+    >>> states = [mx.nd.zeros((1,)), mx.nd.zeros((1,)), mx.nd.ones((1,))]
+    >>> rates = {"learning_rates": (0.25,), "wds": (0.0,), "step_count": (1,)}
+    >>> call = mx.nd._internal._multi_mp_lamb_update
+    >>> call(weight, grad, *states, epsilon=0.0, **rates).asnumpy()
+    array([0.75], dtype=float16)
+    """
     attrs = dict(beta1=beta1, beta2=beta2, epsilon=epsilon, rescale_grad=rescale_grad, wds=wds)
     attrs |= dict(learning_rates=learning_rates, step_count=step_count)
     attrs |= dict(lower_bound=lower_bound, upper_bound=upper_bound)
@@ -253,10 +280,18 @@ def _preloaded(name: str, layout: Layout, momentum: bool) -> Op:
         return step_all(xp, data, rescale_grad, clip_gradient, momentum)
 
     body = with_momentum if momentum else plain
-    body.__doc__ = (
-        f"`{name.removeprefix('preloaded_')}` whose learning rates and weight decays are its last "
-        f"two inputs, one entry a weight.\n\n    Source: MXNet's ``{name}``.\n    "
-    )
+    half = ', dtype="float16"' if layout.mixed else ""
+    body.__doc__ = f"""`{name.removeprefix("preloaded_")}` with rates and decays as arrays.
+
+    The last two inputs are the learning rates and weight decays, one entry a weight. Source:
+    MXNet's ``{name}``.
+
+    >>> weight, grad = mx.nd.ones((1,){half}), mx.nd.full((1,), 2.0{half})
+    >>> states = [mx.nd.ones((1,)) for _ in range({layout.stride - 2})]
+    >>> rates = mx.nd.array([0.25]), mx.nd.array([0.0])
+    >>> mx.nd.{name}(weight, grad, *states, *rates).asnumpy()
+    array([0.5], dtype=float{16 if layout.mixed else 32})
+    """
     body.__name__ = name
     return _declare(name, layout)(body)
 

@@ -130,7 +130,13 @@ def multi_sgd_mom_update(
     clip_gradient: float = -1.0,
     num_weights: int = 1,
 ):
-    """`sgd_mom_update` of ``num_weights`` weights; inputs weight0, grad0, mom0, weight1, ..."""
+    """`sgd_mom_update` of ``num_weights`` weights; inputs weight0, grad0, mom0, weight1, ...
+
+    >>> weight, grad, mom = mx.nd.array([1.0]), mx.nd.array([2.0]), mx.nd.array([0.5])
+    >>> rates = {"lrs": (0.25,), "wds": (0.0,), "momentum": 0.5}
+    >>> mx.nd.multi_sgd_mom_update(weight, grad, mom, **rates).asnumpy()
+    array([0.75], dtype=float32)
+    """
     rest = {"momentum": momentum, "rescale_grad": rescale_grad, "clip_gradient": clip_gradient}
     return _updates(xp, data, lrs, wds, 3, False, **rest)
 
@@ -145,7 +151,12 @@ def multi_mp_sgd_update(
     clip_gradient: float = -1.0,
     num_weights: int = 1,
 ):
-    """`mp_sgd_update` of ``num_weights`` weights; inputs weight0, grad0, weight32_0, ..."""
+    """`mp_sgd_update` of ``num_weights`` weights; inputs weight0, grad0, weight32_0, ...
+
+    >>> weight, grad = mx.nd.array([1.0], dtype="float16"), mx.nd.array([2.0], dtype="float16")
+    >>> mx.nd.multi_mp_sgd_update(weight, grad, mx.nd.ones((1,)), lrs=(0.25,), wds=(0.0,)).asnumpy()
+    array([0.5], dtype=float16)
+    """
     rest = {"momentum": 0.0, "rescale_grad": rescale_grad, "clip_gradient": clip_gradient}
     return _updates(xp, data, lrs, wds, 3, True, **rest)
 
@@ -161,7 +172,14 @@ def multi_mp_sgd_mom_update(
     clip_gradient: float = -1.0,
     num_weights: int = 1,
 ):
-    """`mp_sgd_mom_update` of ``num_weights`` weights; inputs weight0, grad0, mom0, weight32_0..."""
+    """`mp_sgd_mom_update` of ``num_weights`` weights; inputs weight0, grad0, mom0, weight32_0...
+
+    >>> weight, grad = mx.nd.array([1.0], dtype="float16"), mx.nd.array([2.0], dtype="float16")
+    >>> mom, weight32 = mx.nd.array([0.5]), mx.nd.ones((1,))
+    >>> rates = {"lrs": (0.25,), "wds": (0.0,), "momentum": 0.5}
+    >>> mx.nd.multi_mp_sgd_mom_update(weight, grad, mom, weight32, **rates).asnumpy()
+    array([0.75], dtype=float16)
+    """
     rest = {"momentum": momentum, "rescale_grad": rescale_grad, "clip_gradient": clip_gradient}
     return _updates(xp, data, lrs, wds, 4, True, **rest)
 

@@ -41,6 +41,13 @@ def ftrl_update(
     """Follow the regularised leader (McMahan et al., KDD 2013; MXNet's ``ftrl_update``).
 
     The new weight is 0 where ``|z| <= lamda1``.
+
+    >>> weight, grad = mx.nd.array([1.0]), mx.nd.array([2.0])
+    >>> z, n = mx.nd.zeros((1,)), mx.nd.zeros((1,))
+    >>> mx.nd.ftrl_update(weight, grad, z, n, lr=0.5, lamda1=0.0).asnumpy()
+    array([0.33333334], dtype=float32)
+    >>> z.asnumpy(), n.asnumpy()
+    (array([-2.], dtype=float32), array([4.], dtype=float32))
     """
     grad = clip(xp, grad * rescale_grad, clip_gradient)
     total = n + xp.square(grad)
@@ -73,7 +80,13 @@ def ftml_update(
     rescale_grad: float = 1.0,
     clip_grad: float = -1.0,
 ):
-    """Follow the moving leader, step `t` >= 1 (Zheng and Kwok, ICML 2017; ``ftml_update``)."""
+    """Follow the moving leader, step `t` >= 1 (Zheng and Kwok, ICML 2017; ``ftml_update``).
+
+    >>> weight, grad = mx.nd.array([1.0]), mx.nd.array([2.0])
+    >>> states = [mx.nd.zeros((1,)) for _ in range(3)]
+    >>> mx.nd.ftml_update(weight, grad, *states, lr=0.25, t=1).asnumpy().round(3)
+    array([0.75], dtype=float32)
+    """
     grad = clip(xp, grad * rescale_grad + wd * weight, clip_grad)
     v = beta2 * v + (1 - beta2) * xp.square(grad)
     new_d = (1 - beta1**t) / lr * (xp.sqrt(v / (1 - beta2**t)) + epsilon)
@@ -118,7 +131,13 @@ def lamb_update_phase1(
     rescale_grad: float = 1.0,
     clip_gradient: float = -1.0,
 ):
-    """First phase of LAMB: Adam's direction plus ``wd * weight`` at step `t` >= 1."""
+    """First phase of LAMB: Adam's direction plus ``wd * weight`` at step `t` >= 1.
+
+    >>> weight, grad = mx.nd.array([1.0]), mx.nd.array([2.0])
+    >>> mean, var = mx.nd.zeros((1,)), mx.nd.zeros((1,))
+    >>> mx.nd.lamb_update_phase1(weight, grad, mean, var, t=1, wd=0.5, epsilon=0.0).asnumpy()
+    array([1.5], dtype=float32)
+    """
     attrs: dict[str, Any] = dict(beta1=beta1, beta2=beta2, epsilon=epsilon, t=t, wd=wd)
     attrs |= dict(bias_correction=bias_correction, rescale_grad=rescale_grad)
     return lamb_step(xp, weight, grad, mean, var, attrs | {"clip_gradient": clip_gradient})
@@ -152,7 +171,13 @@ def mp_lamb_update_phase1(
     rescale_grad: float = 1.0,
     clip_gradient: float = -1.0,
 ):
-    """`lamb_update_phase1` of a half-width weight through its float32 copy ``weight32``."""
+    """`lamb_update_phase1` of a half-width weight through its float32 copy ``weight32``.
+
+    >>> weight, grad = mx.nd.array([1.0], dtype="float16"), mx.nd.array([2.0], dtype="float16")
+    >>> states = mx.nd.zeros((1,)), mx.nd.zeros((1,)), mx.nd.ones((1,))
+    >>> mx.nd.mp_lamb_update_phase1(weight, grad, *states, t=1, wd=0.5, epsilon=0.0).asnumpy()
+    array([1.5], dtype=float32)
+    """
     attrs: dict[str, Any] = dict(beta1=beta1, beta2=beta2, epsilon=epsilon, t=t, wd=wd)
     attrs |= dict(bias_correction=bias_correction, rescale_grad=rescale_grad)
     return lamb_step(xp, weight32, grad, mean, var, attrs | {"clip_gradient": clip_gradient})
@@ -183,6 +208,10 @@ def lamb_update_phase2(
 
     ``r1`` and ``r2`` are the norms of the weight, kept within the bounds that are not negative,
     and of ``g``; their ratio is 1 where either is 0.
+
+    >>> weight, g = mx.nd.array([1.0]), mx.nd.array([2.0])
+    >>> mx.nd.lamb_update_phase2(weight, g, weight.norm(), g.norm(), lr=0.25).asnumpy()
+    array([0.75], dtype=float32)
     """
     return scaled_step(xp, weight, g, r1, r2, lr, lower_bound, upper_bound)
 
@@ -205,7 +234,14 @@ def mp_lamb_update_phase2(
     lower_bound: float = -1.0,
     upper_bound: float = -1.0,
 ):
-    """`lamb_update_phase2` of a half-width weight through its float32 copy ``weight32``."""
+    """`lamb_update_phase2` of a half-width weight through its float32 copy ``weight32``.
+
+    >>> weight, weight32 = mx.nd.ones((1,), dtype="float16"), mx.nd.ones((1,))
+    >>> g = mx.nd.array([2.0])
+    >>> norms = weight32.norm(), g.norm()
+    >>> mx.nd.mp_lamb_update_phase2(weight, g, *norms, weight32, lr=0.25).asnumpy()
+    array([0.75], dtype=float16)
+    """
     new = scaled_step(xp, weight32, g, r1, r2, lr, lower_bound, upper_bound)
     return new, new
 
