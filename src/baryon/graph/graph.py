@@ -11,7 +11,6 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Se
 from contextlib import contextmanager
 from typing import Any
 
-from ..base import MXNetError
 from ..ops.attrs import Attrs
 from ..ops.op import Op, Spec
 from ..ops.operators import Arithmetic
@@ -236,12 +235,3 @@ def with_inputs(node: Node, inputs: Sequence[Entry]) -> Node:
     ):
         return node
     return Node(node.op, node.name, inputs, node.params, node.attrs, node.specs)
-
-
-def check_unique(names: Sequence[str], what: str) -> None:
-    """MXNetError if a name occurs twice."""
-    seen: set[str] = set()
-    for name in names:
-        if name in seen:
-            raise MXNetError(f"{what} {name!r} occurs twice")
-        seen.add(name)

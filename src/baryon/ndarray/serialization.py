@@ -25,7 +25,7 @@ from ..files import open_binary, write_atomically
 from ..ops.stored import INDEX, STYPES, Csr, RowSparse, Stored
 from ..util import is_np_shape
 from .ndarray import NDArray
-from .sparse import on_device
+from .sparse_arrays import on_device
 
 _LIST_MAGIC = 0x112
 _V1, _V2, _V3 = 0xF993FAC8, 0xF993FAC9, 0xF993FACA
