@@ -82,7 +82,11 @@ class L2Loss(Loss):
 
 
 class L1Loss(Loss):
-    """Absolute difference; see `baryon.loss.l1`."""
+    """Absolute difference; see `baryon.loss.l1`.
+
+    >>> mx.gluon.loss.L1Loss()(mx.nd.array([[1.0], [3.0]]), mx.nd.zeros((2, 1))).asnumpy()
+    array([1., 3.], dtype=float32)
+    """
 
     def __init__(self, weight: float | None = None, batch_axis: int = 0, **kwargs: Any) -> None:
         super().__init__(weight, batch_axis, **kwargs)
@@ -96,6 +100,10 @@ class SigmoidBinaryCrossEntropyLoss(Loss):
     """Binary cross entropy; see `baryon.loss.sigmoid_cross_entropy`.
 
     from_sigmoid : whether predictions are probabilities rather than logits.
+
+    >>> loss = mx.gluon.loss.SigmoidBinaryCrossEntropyLoss()
+    >>> loss(mx.nd.zeros((2, 1)), mx.nd.array([[0.0], [1.0]])).asnumpy()  # log(2)
+    array([0.6931472, 0.6931472], dtype=float32)
     """
 
     def __init__(
@@ -168,7 +176,12 @@ SoftmaxCELoss = SoftmaxCrossEntropyLoss
 
 
 class KLDivLoss(Loss):
-    """Kullback-Leibler divergence; see `baryon.loss.kl_divergence`."""
+    """Kullback-Leibler divergence; see `baryon.loss.kl_divergence`.
+
+    >>> loss = mx.gluon.loss.KLDivLoss(from_logits=False)
+    >>> loss(mx.nd.zeros((1, 2)), mx.nd.array([[0.5, 0.5]])).asnumpy().round(4) + 0.0
+    array([0.], dtype=float32)
+    """
 
     def __init__(
         self,
@@ -195,7 +208,11 @@ class KLDivLoss(Loss):
 
 
 class CTCLoss(Loss):
-    """Connectionist temporal classification; see `baryon.loss.ctc`."""
+    """Connectionist temporal classification; see `baryon.loss.ctc`.
+
+    >>> mx.gluon.loss.CTCLoss()(mx.nd.zeros((1, 2, 2)), mx.nd.array([[0]])).asnumpy().round(4)
+    array([0.2877], dtype=float32)
+    """
 
     def __init__(
         self,
@@ -239,7 +256,11 @@ class CTCLoss(Loss):
 
 
 class HuberLoss(Loss):
-    """Squared near zero, linear beyond `rho`; see `baryon.loss.huber`."""
+    """Squared near zero, linear beyond `rho`; see `baryon.loss.huber`.
+
+    >>> mx.gluon.loss.HuberLoss()(mx.nd.array([[1.0], [3.0]]), mx.nd.zeros((2, 1))).asnumpy()
+    array([0.5, 2.5], dtype=float32)
+    """
 
     def __init__(
         self, rho: float = 1, weight: float | None = None, batch_axis: int = 0, **kwargs: Any
@@ -253,7 +274,11 @@ class HuberLoss(Loss):
 
 
 class HingeLoss(Loss):
-    """``max(0, margin - pred * label)``; see `baryon.loss.hinge`."""
+    """``max(0, margin - pred * label)``; see `baryon.loss.hinge`.
+
+    >>> mx.gluon.loss.HingeLoss()(mx.nd.array([[0.5], [2.0]]), mx.nd.ones((2, 1))).asnumpy()
+    array([0.5, 0. ], dtype=float32)
+    """
 
     _power = 1
 
@@ -271,7 +296,12 @@ class HingeLoss(Loss):
 
 
 class SquaredHingeLoss(HingeLoss):
-    """The square of the hinge; see `baryon.loss.hinge`."""
+    """The square of the hinge; see `baryon.loss.hinge`.
+
+    >>> loss = mx.gluon.loss.SquaredHingeLoss()
+    >>> loss(mx.nd.array([[0.5], [2.0]]), mx.nd.ones((2, 1))).asnumpy()
+    array([0.25, 0.  ], dtype=float32)
+    """
 
     _power = 2
 
@@ -280,6 +310,9 @@ class LogisticLoss(Loss):
     """Logistic loss; see `baryon.loss.logistic`.
 
     label_format : "signed" for labels -1 and 1, "binary" for 0 and 1.
+
+    >>> mx.gluon.loss.LogisticLoss()(mx.nd.zeros((1, 1)), mx.nd.ones((1, 1))).asnumpy().round(4)
+    array([0.6931], dtype=float32)
     """
 
     def __init__(
@@ -304,7 +337,12 @@ class LogisticLoss(Loss):
 
 
 class TripletLoss(Loss):
-    """Distance to a positive against that to a negative example; see `baryon.loss.triplet`."""
+    """Distance to a positive against that to a negative example; see `baryon.loss.triplet`.
+
+    >>> x, near, far = (mx.nd.array([[v]]) for v in (0.0, 1.0, 1.5))
+    >>> mx.gluon.loss.TripletLoss()(x, near, far).asnumpy()  # 1 ** 2 - 1.5 ** 2 + 1 < 0
+    array([0.], dtype=float32)
+    """
 
     def __init__(
         self, margin: float = 1, weight: float | None = None, batch_axis: int = 0, **kwargs: Any
@@ -322,7 +360,11 @@ class TripletLoss(Loss):
 
 
 class PoissonNLLLoss(Loss):
-    """Negative log-likelihood of counts; see `baryon.loss.poisson_nll`."""
+    """Negative log-likelihood of counts; see `baryon.loss.poisson_nll`.
+
+    >>> mx.gluon.loss.PoissonNLLLoss()(mx.nd.zeros((2, 1)), mx.nd.ones((2, 1))).asnumpy()
+    array([1.], dtype=float32)
+    """
 
     def __init__(
         self,
@@ -352,7 +394,12 @@ class PoissonNLLLoss(Loss):
 
 
 class CosineEmbeddingLoss(Loss):
-    """Cosine distance of pairs; see `baryon.loss.cosine_embedding`."""
+    """Cosine distance of pairs; see `baryon.loss.cosine_embedding`.
+
+    >>> x, y = mx.nd.array([[1.0, 0.0]]), mx.nd.array([[0.0, 1.0]])
+    >>> mx.gluon.loss.CosineEmbeddingLoss()(x, y, mx.nd.ones((1,))).asnumpy()
+    array([[1.]], dtype=float32)
+    """
 
     def __init__(
         self, weight: float | None = None, batch_axis: int = 0, margin: float = 0, **kwargs: Any
@@ -373,6 +420,9 @@ class SDMLLoss(Loss):
     """Smoothed deep metric learning; see `baryon.loss.smoothed_deep_metric`.
 
     smoothing_parameter : probability mass spread over the rows that do not match.
+
+    >>> mx.gluon.loss.SDMLLoss()(mx.nd.ones((2, 3)), mx.nd.zeros((2, 3))).shape
+    (2,)
     """
 
     def __init__(

@@ -17,7 +17,12 @@ from ..ndarray import NDArray
 
 
 class InitDesc(str):
-    """The name of a parameter with its attributes and the initializer of the whole model."""
+    """The name of a parameter with its attributes and the initializer of the whole model.
+
+    >>> desc = mx.init.InitDesc("fc_weight", {"lr_mult": "2"})
+    >>> str(desc), desc.attrs["lr_mult"]
+    ('fc_weight', '2')
+    """
 
     attrs: dict[str, str]
     global_init: Initializer | None
@@ -58,6 +63,14 @@ class Initializer:
     """Base of the initializers: subclasses define ``_init_weight(name, arr)``.
 
     Keyword arguments are what `dumps` writes, so that the initializer can travel in an attribute.
+
+    >>> class Ramp(mx.init.Initializer):
+    ...     def _init_weight(self, name, arr):
+    ...         arr[:] = mx.nd.arange(arr.size).reshape(arr.shape)
+    >>> x = mx.nd.empty((3,))
+    >>> Ramp()(mx.init.InitDesc("fc_weight"), x)
+    >>> x.asnumpy()
+    array([0., 1., 2.], dtype=float32)
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -149,7 +162,15 @@ create = registry.get_create_func(Initializer, "initializer")
 
 
 def register(klass: type[Initializer]) -> type[Initializer]:
-    """Make an initializer creatable by its lower-cased class name; usable as a decorator."""
+    """Make an initializer creatable by its lower-cased class name; usable as a decorator.
+
+    >>> @mx.init.register
+    ... class Halves(mx.init.Constant):
+    ...     def __init__(self):
+    ...         super().__init__(0.5)
+    >>> type(mx.init.create("halves")).__name__
+    'Halves'
+    """
     return _register(klass)
 
 

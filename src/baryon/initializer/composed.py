@@ -16,6 +16,12 @@ class Load:
 
     ``param`` is a dict of arrays or the name of a ``.params`` file; ``arg:`` and ``aux:`` in front
     of its names are dropped.
+
+    >>> init = mx.init.Load({"arg:fc_weight": mx.nd.ones((2,))}, default_init=mx.init.Zero())
+    >>> x = mx.nd.zeros((2,))
+    >>> init("fc_weight", x)
+    >>> x.asnumpy()
+    array([1., 1.], dtype=float32)
     """
 
     def __init__(

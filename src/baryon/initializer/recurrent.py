@@ -11,7 +11,13 @@ from .base import InitDesc, Initializer, create, register
 
 @register
 class LSTMBias(Initializer):
-    """Zeros, with ``forget_bias`` in the second quarter: the forget gate (order i, f, c, o)."""
+    """Zeros, with ``forget_bias`` in the second quarter: the forget gate (order i, f, c, o).
+
+    >>> x = mx.nd.empty((8,))
+    >>> mx.init.LSTMBias()(mx.init.InitDesc("lstm_weight"), x)
+    >>> x.asnumpy()
+    array([0., 0., 1., 1., 0., 0., 0., 0.], dtype=float32)
+    """
 
     def __init__(self, forget_bias: float = 1.0) -> None:
         super().__init__(forget_bias=forget_bias)
@@ -32,6 +38,13 @@ class FusedRNN(Initializer):
 
     ``init`` (an initializer, its JSON, or None for the model's own) fills the weight matrices,
     biases become 0; for LSTM the forget gate's biases become ``forget_bias``.
+
+    >>> init = mx.init.FusedRNN("ones", num_hidden=1, num_layers=1, mode="lstm")
+    >>> x = mx.nd.empty((16,))  # 4 gates of 1 input and 1 hidden weight, then two biases each
+    >>> init(mx.init.InitDesc("rnn_weight", global_init=init), x)
+    >>> x.asnumpy()
+    array([1., 1., 1., 1., 1., 1., 1., 1., 0., 1., 0., 0., 0., 1., 0., 0.],
+          dtype=float32)
     """
 
     def __init__(

@@ -14,7 +14,13 @@ from .base import Initializer, alias, register
 @alias("zeros")
 @register
 class Zero(Initializer):
-    """All zeros."""
+    """All zeros.
+
+    >>> x = mx.nd.empty((2,))
+    >>> mx.init.Zero()(mx.init.InitDesc("fc_weight"), x)
+    >>> x.asnumpy()
+    array([0., 0.], dtype=float32)
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -25,7 +31,13 @@ class Zero(Initializer):
 @alias("ones")
 @register
 class One(Initializer):
-    """All ones."""
+    """All ones.
+
+    >>> x = mx.nd.empty((2,))
+    >>> mx.init.One()(mx.init.InitDesc("fc_weight"), x)
+    >>> x.asnumpy()
+    array([1., 1.], dtype=float32)
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -35,7 +47,13 @@ class One(Initializer):
 
 @register
 class Constant(Initializer):
-    """One value, or an array of the parameter's shape."""
+    """One value, or an array of the parameter's shape.
+
+    >>> x = mx.nd.empty((2,))
+    >>> mx.init.Constant(2.5)(mx.init.InitDesc("fc_weight"), x)
+    >>> x.asnumpy()
+    array([2.5, 2.5], dtype=float32)
+    """
 
     def __init__(self, value: Any) -> None:
         super().__init__(value=value)
@@ -61,7 +79,13 @@ class Constant(Initializer):
 
 @register
 class Bilinear(Initializer):
-    """Weights of bilinear up-sampling."""
+    """Weights of bilinear up-sampling.
+
+    >>> x = mx.nd.empty((1, 1, 4, 4))
+    >>> mx.init.Bilinear()(mx.init.InitDesc("fc_weight"), x)
+    >>> x.asnumpy()[0, 0, 1]
+    array([0.1875, 0.5625, 0.5625, 0.1875], dtype=float32)
+    """
 
     def __init__(self) -> None:
         super().__init__()

@@ -19,6 +19,10 @@ def check_label_shapes(
     """Labels and predictions, checked to be equally many (``shape``: of equal shape).
 
     ``wrap`` puts single arrays into lists. Raises ValueError where they differ.
+
+    >>> labels, preds = mx.metric.check_label_shapes(mx.nd.ones(2), mx.nd.ones(2), wrap=True)
+    >>> len(labels), len(preds)
+    (1, 1)
     """
     found = (labels.shape, preds.shape) if shape else (len(labels), len(preds))
     if found[0] != found[1]:
@@ -52,6 +56,16 @@ class EvalMetric:
     ----------
     name : what `get` calls the value.
     output_names, label_names : which entries `update_dict` takes, None for all.
+
+    >>> class Zeros(mx.metric.EvalMetric):
+    ...     def update(self, labels, preds):
+    ...         for pred in preds:
+    ...             self.sum_metric += int((pred == 0).sum().asscalar())
+    ...             self.num_inst += pred.size
+    >>> metric = Zeros("zeros")
+    >>> metric.update([], [mx.nd.array([0.0, 1.0])])
+    >>> metric.get()
+    ('zeros', 0.5)
     """
 
     def __init__(
@@ -160,7 +174,13 @@ def create(metric: Any, *args: Any, **kwargs: Any) -> EvalMetric:
 @register
 @alias("composite")
 class CompositeEvalMetric(EvalMetric):
-    """Several metrics fed with the same batches; names and values are lists."""
+    """Several metrics fed with the same batches; names and values are lists.
+
+    >>> metric = mx.metric.CompositeEvalMetric([mx.metric.MAE(), mx.metric.MSE()])
+    >>> metric.update([mx.nd.array([1.0])], [mx.nd.array([3.0])])
+    >>> metric.get()
+    (['mae', 'mse'], [2.0, 4.0])
+    """
 
     def __init__(
         self,
@@ -231,6 +251,11 @@ class CustomMetric(EvalMetric):
 
     It returns the batch's value, or ``(sum, count)``. ``allow_extra_outputs`` lets there be more
     predictions than labels.
+
+    >>> metric = mx.metric.CustomMetric(lambda label, pred: abs(label - pred).max(), name="worst")
+    >>> metric.update([mx.nd.array([1.0, 2.0])], [mx.nd.array([1.0, 4.0])])
+    >>> float(metric.get()[1])
+    2.0
     """
 
     def __init__(
@@ -284,7 +309,13 @@ def np(
 
 @register
 class Loss(EvalMetric):
-    """The mean of the outputs themselves, for networks that output their loss."""
+    """The mean of the outputs themselves, for networks that output their loss.
+
+    >>> metric = mx.metric.Loss()
+    >>> metric.update(None, [mx.nd.array([1.0, 3.0])])
+    >>> metric.get()
+    ('loss', 2.0)
+    """
 
     def __init__(
         self,

@@ -51,7 +51,13 @@ class Accuracy(EvalMetric):
 @register
 @alias("top_k_accuracy", "top_k_acc")
 class TopKAccuracy(EvalMetric):
-    """Share of samples whose label is among the ``top_k`` highest scores."""
+    """Share of samples whose label is among the ``top_k`` highest scores.
+
+    >>> metric = mx.metric.TopKAccuracy(top_k=2)
+    >>> metric.update([mx.nd.array([2, 0])], [mx.nd.array([[0.1, 0.5, 0.4], [0.1, 0.5, 0.4]])])
+    >>> metric.get()
+    ('top_k_accuracy_2', 0.5)
+    """
 
     def __init__(
         self,
@@ -132,7 +138,13 @@ class CrossEntropy(_LogProbability):
 @register
 @alias("nll_loss")
 class NegativeLogLikelihood(_LogProbability):
-    """`CrossEntropy` under another name."""
+    """`CrossEntropy` under another name.
+
+    >>> metric = mx.metric.NegativeLogLikelihood()
+    >>> metric.update([mx.nd.array([1])], [mx.nd.array([[0.5, 0.5]])])
+    >>> round(metric.get()[1], 4)
+    0.6931
+    """
 
     def __init__(
         self,
@@ -149,6 +161,11 @@ class Perplexity(EvalMetric):
     """``exp`` of the mean cross-entropy, without the samples labelled ``ignore_label``.
 
     Labels are those of the predictions with classes along the last axis (``axis`` must name it).
+
+    >>> metric = mx.metric.Perplexity(ignore_label=None)
+    >>> metric.update([mx.nd.array([1])], [mx.nd.array([[0.75, 0.25]])])
+    >>> round(metric.get()[1], 4)
+    4.0
     """
 
     def __init__(

@@ -105,7 +105,14 @@ class F1(_Binary):
 
 @register
 class MCC(_Binary):
-    """Matthews' correlation coefficient of a two-class problem (Matthews 1975)."""
+    """Matthews' correlation coefficient of a two-class problem (Matthews 1975).
+
+    >>> metric = mx.metric.MCC()
+    >>> scores = mx.nd.array([[0.3, 0.7], [0.0, 1.0], [0.4, 0.6]])
+    >>> metric.update([mx.nd.array([0.0, 1.0, 1.0])], [scores])
+    >>> metric.get()
+    ('mcc', 0.0)
+    """
 
     score = staticmethod(matthews)
 
@@ -121,7 +128,14 @@ class MCC(_Binary):
 
 @register
 class PCC(EvalMetric):
-    """Matthews' correlation for any number of classes (Gorodkin 2004), over all samples so far."""
+    """Matthews' correlation for any number of classes (Gorodkin 2004), over all samples so far.
+
+    >>> metric = mx.metric.PCC()
+    >>> scores = mx.nd.array([[0.8, 0.1, 0.1], [0.1, 0.8, 0.1], [0.1, 0.1, 0.8]])
+    >>> metric.update([mx.nd.array([0, 1, 2])], [scores])
+    >>> metric.get()
+    ('pcc', 1.0)
+    """
 
     def __init__(
         self,

@@ -36,7 +36,13 @@ def _column(values: numpy.ndarray) -> numpy.ndarray:
 
 @register
 class MAE(_BatchMean):
-    """Mean absolute error, averaged over batches."""
+    """Mean absolute error, averaged over batches.
+
+    >>> metric = mx.metric.MAE()
+    >>> metric.update([mx.nd.array([1.0, 2.0])], [mx.nd.array([1.0, 4.0])])
+    >>> metric.get()
+    ('mae', 1.0)
+    """
 
     def __init__(
         self, name: str = "mae", output_names: Names = None, label_names: Names = None
@@ -72,7 +78,13 @@ class MSE(_BatchMean):
 
 @register
 class RMSE(_BatchMean):
-    """Root of the mean squared error of each batch, averaged over batches."""
+    """Root of the mean squared error of each batch, averaged over batches.
+
+    >>> metric = mx.metric.RMSE()
+    >>> metric.update([mx.nd.array([1.0, 2.0])], [mx.nd.array([3.0, 4.0])])
+    >>> metric.get()
+    ('rmse', 2.0)
+    """
 
     def __init__(
         self, name: str = "rmse", output_names: Names = None, label_names: Names = None
@@ -88,7 +100,13 @@ class RMSE(_BatchMean):
 @register
 @alias("pearsonr")
 class PearsonCorrelation(EvalMetric):
-    """Pearson's correlation: mean over batches, or with ``average="micro"`` over all samples."""
+    """Pearson's correlation: mean over batches, or with ``average="micro"`` over all samples.
+
+    >>> metric = mx.metric.PearsonCorrelation()
+    >>> metric.update([mx.nd.array([1.0, 2.0, 3.0])], [mx.nd.array([2.0, 4.0, 6.0])])
+    >>> round(metric.get()[1], 4)
+    1.0
+    """
 
     def __init__(
         self,

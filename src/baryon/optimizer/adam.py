@@ -30,6 +30,12 @@ class Adam(_TwoMoments):
 
     Source: the operator ``adam_update``. ``lazy_update`` touches only the rows that a row-sparse
     gradient has.
+
+    >>> weight, grad = mx.nd.array([1.0]), mx.nd.array([2.0])
+    >>> adam = mx.optimizer.Adam(learning_rate=0.25)
+    >>> adam.update(0, weight, grad, adam.create_state(0, weight))
+    >>> weight.asnumpy().round(3)
+    array([0.75], dtype=float32)
     """
 
     def __init__(
@@ -145,6 +151,12 @@ class Adamax(_TwoMoments):
 
     ``mean = beta1 * mean + (1 - beta1) * g; u = max(beta2 * u, |g|);``
     ``weight -= lr / (1 - beta1**t) * mean / u``
+
+    >>> weight, grad = mx.nd.array([1.0]), mx.nd.array([2.0])
+    >>> adamax = mx.optimizer.Adamax(learning_rate=0.25)
+    >>> adamax.update(0, weight, grad, adamax.create_state(0, weight))
+    >>> weight.asnumpy().round(3)
+    array([0.75], dtype=float32)
     """
 
     def __init__(
@@ -170,6 +182,12 @@ class Nadam(_TwoMoments):
     """Adam with Nesterov momentum (Dozat 2016).
 
     As in MXNet, the momentum schedule is one product for all parameters of the optimizer.
+
+    >>> weight, grad = mx.nd.array([1.0]), mx.nd.array([2.0])
+    >>> nadam = mx.optimizer.Nadam(learning_rate=0.25)
+    >>> nadam.update(0, weight, grad, nadam.create_state(0, weight))
+    >>> weight.asnumpy().round(3)
+    array([0.736], dtype=float32)
     """
 
     def __init__(
@@ -208,7 +226,14 @@ class Nadam(_TwoMoments):
 
 @register
 class FTML(Optimizer):
-    """Follow the moving leader (Zheng and Kwok 2017; operator ``ftml_update``)."""
+    """Follow the moving leader (Zheng and Kwok 2017; operator ``ftml_update``).
+
+    >>> weight, grad = mx.nd.array([1.0]), mx.nd.array([2.0])
+    >>> ftml = mx.optimizer.FTML(learning_rate=0.25)
+    >>> ftml.update(0, weight, grad, ftml.create_state(0, weight))
+    >>> weight.asnumpy().round(3)
+    array([0.75], dtype=float32)
+    """
 
     def __init__(
         self, beta1: float = 0.6, beta2: float = 0.999, epsilon: float = 1e-8, **kwargs: Any
@@ -235,6 +260,12 @@ class LAMB(_TwoMoments):
     """Layer-wise adaptive moments for large batches (You et al. 2020).
 
     Operators ``lamb_update_phase1`` and ``lamb_update_phase2`` and their ``mp_`` forms.
+
+    >>> weight, grad = mx.nd.array([1.0]), mx.nd.array([2.0])
+    >>> lamb = mx.optimizer.LAMB(learning_rate=0.25)
+    >>> lamb.update(0, weight, grad, lamb.create_state(0, weight))
+    >>> weight.asnumpy().round(3)
+    array([0.75], dtype=float32)
     """
 
     def __init__(

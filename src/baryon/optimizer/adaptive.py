@@ -14,6 +14,12 @@ class AdaGrad(Optimizer):
     """AdaGrad (Duchi, Hazan and Singer 2011).
 
     ``history += g**2; weight -= lr * (g / sqrt(history + eps) + wd * weight)``
+
+    >>> weight, grad = mx.nd.array([1.0]), mx.nd.array([2.0])
+    >>> adagrad = mx.optimizer.AdaGrad(learning_rate=0.25)
+    >>> adagrad.update(0, weight, grad, adagrad.create_state(0, weight))
+    >>> weight.asnumpy().round(3)
+    array([0.75], dtype=float32)
     """
 
     def __init__(self, eps: float = 1e-7, **kwargs: Any) -> None:
@@ -39,7 +45,14 @@ class AdaGrad(Optimizer):
 
 @register
 class AdaDelta(Optimizer):
-    """AdaDelta (Zeiler 2012): steps in the units of the weights; the learning rate is not used."""
+    """AdaDelta (Zeiler 2012): steps in the units of the weights; the learning rate is not used.
+
+    >>> weight, grad = mx.nd.array([1.0]), mx.nd.array([2.0])
+    >>> adadelta = mx.optimizer.AdaDelta(epsilon=0.01)
+    >>> adadelta.update(0, weight, grad, adadelta.create_state(0, weight))
+    >>> weight.asnumpy().round(3)
+    array([0.688], dtype=float32)
+    """
 
     def __init__(self, rho: float = 0.90, epsilon: float = 1e-5, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -67,6 +80,12 @@ class RMSProp(Optimizer):
 
     Operators ``rmsprop_update`` and ``rmspropalex_update``. ``gamma1`` is the decay of the squared
     gradient; ``gamma2`` the momentum of the centered form; ``clip_weights`` bounds the weights.
+
+    >>> weight, grad = mx.nd.array([1.0]), mx.nd.array([2.0])
+    >>> rmsprop = mx.optimizer.RMSProp(learning_rate=0.25, gamma1=0.75)
+    >>> rmsprop.update(0, weight, grad, rmsprop.create_state(0, weight))
+    >>> weight.asnumpy().round(3)
+    array([0.5], dtype=float32)
     """
 
     def __init__(
@@ -108,7 +127,14 @@ class RMSProp(Optimizer):
 
 @register
 class Ftrl(Optimizer):
-    """Follow the regularized leader, proximal (McMahan et al. 2013; operator ``ftrl_update``)."""
+    """Follow the regularized leader, proximal (McMahan et al. 2013; operator ``ftrl_update``).
+
+    >>> weight, grad = mx.nd.array([1.0]), mx.nd.array([2.0])
+    >>> ftrl = mx.optimizer.Ftrl(learning_rate=0.5, lamda1=0.0)
+    >>> ftrl.update(0, weight, grad, ftrl.create_state(0, weight))
+    >>> weight.asnumpy().round(3)
+    array([0.333], dtype=float32)
+    """
 
     def __init__(
         self, lamda1: float = 0.01, learning_rate: float = 0.1, beta: float = 1, **kwargs: Any

@@ -16,6 +16,12 @@ class LARS(SGD):
     The rate of a layer is ``lr * eta * |weight| / (|grad| + wd * |weight| + eps)``; parameters
     whose names end in gamma, beta or bias keep ``lr``. ``momentum_correction`` scales the momentum
     by the change of the learning rate.
+
+    >>> weight, grad = mx.nd.array([3.0, 4.0]), mx.nd.array([0.0, 1.0])
+    >>> lars = mx.optimizer.LARS(learning_rate=1.0, eta=0.5)
+    >>> lars.update(0, weight, grad, lars.create_state(0, weight))
+    >>> weight.asnumpy().round(3)
+    array([3. , 1.5], dtype=float32)
     """
 
     def __init__(
@@ -84,6 +90,13 @@ class LBSGD(Momentum):
     ``warmup_strategy``: ``"linear"``, ``"power2"`` or ``"sqrt"`` raise the rate from 1 to
     ``batch_scale`` times over ``warmup_epochs``; ``"lars"`` scales it by
     ``sqrt(|weight|^2 / (|grad|^2 + wd * |weight|^2))``, kept within 0.01 and 100.
+
+    >>> weight, grad = mx.nd.array([1.0]), mx.nd.array([2.0])
+    >>> sgd = mx.optimizer.LBSGD(learning_rate=0.25, batch_scale=2, warmup_epochs=0)
+    >>> for _ in range(2):  # gradients are summed, and the second call steps
+    ...     sgd.update(0, weight, grad, sgd.create_state(0, weight))
+    >>> weight.asnumpy()
+    array([0.], dtype=float32)
     """
 
     def __init__(

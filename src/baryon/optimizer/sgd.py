@@ -138,6 +138,12 @@ class NAG(MixedMomentum):
 
     ``m = momentum * m - lr * g; weight += momentum * m - lr * g``, with
     ``g = rescale_grad * grad + wd * weight``.
+
+    >>> weight, grad = mx.nd.array([1.0]), mx.nd.array([2.0])
+    >>> nag = mx.optimizer.NAG(learning_rate=0.25, momentum=0.5)
+    >>> nag.update(0, weight, grad, nag.create_state(0, weight))
+    >>> weight.asnumpy().round(3)
+    array([0.25], dtype=float32)
     """
 
     def __init__(self, momentum: float = 0.0, **kwargs: Any) -> None:
@@ -171,6 +177,12 @@ class Signum(Momentum):
     """Steps of the sign of the gradient, or of its momentum (Bernstein et al. 2018).
 
     Operators ``signsgd_update`` and ``signum_update``; ``wd_lh`` is a decoupled weight decay.
+
+    >>> weight, grad = mx.nd.array([1.0]), mx.nd.array([2.0])
+    >>> signum = mx.optimizer.Signum(learning_rate=0.25)
+    >>> signum.update(0, weight, grad, signum.create_state(0, weight))
+    >>> weight.asnumpy().round(3)
+    array([0.75], dtype=float32)
     """
 
     def __init__(
@@ -199,6 +211,12 @@ class SGLD(Optimizer):
     """Stochastic gradient Langevin dynamics (Welling and Teh 2011).
 
     ``weight -= lr / 2 * (rescale_grad * grad + wd * weight) + Normal(0, sqrt(lr))``
+
+    >>> weight, grad = mx.nd.array([1.0]), mx.nd.array([2.0])
+    >>> sgld = mx.optimizer.SGLD(learning_rate=0.01)
+    >>> sgld.update(0, weight, grad, sgld.create_state(0, weight))
+    >>> weight.shape
+    (1,)
     """
 
     def update(self, index: Any, weight: NDArray, grad: NDArray, state: None) -> None:
@@ -216,6 +234,12 @@ class DCASGD(Optimizer):
     """Delay-compensated asynchronous SGD (Zheng et al. 2017).
 
     ``m = momentum * m - lr * (g + wd * weight + lamda * g * g * (weight - previous))``
+
+    >>> weight, grad = mx.nd.array([1.0]), mx.nd.array([2.0])
+    >>> dcasgd = mx.optimizer.DCASGD(learning_rate=0.25)
+    >>> dcasgd.update(0, weight, grad, dcasgd.create_state(0, weight))
+    >>> weight.asnumpy().round(3)
+    array([0.5], dtype=float32)
     """
 
     def __init__(self, momentum: float = 0.0, lamda: float = 0.04, **kwargs: Any) -> None:
