@@ -39,13 +39,21 @@ __all__ = [
 
 
 def set_recording(is_recording: bool) -> bool:
-    """Start or stop recording; whether it was on before."""
+    """Start or stop recording; whether it was on before.
+
+    >>> mx.autograd.set_recording(True), mx.autograd.set_recording(False)
+    (False, True)
+    """
     settle()
     return state.set_recording(is_recording)
 
 
 def set_training(train_mode: bool) -> bool:
-    """Switch between training and predicting; whether it was training before."""
+    """Switch between training and predicting; whether it was training before.
+
+    >>> mx.autograd.set_training(True), mx.autograd.set_training(False)
+    (False, True)
+    """
     return state.set_training(train_mode)
 
 
@@ -125,6 +133,14 @@ def mark_variables(
     """Make arrays variables of the tape, with the arrays that take their gradients.
 
     grad_reqs : ``"write"``, ``"add"`` or ``"null"``, one for all or one each.
+
+    >>> x, dx = mx.nd.array([3.0]), mx.nd.zeros((1,))
+    >>> mx.autograd.mark_variables([x], [dx])
+    >>> with mx.autograd.record():
+    ...     y = x * x
+    >>> y.backward()
+    >>> dx.asnumpy()
+    array([6.], dtype=float32)
     """
     variables, gradients = _as_list(variables), _as_list(gradients)
     reqs = [grad_reqs] * len(variables) if isinstance(grad_reqs, str) else list(grad_reqs)
@@ -176,6 +192,14 @@ def backward(
     retain_graph : keep the tape for another backward pass.
     train_mode   : mode that user-defined backward functions see; operators differentiate the
                    forward pass in the mode in which it was recorded.
+
+    >>> x = mx.nd.array([3.0])
+    >>> x.attach_grad()
+    >>> with mx.autograd.record():
+    ...     y, z = x * x, 2 * x
+    >>> mx.autograd.backward([y, z])  # of their sum
+    >>> x.grad.asnumpy()
+    array([8.], dtype=float32)
     """
     heads, head_grads = _heads(heads, head_grads)
     with _Scope(False, train_mode):
@@ -225,7 +249,15 @@ def __getattr__(name: str) -> Any:
 
 
 def get_symbol(x: NDArray) -> Any:
-    """The recorded computation of `x` as a Symbol; marked arrays become its variables."""
+    """The recorded computation of `x` as a Symbol; marked arrays become its variables.
+
+    >>> x = mx.nd.array([3.0])
+    >>> x.attach_grad()
+    >>> with mx.autograd.record():
+    ...     y = mx.nd.relu(x)
+    >>> len(mx.autograd.get_symbol(y).list_arguments())
+    1
+    """
     from .symbol import Symbol
 
     if x._node is None:

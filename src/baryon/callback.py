@@ -38,7 +38,16 @@ def module_checkpoint(
 
 
 def do_checkpoint(prefix: str, period: int = 1) -> Callable[..., None]:
-    """An epoch callback that saves symbol and parameters every ``period`` epochs."""
+    """An epoch callback that saves symbol and parameters every ``period`` epochs.
+
+    >>> import os, tempfile
+    >>> prefix = os.path.join(tempfile.mkdtemp(), "model")
+    >>> save = mx.callback.do_checkpoint(prefix, period=2)
+    >>> for epoch in range(4):
+    ...     save(epoch, mx.sym.var("x"), {"x": mx.nd.ones((1,))}, {})
+    >>> sorted(os.listdir(os.path.dirname(prefix)))
+    ['model-0002.params', 'model-0004.params', 'model-symbol.json']
+    """
     period = max(1, int(period))
 
     def callback(iter_no: int, sym: Any, arg: Any, aux: Any) -> None:
@@ -68,6 +77,10 @@ class Speedometer:
 
     ``auto_reset`` restarts the metric's local sums after each log, so that values are of the last
     batches; otherwise they are of the epoch so far.
+
+    >>> model = mx.mod.Module(mx.sym.SoftmaxOutput(mx.sym.var("data"), name="softmax"))
+    >>> data = mx.io.NDArrayIter(np.zeros((8, 2)), np.zeros(8), batch_size=2)
+    >>> model.fit(data, num_epoch=1, batch_end_callback=mx.callback.Speedometer(2, frequent=2))
     """
 
     def __init__(self, batch_size: int, frequent: int = 50, auto_reset: bool = True) -> None:

@@ -30,6 +30,13 @@ def save_checkpoint(
     """Save a symbol (unless None) as ``prefix-symbol.json`` and values as ``prefix-0001.params``.
 
     remove_amp_cast : leave the casts of mixed precision out of the symbol.
+
+    >>> import os, tempfile
+    >>> prefix = os.path.join(tempfile.mkdtemp(), "model")
+    >>> mx.model.save_checkpoint(prefix, 3, mx.sym.var("x"), {"x": mx.nd.ones((1,))}, {})
+    >>> symbol, arg_params, aux_params = mx.model.load_checkpoint(prefix, 3)
+    >>> arg_params["x"].asnumpy()
+    array([1.], dtype=float32)
     """
     if symbol is not None:
         symbol.save(f"{prefix}-symbol.json", remove_amp_cast)

@@ -108,7 +108,11 @@ _CPU = Context("cpu")
 
 
 def cpu(device_id: int = 0) -> Context:
-    """The CPU. `device_id` only names it; all of them are the same memory and cores."""
+    """The CPU. `device_id` only names it; all of them are the same memory and cores.
+
+    >>> mx.nd.ones((2,), ctx=mx.cpu()).context
+    cpu(0)
+    """
     return Context("cpu", device_id)
 
 
@@ -123,12 +127,21 @@ def cpu_shared(device_id: int = 0) -> Context:
 
 
 def gpu(device_id: int = 0) -> Context:
-    """A GPU by its number. Naming one needs no hardware; placing data there does."""
+    """A GPU by its number. Naming one needs no hardware; placing data there does.
+
+    >>> mx.gpu(1).device_id
+    1
+    """
     return Context("gpu", device_id)
 
 
 def current_context() -> Context:
-    """The device of new arrays: that of the innermost ``with ctx:`` block, else ``cpu(0)``."""
+    """The device of new arrays: that of the innermost ``with ctx:`` block, else ``cpu(0)``.
+
+    >>> with mx.cpu(1):
+    ...     mx.current_context()
+    cpu(1)
+    """
     return getattr(_local, "current", None) or _CPU
 
 

@@ -38,6 +38,18 @@ class CustomOp:
 
     Both get lists of NDArrays and write their results into `out_data` and `in_grad`, best by
     `assign`. `req` says for each result whether to ``"write"``, ``"add"`` or leave it (``"null"``).
+
+    >>> class Square(mx.operator.CustomOp):
+    ...     def forward(self, is_train, req, in_data, out_data, aux):
+    ...         self.assign(out_data[0], req[0], in_data[0] * in_data[0])
+    ...     def backward(self, req, out_grad, in_data, out_data, in_grad, aux):
+    ...         self.assign(in_grad[0], req[0], 2 * in_data[0] * out_grad[0])
+    >>> @mx.operator.register("documented_square")
+    ... class SquareProp(mx.operator.CustomOpProp):
+    ...     def create_operator(self, ctx, shapes, dtypes):
+    ...         return Square()
+    >>> mx.nd.Custom(mx.nd.array([3.0]), op_type="documented_square").asnumpy()
+    array([9.], dtype=float32)
     """
 
     def forward(

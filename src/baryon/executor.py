@@ -29,6 +29,12 @@ class Executor:
     arg_arrays, grad_arrays, aux_arrays : arrays in the order of the symbol's argument and auxiliary
     names; `arg_dict`, `grad_dict`, `aux_dict` the same by name; `outputs` the results of the last
     `forward`.
+
+    >>> net = mx.sym.var("x") * mx.sym.var("w")
+    >>> arrays = {"x": mx.nd.array([2.0]), "w": mx.nd.array([3.0])}
+    >>> exe = net.bind(mx.cpu(), arrays, grad_req="null")
+    >>> exe.forward()[0].asnumpy()
+    array([6.], dtype=float32)
     """
 
     arg_dict: dict[str, NDArray]

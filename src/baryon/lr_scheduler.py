@@ -28,6 +28,15 @@ class LRScheduler:
     warmup_steps : number of updates of the warm-up, 0 for none.
     warmup_begin_lr : the rate at update 0 of the warm-up; at most ``base_lr``.
     warmup_mode : ``"linear"`` rises steadily, ``"constant"`` keeps ``warmup_begin_lr``.
+
+    >>> class Halving(mx.lr_scheduler.LRScheduler):
+    ...     def __call__(self, num_update):
+    ...         if num_update < self.warmup_steps:
+    ...             return self.get_warmup_lr(num_update)
+    ...         return self.base_lr / 2 ** (num_update - self.warmup_steps)
+    >>> schedule = Halving(base_lr=1.0, warmup_steps=2)
+    >>> [schedule(n) for n in range(5)]
+    [0.0, 0.5, 1.0, 0.5, 0.25]
     """
 
     def __init__(

@@ -128,7 +128,14 @@ def _square_sum(array: Any) -> Any:
 
 
 def check_sha1(filename: str, sha1_hash: str) -> bool:
-    """Whether the SHA-1 of a file is `sha1_hash` (hexadecimal digits)."""
+    """Whether the SHA-1 of a file is `sha1_hash` (hexadecimal digits).
+
+    >>> import pathlib, tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "x")
+    >>> _ = path.write_bytes(b"abc")
+    >>> mx.gluon.utils.check_sha1(path, "a9993e364706816aba3e25717850c26c9cd0d89d")
+    True
+    """
     digest = hashlib.sha1()
     with open(filename, "rb") as file:
         while block := file.read(_CHUNK):

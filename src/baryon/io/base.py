@@ -61,6 +61,10 @@ class DataBatch:
     """One batch: lists of arrays, how many trailing samples are padding, and their indices.
 
     ``bucket_key``, ``provide_data`` and ``provide_label`` serve modules whose shapes change.
+
+    >>> batch = mx.io.DataBatch([mx.nd.zeros((4, 3))], [mx.nd.zeros((4,))], pad=1)
+    >>> print(batch)
+    DataBatch: data shapes: [(4, 3)] label shapes: [(4,)]
     """
 
     def __init__(
@@ -94,6 +98,20 @@ class DataBatch:
 class DataIter:
     """Base of the iterators: subclasses define `reset`, `next` (or `iter_next` and the getters),
     and the attributes ``provide_data`` and ``provide_label``, lists of `DataDesc`.
+
+    >>> class Ones(mx.io.DataIter):
+    ...     provide_data = [mx.io.DataDesc("data", (2, 3))]
+    ...     provide_label = []
+    ...     count = 0
+    ...     def reset(self):
+    ...         self.count = 0
+    ...     def next(self):
+    ...         if self.count == 3:
+    ...             raise StopIteration
+    ...         self.count += 1
+    ...         return mx.io.DataBatch([mx.nd.ones((2, 3))], [], pad=0)
+    >>> len(list(Ones(batch_size=2)))
+    3
     """
 
     def __init__(self, batch_size: int = 0) -> None:

@@ -16,6 +16,10 @@ class ResizeIter(DataIter):
     """Another iterator with an epoch of ``size`` batches, beginning again where it ends.
 
     With ``reset_internal`` False, a reset leaves the inner iterator where it is.
+
+    >>> batches = mx.io.NDArrayIter(np.zeros((6, 2)), batch_size=2)
+    >>> len(list(mx.io.ResizeIter(batches, 5)))
+    5
     """
 
     def __init__(self, data_iter: DataIter, size: int, reset_internal: bool = True) -> None:
@@ -115,6 +119,10 @@ class PrefetchingIter(DataIter):
 
     ``rename_data`` and ``rename_label`` hold, for each iterator, a dict of new names. What an
     iterator raises is raised by `next`.
+
+    >>> batches = mx.io.NDArrayIter(np.zeros((6, 2)), batch_size=2)
+    >>> len(list(mx.io.PrefetchingIter(batches)))
+    3
     """
 
     def __init__(

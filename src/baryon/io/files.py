@@ -96,6 +96,11 @@ class MNISTIter(_RowIter):
     ----------
     image, label : the files; ``flat`` gives (n, 784) in place of (n, 1, 28, 28).
     dtype : of the data, default float32.
+
+    >>> folder = mx.io.EMBEDDED_MNIST
+    >>> image, label = folder / "t10k-images-idx3-ubyte.gz", folder / "t10k-labels-idx1-ubyte.gz"
+    >>> next(mx.io.MNISTIter(image, label, batch_size=8, silent=True)).data[0].shape
+    (8, 1, 28, 28)
     """
 
     def __init__(
@@ -188,6 +193,13 @@ class CSVIter(RoundIter):
         then does not repeat; else it keeps rows of the batch before. ``pad`` counts these.
     dtype : "float32", "int32" or "int64".
     ``prefetch_buffer`` and ``ctx`` have no effect on results.
+
+    >>> import pathlib, tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "rows.csv")
+    >>> _ = path.write_text("1,2,3,4")
+    >>> next(mx.io.CSVIter(path, (2, 2))).data[0].asnumpy()
+    array([[[1., 2.],
+            [3., 4.]]], dtype=float32)
     """
 
     def __init__(

@@ -24,6 +24,14 @@ class KVStore(KVStoreBase):
     several arrays for one key (one a context) are a list. ``priority`` has no effect.
 
     handle : the store's type, such as ``"local"``; `create` makes stores.
+
+    >>> store = mx.kv.create("local")
+    >>> store.init("weight", mx.nd.zeros((2,)))
+    >>> store.push("weight", [mx.nd.ones((2,)), mx.nd.ones((2,))])  # from two contexts
+    >>> out = mx.nd.empty((2,))
+    >>> store.pull("weight", out=out)
+    >>> out.asnumpy()
+    array([2., 2.], dtype=float32)
     """
 
     def __init__(self, handle: str) -> None:

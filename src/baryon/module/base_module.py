@@ -30,6 +30,13 @@ class BaseModule(ModuleInterface):
     A module is bound to shapes (`bind`), gets values (`init_params`) and an optimizer
     (`init_optimizer`), and then does `forward`, `backward` and `update` batch by batch. The flags
     ``binded``, ``params_initialized`` and ``optimizer_initialized`` tell how far it is.
+
+    >>> net = mx.sym.FullyConnected(mx.sym.var("data"), num_hidden=2, name="fc")
+    >>> model = mx.mod.Module(mx.sym.SoftmaxOutput(net, name="softmax"))
+    >>> data = mx.io.NDArrayIter(np.eye(4), np.array([0, 1, 1, 0]), batch_size=4)
+    >>> model.fit(data, num_epoch=20, optimizer_params={"learning_rate": 1.0})
+    >>> model.score(data, "acc")
+    [('accuracy', 1.0)]
     """
 
     # ---- the training loop -----------------------------------------------------------------------

@@ -33,6 +33,19 @@ class BucketingModule(BaseModule):
 
     sym_gen : makes ``(symbol, data_names, label_names)`` for a bucket's key.
     default_bucket_key : the largest bucket, whose memory the others use; it has all parameters.
+
+    >>> def sym_gen(length):
+    ...     net = mx.sym.sum(mx.sym.var("data"), axis=1, keepdims=True)
+    ...     return mx.sym.LinearRegressionOutput(net, name="softmax"), ("data",), ("softmax_label",)
+    >>> model = mx.mod.BucketingModule(sym_gen, default_bucket_key=8)
+    >>> model.bind([("data", (2, 8))], [("softmax_label", (2, 1))])
+    >>> model.init_params()
+    >>> shapes = [mx.io.DataDesc("data", (2, 3))], [mx.io.DataDesc("softmax_label", (2, 1))]
+    >>> data = [mx.nd.ones((2, 3))], [mx.nd.zeros((2, 1))]
+    >>> model.forward(mx.io.DataBatch(*data, None, None, 3, *shapes), is_train=False)
+    >>> model.get_outputs()[0].asnumpy()
+    array([[3.],
+           [3.]], dtype=float32)
     """
 
     def __init__(

@@ -20,6 +20,13 @@ class SequentialModule(BaseModule):
 
     `add` takes what is special about a module: ``take_labels=True`` where it reads the labels,
     ``auto_wiring=True`` where its data names should be used whatever the outputs are called.
+
+    >>> first = mx.mod.Module(mx.sym.relu(mx.sym.var("data")), label_names=None)
+    >>> second = mx.mod.Module(mx.sym.SoftmaxOutput(mx.sym.var("data"), name="softmax"))
+    >>> model = mx.mod.SequentialModule().add(first).add(second, take_labels=True, auto_wiring=True)
+    >>> model.bind([("data", (2, 3))], [("softmax_label", (2,))])
+    >>> model.output_shapes
+    [('softmax_output', (2, 3))]
     """
 
     META_TAKE_LABELS = "take_labels"

@@ -83,7 +83,11 @@ def full(
 def empty(
     shape: Any, ctx: Context | None = None, dtype: Any = None, stype: str | None = None
 ) -> NDArray:
-    """An array with arbitrary content, to be written."""
+    """An array with arbitrary content, to be written.
+
+    >>> mx.nd.empty((2, 3)).shape
+    (2, 3)
+    """
     if stype not in (None, "default"):
         return zeros(shape, ctx, dtype, stype=stype)
     dims = () if np.ndim(shape) and not len(shape) else (shape,) if np.ndim(shape) == 0 else shape

@@ -52,7 +52,13 @@ def to_dlpack_for_read(self: Any) -> Any:
 
 
 def to_dlpack_for_write(self: Any) -> Any:
-    """A DLPack capsule of the array, whose memory the receiver may change."""
+    """A DLPack capsule of the array, whose memory the receiver may change.
+
+    >>> x = mx.nd.array([1, 2])
+    >>> mx.nd.from_dlpack(mx.nd.to_dlpack_for_write(x))[:] = 5
+    >>> x.asnumpy()
+    array([5., 5.], dtype=float32)
+    """
     self.wait_to_read()
     return self.__dlpack__()
 
@@ -83,6 +89,10 @@ def from_dlpack(dlpack: Any) -> Any:
     """An NDArray over the memory of another library's array, or of a DLPack capsule.
 
     dlpack : an object with ``__dlpack__`` (preferred), or a capsule of CPU memory.
+
+    >>> x = mx.nd.from_dlpack(np.ones(2, "float32"))
+    >>> x.asnumpy()
+    array([1., 1.], dtype=float32)
     """
     from .ndarray import NDArray
 

@@ -131,7 +131,11 @@ def split_v2(
 
 
 def waitall() -> None:
-    """Wait until all queued work on all devices is done; errors of devices surface here."""
+    """Wait until all queued work on all devices is done; errors of devices surface here.
+
+    >>> x = mx.nd.ones((2,)) + 1
+    >>> mx.nd.waitall()
+    """
     import sys
 
     cuda = sys.modules.get(backend.__name__ + ".cuda")

@@ -186,13 +186,26 @@ def load(fname: str | os.PathLike) -> list[NDArray] | dict[str, NDArray]:
     """Read arrays that `save`, or MXNet, wrote: a dict where they have names, else a list.
 
     MXNetError that names the file and the place when it is truncated or corrupt.
+
+    >>> import pathlib, tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "x.params")
+    >>> mx.nd.save(path, {"x": mx.nd.ones((2,))})
+    >>> mx.nd.load(path)["x"].asnumpy()
+    array([1., 1.], dtype=float32)
     """
     with open_binary(fname) as file:
         return _read_file(_Reader(file, os.fspath(fname)))
 
 
 def load_frombuffer(buf: bytes) -> list[NDArray] | dict[str, NDArray]:
-    """Read arrays from the bytes of a file."""
+    """Read arrays from the bytes of a file.
+
+    >>> import pathlib, tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "x.params")
+    >>> mx.nd.save(path, [mx.nd.ones((2,))])
+    >>> mx.nd.load_frombuffer(path.read_bytes())[0].asnumpy()
+    array([1., 1.], dtype=float32)
+    """
     if not isinstance(buf, (bytes, bytearray, memoryview)):
         raise ValueError(f"buf needs to be bytes, got {type(buf).__name__}")
     return _read_file(_Reader(io.BytesIO(buf), "buffer"))

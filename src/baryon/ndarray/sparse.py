@@ -177,7 +177,11 @@ def row_sparse_array(
 
 
 def array(source_array: Any, ctx: Context | None = None, dtype: Any = None) -> BaseSparseNDArray:
-    """A sparse array from a sparse NDArray or a scipy matrix (`mx.nd.array` takes dense ones)."""
+    """A sparse array from a sparse NDArray or a scipy matrix (`mx.nd.array` takes dense ones).
+
+    >>> mx.nd.sparse.array(mx.nd.eye(2).tostype("csr")).stype
+    'csr'
+    """
     if isinstance(source_array, RowSparseNDArray):
         return row_sparse_array(source_array, None, ctx, dtype)
     if isinstance(source_array, CSRNDArray) or hasattr(source_array, "tocsr"):
@@ -212,7 +216,11 @@ def zeros(
 def empty(
     stype: str, shape: Any, ctx: Context | None = None, dtype: Any = None
 ) -> BaseSparseNDArray:
-    """A sparse array to be written; it stores nothing yet."""
+    """A sparse array to be written; it stores nothing yet.
+
+    >>> mx.nd.sparse.empty("row_sparse", (3, 2)).stype
+    'row_sparse'
+    """
     if stype not in ("csr", "row_sparse"):
         raise ValueError(f"unknown stype : {stype}")
     return zeros(stype, shape, ctx, dtype)

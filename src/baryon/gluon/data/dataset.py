@@ -14,7 +14,16 @@ __all__ = ["ArrayDataset", "Dataset", "RecordFileDataset", "SimpleDataset"]
 
 
 class Dataset:
-    """Base of the datasets: subclasses define ``__getitem__(idx)`` and ``__len__()``."""
+    """Base of the datasets: subclasses define ``__getitem__(idx)`` and ``__len__()``.
+
+    >>> class Squares(mx.gluon.data.Dataset):
+    ...     def __getitem__(self, idx):
+    ...         return idx * idx
+    ...     def __len__(self):
+    ...         return 5
+    >>> list(Squares().filter(lambda x: x % 2 == 0))
+    [0, 4, 16]
+    """
 
     def __getitem__(self, idx: int) -> Any:
         raise NotImplementedError(f"{type(self).__name__} must define __getitem__")
@@ -68,7 +77,12 @@ class Dataset:
 
 
 class SimpleDataset(Dataset):
-    """A dataset over anything with a length and items, such as a list."""
+    """A dataset over anything with a length and items, such as a list.
+
+    >>> data = mx.gluon.data.SimpleDataset([1, 2, 3])
+    >>> len(data), data[1]
+    (3, 2)
+    """
 
     def __init__(self, data: Sequence[Any]) -> None:
         self._data = data

@@ -21,7 +21,11 @@ class Sampler:
 
 
 class SequentialSampler(Sampler):
-    """``start, start + 1, …``: ``length`` indices in order."""
+    """``start, start + 1, …``: ``length`` indices in order.
+
+    >>> list(mx.gluon.data.SequentialSampler(3, start=2))
+    [2, 3, 4]
+    """
 
     def __init__(self, length: int, start: int = 0) -> None:
         self._length = length
@@ -35,7 +39,11 @@ class SequentialSampler(Sampler):
 
 
 class RandomSampler(Sampler):
-    """The indices below ``length``, shuffled anew each time by NumPy's global random state."""
+    """The indices below ``length``, shuffled anew each time by NumPy's global random state.
+
+    >>> sorted(mx.gluon.data.RandomSampler(3))
+    [0, 1, 2]
+    """
 
     def __init__(self, length: int) -> None:
         self._length = length
@@ -48,7 +56,11 @@ class RandomSampler(Sampler):
 
 
 class FilterSampler(Sampler):
-    """The indices of the samples for which ``fn(sample)`` is true."""
+    """The indices of the samples for which ``fn(sample)`` is true.
+
+    >>> list(mx.gluon.data.FilterSampler(lambda x: x > 5, [3, 8, 7]))
+    [1, 2]
+    """
 
     def __init__(self, fn: Callable[[Any], bool], dataset: Any) -> None:
         self._indices = [i for i in range(len(dataset)) if fn(dataset[i])]

@@ -13,7 +13,14 @@ from ._sequence import _format_sequence, _get_begin_state, _mask_sequence_variab
 
 
 class RecurrentCell(Block):
-    """A Block that maps (input, states) of one step to (output, new states)."""
+    """A Block that maps (input, states) of one step to (output, new states).
+
+    >>> cell = mx.gluon.rnn.LSTMCell(4)
+    >>> cell.initialize()
+    >>> outputs, states = cell.unroll(3, mx.nd.ones((2, 3, 5)), merge_outputs=True)
+    >>> outputs.shape, [s.shape for s in states]
+    ((2, 3, 4), [(2, 4), (2, 4)])
+    """
 
     def __init__(self, prefix: str | None = None, params: Any = None) -> None:
         super().__init__(prefix=prefix, params=params)
@@ -117,7 +124,18 @@ class RecurrentCell(Block):
 
 
 class HybridRecurrentCell(RecurrentCell, HybridBlock):
-    """A recurrent cell that runs eagerly, draws Symbols or runs compiled."""
+    """A recurrent cell that runs eagerly, draws Symbols or runs compiled.
+
+    >>> class Sum(mx.gluon.rnn.HybridRecurrentCell):
+    ...     def state_info(self, batch_size=0):
+    ...         return [{"shape": (batch_size, 2), "__layout__": "NC"}]
+    ...     def hybrid_forward(self, F, x, states):
+    ...         total = x + states[0]
+    ...         return total, [total]
+    >>> outputs, _ = Sum().unroll(3, mx.nd.ones((1, 3, 2)), merge_outputs=True)
+    >>> outputs.asnumpy()[0, :, 0]
+    array([1., 2., 3.], dtype=float32)
+    """
 
     def __init__(self, prefix: str | None = None, params: Any = None) -> None:
         super().__init__(prefix=prefix, params=params)

@@ -16,6 +16,10 @@ class DropoutCell(HybridRecurrentCell):
     """Dropout on the input; it has no state.
 
     rate : fraction of elements set to zero.      axes : axes along which one decision counts.
+
+    >>> cell = mx.gluon.rnn.DropoutCell(0.5)
+    >>> cell(mx.nd.ones((1, 2)), [])[0].asnumpy()  # only training drops
+    array([[1., 1.]], dtype=float32)
     """
 
     def __init__(
@@ -103,6 +107,11 @@ class ZoneoutCell(ModifierCell):
     """Zoneout (Krueger et al., 2017): elements keep their previous value at random in training.
 
     zoneout_outputs, zoneout_states : fractions of outputs and states that do so.
+
+    >>> cell = mx.gluon.rnn.ZoneoutCell(mx.gluon.rnn.RNNCell(4), zoneout_states=0.5)
+    >>> cell.initialize()
+    >>> cell(mx.nd.ones((2, 3)), cell.begin_state(batch_size=2))[0].shape
+    (2, 4)
     """
 
     def __init__(
@@ -155,7 +164,13 @@ class ZoneoutCell(ModifierCell):
 
 
 class ResidualCell(ModifierCell):
-    """Adds the input to the wrapped cell's output (Wu et al., 2016)."""
+    """Adds the input to the wrapped cell's output (Wu et al., 2016).
+
+    >>> cell = mx.gluon.rnn.ResidualCell(mx.gluon.rnn.RNNCell(3))
+    >>> cell.initialize(mx.init.Zero())
+    >>> cell(mx.nd.ones((1, 3)), cell.begin_state(batch_size=1))[0].asnumpy()
+    array([[1., 1., 1.]], dtype=float32)
+    """
 
     def hybrid_forward(self, F: Any, inputs: Any, states: list) -> Any:
         """One step."""

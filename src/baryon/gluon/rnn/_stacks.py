@@ -104,7 +104,16 @@ class SequentialRNNCell(_Stack, RecurrentCell):
 
 
 class HybridSequentialRNNCell(_Stack, HybridRecurrentCell):
-    """Hybrid cells on top of each other."""
+    """Hybrid cells on top of each other.
+
+    >>> stack = mx.gluon.rnn.HybridSequentialRNNCell()
+    >>> stack.add(mx.gluon.rnn.LSTMCell(4))
+    >>> stack.add(mx.gluon.rnn.ResidualCell(mx.gluon.rnn.GRUCell(4)))
+    >>> stack.initialize()
+    >>> stack.hybridize()
+    >>> stack(mx.nd.ones((2, 5)), stack.begin_state(batch_size=2))[0].shape
+    (2, 4)
+    """
 
     def __init__(self, prefix: str | None = None, params: Any = None) -> None:
         super().__init__(prefix=prefix, params=params)
@@ -119,6 +128,11 @@ class BidirectionalCell(HybridRecurrentCell):
 
     l_cell, r_cell : cells for the forward and the backward direction.
     output_prefix  : prefix of the names of outputs.
+
+    >>> cell = mx.gluon.rnn.BidirectionalCell(mx.gluon.rnn.LSTMCell(4), mx.gluon.rnn.LSTMCell(4))
+    >>> cell.initialize()
+    >>> cell.unroll(3, mx.nd.ones((2, 3, 5)), merge_outputs=True)[0].shape
+    (2, 3, 8)
     """
 
     def __init__(
