@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 
 import pytest
@@ -10,6 +11,7 @@ from reference import reference
 
 import baryon as mx
 from baryon.ops import REGISTRY, Op
+from baryon.ops.parameters import parameters
 
 LIST = found.ROOT / "mxnet-1.9.1-ops.json"
 RECORDS = json.loads(LIST.read_text())["operators"] if LIST.exists() else []
@@ -119,3 +121,14 @@ def test_public_operators_are_mxnets():
     spaces = ("", "op", "random", "linalg", "contrib", "image", "sparse")
     public = {n for sub in spaces for n in mx.namespaces.names(sub).values()}
     assert not public & set(ours)
+
+
+def test_parameters_are_those_that_inspect_finds():
+    for op in OPS:
+        found = inspect.signature(op.body).parameters.values()
+        assert [(p.name, p.default) for p in parameters(op.body)] == [
+            (p.name, p.default) for p in found
+        ]
+        assert [p.keyword_only for p in parameters(op.body)] == [
+            p.kind is p.KEYWORD_ONLY for p in found
+        ]

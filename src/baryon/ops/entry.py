@@ -6,7 +6,6 @@ Everything the rest of the library knows about an operator is stated here, once.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from typing import Any, NamedTuple
@@ -17,6 +16,7 @@ from ..base import MXNetError
 from . import rules
 from .attrs import Attr, Attrs, AttrType, attr_type, negative_zeros
 from .fusion import NOTHING, Fusion
+from .parameters import EMPTY, parameters
 from .rules import Rule, known, show
 from .samples import Draw, Sample
 from .storage import Case, Condition, case
@@ -153,12 +153,12 @@ class Op:
         self.optional: set[str] = set()
         self.variadic = variadic
         self.hidden: set[str] = set()
-        parameters = list(inspect.signature(self.body).parameters.values())[1:]
-        for p in parameters:
+        taken = parameters(self.body)[1:]
+        for p in taken:
             if p.name in _HIDDEN:
                 self.hidden.add(p.name)
-            elif p.kind is p.KEYWORD_ONLY:
-                required = p.default is p.empty
+            elif p.keyword_only:
+                required = p.default is EMPTY
                 kind = _annotated_type(p.annotation, self.body)
                 default = None if required or p.default is None else kind.parse(p.default)
                 self.attrs[p.name] = Attr(p.name, kind, default, required)
@@ -166,7 +166,7 @@ class Op:
                 self.inputs += (p.name,)
                 if p.default is None:
                     self.optional.add(p.name)
-        self.many = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+        self.many = any(p.many for p in taken)
 
     def __repr__(self) -> str:
         return f"<Op {self.name}>"
@@ -449,7 +449,7 @@ class Op:
         """
 
         def declare(rule: Callable) -> Callable:
-            self.gradients.append(Gradient(inputs, rule, tuple(inspect.signature(rule).parameters)))
+            self.gradients.append(Gradient(inputs, rule, tuple(p.name for p in parameters(rule))))
             return rule
 
         return declare
