@@ -30,9 +30,10 @@ inline A wrapping_mul(A a, A b) {
   }
 }
 
-// Each gives a start, a map of one element, and the combination of two partial results.
+// Each gives a start, a map of one element, and the combination of two partial results. `additive`
+// ones may add short runs of floats as floats; `exact` ones round nothing, so floats stay floats.
 struct Sum {
-  static constexpr bool additive = true;
+  static constexpr bool additive = true, exact = false;
   template <class A>
   static A start() {
     return 0;
@@ -59,14 +60,14 @@ struct SumAbs : Sum {
   }
 };
 struct SumSquares : Sum {
-  static constexpr bool additive = false;  // float squares may overflow: all in double
+  static constexpr bool additive = false, exact = false;  // float squares may overflow
   template <class A>
   static A map(A x) {
     return x * x;
   }
 };
 struct Prod {
-  static constexpr bool additive = false;
+  static constexpr bool additive = false, exact = false;
   template <class A>
   static A start() {
     return 1;
@@ -87,7 +88,7 @@ struct NanProd : Prod {
   }
 };
 struct Max {
-  static constexpr bool additive = false;
+  static constexpr bool additive = false, exact = true;
   template <class A>
   static A start() {
     return std::is_integral_v<A> ? std::numeric_limits<A>::min()
@@ -103,7 +104,7 @@ struct Max {
   }
 };
 struct Min {
-  static constexpr bool additive = false;
+  static constexpr bool additive = false, exact = true;
   template <class A>
   static A start() {
     return std::is_integral_v<A> ? std::numeric_limits<A>::max()
@@ -133,7 +134,12 @@ Index full_lanes(const T* x, Index n, A& total) {
   for (; i + kLanes <= n; i += kLanes)
     for (int k = 0; k < kLanes; ++k)
       lane[k] = Op::combine(lane[k], Op::map(static_cast<L>(x[i + k])));
-  for (int k = 0; k < kLanes; ++k) total = Op::combine(total, static_cast<A>(lane[k]));
+  A wide[kLanes];
+  for (int k = 0; k < kLanes; ++k) wide[k] = static_cast<A>(lane[k]);
+#pragma GCC unroll 8
+  for (int half = kLanes / 2; half > 0; half /= 2)
+    for (int k = 0; k < half; ++k) wide[k] = Op::combine(wide[k], wide[k + half]);
+  total = Op::combine(total, wide[0]);
   return i;
 }
 
@@ -158,7 +164,8 @@ void along(const void* from, Index n, void* into) {
     for (Index i = 0; i < n; i += kFlush)
       result = Op::combine(result, lanes<Op, float, T, A>(x + i, std::min(kFlush, n - i)));
   } else {
-    result = Op::combine(result, lanes<Op, A, T, A>(x, n));
+    using L = std::conditional_t<Op::exact && std::is_floating_point_v<T>, T, A>;
+    result = Op::combine(result, lanes<Op, L, T, A>(x, n));
   }
 }
 

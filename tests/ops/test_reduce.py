@@ -151,6 +151,21 @@ def test_norms():
         reduce("norm", x, ord=3)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", ["max", "min"])
+def test_extremes_and_nan_are_found_at_every_place(name, dtype):
+    x = np.random.default_rng(8).uniform(-1, 1, (150, 150)).astype(dtype)
+    place = np.arange(150)
+    x[place, place] = 2 if name == "max" else -2
+    np.testing.assert_array_equal(reduce(name, x, axis=1), x[place, place])
+    x[place, (place + 1) % 150] = np.nan
+    assert np.isnan(reduce(name, x, axis=1)).all()
+    for i in range(140, 150):
+        flat = np.full(131 + i, x[0, 0])
+        flat[i] = np.nan
+        assert np.isnan(reduce(name, flat.astype(dtype))).all()
+
+
 def test_gradients_at_ties_and_nan():
     for name, values, want in (
         ("max", [1.0, 3.0, 3.0], [0, 1, 1]),
