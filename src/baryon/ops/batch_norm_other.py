@@ -74,8 +74,8 @@ def sync_batch_norm(
     """`BatchNorm` along axis 1 whose statistics MXNet gathers from `ndev` devices.
 
     They are those of this call's data: one device holds all of a batch. `ndev` and `key` have no
-    effect. ``output_mean_var`` also returns mean and variance. Source: MXNet operator
-    contrib.SyncBatchNorm.
+    effect. ``output_mean_var`` also returns mean and variance. All else as in `BatchNorm`. Source:
+    MXNet operator contrib.SyncBatchNorm.
 
     >>> x, one, zero = mx.nd.array([[1.0], [3.0]]), mx.nd.ones((1,)), mx.nd.zeros((1,))
     >>> mx.nd.contrib.SyncBatchNorm(x, one, zero, zero, one, eps=0.0, key="a").asnumpy()
@@ -111,7 +111,7 @@ def batch_norm_v1(
 ) -> Any:
     """MXNet's first `BatchNorm`, along axis 1; ``output_mean_var`` also gives mean and variance.
 
-    Source: MXNet operator BatchNorm_v1.
+    All else as in `BatchNorm`. Source: MXNet operator BatchNorm_v1.
 
     >>> x, one, zero = mx.nd.array([[1.0], [3.0]]), mx.nd.ones((1,)), mx.nd.zeros((1,))
     >>> mx.nd.BatchNorm_v1(x, one, zero, zero, one, eps=0.0).asnumpy()
@@ -151,8 +151,8 @@ def batch_norm_relu(
 ) -> Any:
     """`BatchNorm`, and its negative results set to 0.
 
-    ``cudnn_off`` and the calibration ranges have no effect. Source: MXNet operator
-    contrib.BatchNormWithReLU.
+    ``cudnn_off`` and the calibration ranges have no effect. All else as in `BatchNorm`. Source:
+    MXNet operator contrib.BatchNormWithReLU.
 
     >>> x, one, zero = mx.nd.array([[-1.0], [3.0]]), mx.nd.ones((1,)), mx.nd.zeros((1,))
     >>> mx.nd.contrib.BatchNormWithReLU(x, one, zero, zero, one, eps=0.0).asnumpy()

@@ -67,6 +67,8 @@ def _deep(attrs: Attrs, data: Sequence[int]) -> tuple[int, ...]:
 def depth_to_space(xp, data, *, block_size: int):
     """Channels to blocks of space: (n, b*b*c, h, w) becomes (n, c, h*b, w*b).
 
+    b is `block_size`. Source: MXNet operator depth_to_space.
+
     >>> mx.nd.depth_to_space(mx.nd.zeros((1, 8, 2, 3)), block_size=2).shape
     (1, 2, 4, 6)
     """
@@ -91,6 +93,8 @@ depth_to_space.sample(data=normal(1, 8, 2, 3), block_size=2)
 )
 def space_to_depth(xp, data, *, block_size: int):
     """Blocks of space to channels: (n, c, h*b, w*b) becomes (n, b*b*c, h, w).
+
+    b is `block_size`. Source: MXNet operator space_to_depth.
 
     >>> mx.nd.space_to_depth(mx.nd.zeros((1, 2, 4, 6)), block_size=2).shape
     (1, 8, 2, 3)

@@ -95,7 +95,8 @@ def _iou_shape(attrs: Attrs, lhs: Sequence[int], rhs: Sequence[int]) -> tuple[in
 def box_iou(xp, lhs, rhs, *, format: Format = "corner"):
     """Intersection over union of every box of lhs (..., 4) with every one of rhs (..., 4).
 
-    Source: MXNet operator box_iou.
+    Boxes are corners x1, y1, x2, y2, or with `format` center x, y, width, height. Source: MXNet
+    operator box_iou.
 
     >>> a, b = mx.nd.array([[0, 0, 2, 2]]), mx.nd.array([[0, 0, 2, 1], [2, 2, 3, 3]])
     >>> mx.nd.contrib.box_iou(a, b).asnumpy()
@@ -179,9 +180,10 @@ def box_nms(
     """Non-maximum suppression of boxes (..., box, column): what remains, best first, then -1.
 
     Boxes with scores of `valid_thresh` or less, or of the class `background_id`, which is the
-    column `id_index`, are dropped; of
-    the `topk` best, one is dropped if it overlaps a better one of its class (with `force_suppress`
-    of any) by more than `overlap_thresh`. ``topk=0`` returns data. Source: MXNet operator box_nms.
+    column `id_index`, are dropped; of the `topk` best, one is dropped if it overlaps a better one
+    of its class (with `force_suppress` of any) by more than `overlap_thresh`. ``topk=0`` returns
+    data. Scores are the column `score_index`, boxes four from `coord_start` on, in `in_format`; the
+    result has them in `out_format`. Source: MXNet operator box_nms.
 
     >>> x = mx.nd.array([[0, 0.5, 0, 0, 2, 2], [0, 0.9, 0, 0, 2, 2.1]])
     >>> mx.nd.contrib.box_nms(x).asnumpy()

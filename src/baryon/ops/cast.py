@@ -112,7 +112,8 @@ def _pairwise(attrs: Any, ins: list, outs: list) -> tuple[list, list]:
 def amp_multicast(xp: Any, *data: Any, num_outputs: int, cast_narrow: bool = False) -> Any:
     """All inputs as the widest of their dtypes, or the narrowest; float64 and integers unchanged.
 
-    (MXNet operator ``amp_multicast``, inserted by automatic mixed precision.)
+    (MXNet operator ``amp_multicast``, inserted by automatic mixed precision.) `cast_narrow` asks
+    for the narrowest; `num_outputs` counts the inputs.
 
     >>> x, y = mx.nd.array([1.0], dtype="float16"), mx.nd.array([2.0])
     >>> [z.dtype.__name__ for z in mx.nd.amp_multicast(x, y, num_outputs=2)]

@@ -43,7 +43,8 @@ def im2col(xp, data, *, kernel: Shape, stride: Shape = (), dilate: Shape = (), p
     """All windows of images as columns: (batch, channel * prod(kernel), windows).
 
     data : ``(batch, channel, *spatial)``. A convolution is a matrix product with these columns.
-    Source: MXNet operator im2col.
+    `kernel`, `stride`, `dilate` and `pad` are those of the convolution. Source: MXNet operator
+    im2col.
 
     >>> x = mx.nd.array([[[[1, 2, 3]]]])
     >>> mx.nd.im2col(x, kernel=(1, 2)).asnumpy()[0]
@@ -80,7 +81,7 @@ def col2im(
 ):
     """Columns as `im2col` makes them, added up into images (batch, channel, *output_size).
 
-    Source: MXNet operator col2im.
+    `kernel`, `stride`, `dilate` and `pad` as there. Source: MXNet operator col2im.
 
     >>> columns = mx.nd.array([[[1, 2], [2, 3]]])
     >>> mx.nd.col2im(columns, output_size=(1, 3), kernel=(1, 2)).asnumpy()[0, 0]

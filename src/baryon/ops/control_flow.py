@@ -29,6 +29,8 @@ def foreach(
 ):
     """A graph applied to every slice of arrays; see ``mx.sym.contrib.foreach``.
 
+    Attributes ending in locs say where inputs of the graphs are among those of the operator.
+
     >>> step = lambda x, total: (x * total, x + total)
     >>> y, total = mx.sym.contrib.foreach(step, mx.sym.var("x"), mx.sym.var("start"))
     >>> x, start = mx.nd.array([1.0, 2.0, 3.0]), mx.nd.array([1.0])
@@ -54,6 +56,9 @@ def while_loop(
 ):
     """A graph applied as long as another one says so; see ``mx.sym.contrib.while_loop``.
 
+    Attributes ending in locs say where inputs of the graphs are among those of the operator.
+    `max_iterations` bounds the loop.
+
     >>> _, n = mx.sym.contrib.while_loop(
     ...     lambda n: n < 100, lambda n: ([], n * 3), mx.sym.var("n"), max_iterations=9)
     >>> n.eval(n=mx.nd.array([2.0]))[0].asnumpy()
@@ -76,6 +81,8 @@ def cond(
     else_input_locs: Shape,
 ):
     """One of two graphs, as a third one says; see ``mx.sym.contrib.cond``.
+
+    Attributes ending in locs say where inputs of the graphs are among those of the operator.
 
     >>> a = mx.sym.var("a")
     >>> y = mx.sym.contrib.cond(a > 0, lambda: a * 2, lambda: -a)

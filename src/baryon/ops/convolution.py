@@ -178,9 +178,10 @@ def convolution(
     """Convolution over one, two or three spatial axes (a cross-correlation, as in all of MXNet).
 
     data : ``(batch, channel, *spatial)``. weight : ``(num_filter, channel / num_group, *kernel)``.
-    bias : ``(num_filter,)``. Output sizes are ``(n + 2 pad - dilate (kernel - 1) - 1) // stride
-    + 1``. A `layout` such as NHWC keeps the channels of data, weight and output last. `workspace`,
-    `cudnn_tune` and `cudnn_off` change no value. Source: MXNet operator Convolution.
+    bias : ``(num_filter,)``. Output sizes are
+    ``(n + 2 pad - dilate (kernel - 1) - 1) // stride + 1``. A `layout` such as NHWC keeps the
+    channels of data, weight and output last. `workspace`, `cudnn_tune` and `cudnn_off` change no
+    value. `no_bias` leaves bias out. Source: MXNet operator Convolution.
 
     >>> x, w, b = mx.nd.ones((1, 1, 3, 3)), mx.nd.ones((1, 1, 2, 2)), mx.nd.zeros(1)
     >>> mx.nd.Convolution(x, w, b, kernel=(2, 2), num_filter=1).asnumpy()[0, 0]
@@ -225,6 +226,8 @@ def convolution_v1(
     layout: Literal["NCDHW", "NCHW", "NDHWC", "NHWC"] | None = None,
 ) -> Any:
     """The old name of `Convolution`, over two or three spatial axes.
+
+    Source: MXNet operator Convolution_v1.
 
     >>> x, w = mx.nd.ones((1, 1, 3, 3)), mx.nd.ones((1, 1, 3, 3))
     >>> y = mx.nd.Convolution_v1(x, w, kernel=(3, 3), num_filter=1, no_bias=True)

@@ -34,6 +34,8 @@ def _value(of):
 def zeros(xp, *, shape: Shape = (), ctx: str = "", dtype: DType = "float32"):
     """Zeros; a dimension of 0 in `shape` is inferred in a Symbol. `ctx` is the front end's.
 
+    `dtype` is that of the result.
+
     >>> mx.nd.zeros((1, 2)).asnumpy()
     array([[0., 0.]], dtype=float32)
     """
@@ -46,6 +48,8 @@ zeros.sample(shape=(2, 3))
 @op("_ones", shape=_declared, dtype=attr_dtype(), kernel="_full", params=_value(lambda a: 1.0))
 def ones(xp, *, shape: Shape = (), ctx: str = "", dtype: DType = "float32"):
     """Ones; a dimension of 0 in `shape` is inferred in a Symbol. `ctx` is the front end's.
+
+    `dtype` is that of the result.
 
     >>> mx.nd.ones((1, 2), dtype="int32").asnumpy()
     array([[1, 1]], dtype=int32)
@@ -66,6 +70,8 @@ ones.sample(shape=(2, 3), dtype="int32")
 )
 def full(xp, *, shape: Shape | None = None, ctx: str = "", dtype: DType = "float32", value: float):
     """An array of one `value`.
+
+    It has `shape` and `dtype`; `ctx` names the device.
 
     >>> mx.nd.full((1, 2), 7).asnumpy()
     array([[7., 7.]], dtype=float32)
@@ -130,6 +136,8 @@ def _eye_shape(attrs: Attrs) -> tuple[int, int]:
 def eye(xp, *, N: int, M: int = 0, k: int = 0, ctx: str = "", dtype: DType = "float32"):
     """An N x M matrix (M 0: square) of ones on diagonal `k` and zeros elsewhere.
 
+    `dtype` is that of the result.
+
     >>> mx.nd.eye(2).asnumpy()
     array([[1., 0.],
            [0., 1.]], dtype=float32)
@@ -185,6 +193,7 @@ def arange(
     """Numbers from `start` up to `stop`, each `repeat` times; a lone `start` is the stop after 0.
 
     With `infer_range` and no `stop` the length follows from the users of the array in a Symbol.
+    `dtype` is that of the result.
 
     >>> mx.nd.arange(1, 3, repeat=2).asnumpy()
     array([1., 1., 2., 2.], dtype=float32)
@@ -223,7 +232,8 @@ def linspace(
 ):
     """`num` evenly spaced numbers from `start` to `stop`, which is left out without `endpoint`.
 
-    `step`, `repeat` and `infer_range` are accepted as in MXNet and change nothing.
+    `step`, `repeat` and `infer_range` are accepted as in MXNet and change nothing. `dtype` is that
+    of the result.
 
     >>> mx.nd.linspace(0, 1, 5).asnumpy()
     array([0.  , 0.25, 0.5 , 0.75, 1.  ], dtype=float32)

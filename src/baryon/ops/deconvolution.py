@@ -123,10 +123,11 @@ def deconvolution(
     """Transposed convolution over one, two or three spatial axes.
 
     data : ``(batch, channel, *spatial)``. weight : ``(channel, num_filter / num_group, *kernel)``.
-    bias : ``(num_filter,)``, absent by default. Output sizes are ``(n - 1) stride + dilate (kernel
-    - 1) + 1 - 2 pad + adj``, with ``adj < stride``; a `target_shape` chooses pad and adj instead.
-    `workspace`, `cudnn_tune` and `cudnn_off` change no value. Source: MXNet operator Deconvolution;
-    Zeiler et al. 2010, Deconvolutional Networks.
+    bias : ``(num_filter,)``, absent by default. Output sizes are
+    ``(n - 1) stride + dilate (kernel - 1) + 1 - 2 pad + adj``, with ``adj < stride``; a
+    `target_shape` chooses pad and adj instead. `workspace`, `cudnn_tune` and `cudnn_off` change no
+    value. `no_bias` False adds a bias; a `layout` such as NHWC keeps channels last. Source: MXNet
+    operator Deconvolution; Zeiler et al. 2010, Deconvolutional Networks.
 
     >>> x, w = mx.nd.ones((1, 1, 2, 2)), mx.nd.ones((1, 1, 2, 2))
     >>> mx.nd.Deconvolution(x, w, kernel=(2, 2), num_filter=1).asnumpy()[0, 0]

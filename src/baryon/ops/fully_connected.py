@@ -74,7 +74,7 @@ def fully_connected(
 
     data : ``(batch, ...)``, its other axes seen as one; with ``flatten=False`` the last axis alone
     is transformed and the others stay. weight : ``(num_hidden, features)``. bias :
-    ``(num_hidden,)``. Source: MXNet operator FullyConnected.
+    ``(num_hidden,)``. `no_bias` leaves bias out. Source: MXNet operator FullyConnected.
 
     >>> x, w, b = mx.nd.ones((2, 3)), mx.nd.ones((4, 3)), mx.nd.zeros(4)
     >>> mx.nd.FullyConnected(x, w, b, num_hidden=4).asnumpy()[0]

@@ -73,6 +73,8 @@ def fused_convolution(
 ) -> Any:
     """``clip(convolution * scale + bias + addend, low, high)``, scale and bias one a filter.
 
+    `adds` says whether there is an addend. All else as in `Convolution`.
+
     >>> x, w, one = mx.nd.array([[[[1.0, -2.0]]]]), mx.nd.ones((1, 1, 1, 1)), mx.nd.ones((1,))
     >>> call = mx.nd._internal._fused_Convolution
     >>> call(x, w, one, one, kernel=(1, 1), num_filter=1, low=0.0).asnumpy()
@@ -124,6 +126,8 @@ def norm_affine(
     fix_gamma: bool,
 ) -> Any:
     """Scale and shift that do what adding `bias` and a batch norm of moving statistics do.
+
+    gamma, beta, mean, var and bias : (channels,); `eps` and `fix_gamma` as in `BatchNorm`.
 
     >>> one, zero, var = mx.nd.ones((1,)), mx.nd.zeros((1,)), mx.nd.array([4.0])
     >>> call = mx.nd._internal._BatchNorm_affine
@@ -177,6 +181,8 @@ def fused_batch_norm(
     train: bool,
 ) -> Any:
     """Batch norm, then ``clip(result + addend, low, high)``.
+
+    `adds` says whether there is an addend. All else as in `BatchNorm`.
 
     >>> x, one, zero = mx.nd.array([[-1.0], [3.0]]), mx.nd.ones((1,)), mx.nd.zeros((1,))
     >>> call = mx.nd._internal._fused_BatchNorm

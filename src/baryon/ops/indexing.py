@@ -89,6 +89,9 @@ def rows(axis: int, mode: str, shape: Sequence[int]) -> tuple | None:
 def take(xp, a, indices, *, axis: int = 0, mode: Mode = "clip"):
     """The slices of `a` along `axis` at `indices`: shape a[:axis] + indices + a[axis+1:].
 
+    An index outside the axis is moved to its nearest end (`mode` clip), counted modulo its size
+    (wrap), or an MXNetError (raise). Source: MXNet operator take.
+
     >>> mx.nd.take(mx.nd.array([[1, 2], [3, 4]]), mx.nd.array([1, 5, 0])).asnumpy()
     array([[3., 4.],
            [3., 4.],

@@ -103,7 +103,8 @@ concat.sample(data=[normal(2, 2, 3), normal(2, 2, 1)], dim=-1)
 def rnn_param_concat(xp, *data, num_args: int, dim: int = 1):
     """Join the flat parameters of a recurrent layer into the one vector that ``RNN`` reads.
 
-    One unknown length follows from the length of the result.
+    One unknown length follows from the length of the result. `dim` is the axis. Source: MXNet
+    operator _rnn_param_concat.
 
     >>> x, y = mx.nd.array([1.0, 2.0]), mx.nd.array([3.0])
     >>> mx.nd._internal._rnn_param_concat(x, y, num_args=2, dim=0).asnumpy()
@@ -281,6 +282,8 @@ def split_v2(
     xp, data, *, indices: Shape, axis: int = 1, squeeze_axis: bool = False, sections: int = 0
 ):
     """Split along `axis` into `sections` equal parts, or at `indices`, where each part begins.
+
+    `squeeze_axis` drops the axis from parts of size one. Source: MXNet operator _split_v2.
 
     >>> parts = mx.nd.split_v2(mx.nd.arange(5), (2, 3), axis=0)
     >>> [part.shape for part in parts]

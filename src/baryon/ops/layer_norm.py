@@ -166,8 +166,8 @@ def group_norm(
     """Normalise each group of neighbouring channels of each sample (MXNet's ``GroupNorm``).
 
     data : (N, C, ...), C a multiple of ``num_groups``. gamma, beta : (num_groups,).
-    ``output_mean_var`` also returns mean and standard deviation, (N, num_groups).
-    Source: Wu and He, ECCV 2018.
+    ``output_mean_var`` also returns mean and standard deviation, (N, num_groups). `eps` is added to
+    the variance. Source: Wu and He, ECCV 2018.
 
     >>> x = mx.nd.array([[[1.0], [3.0]]])
     >>> mx.nd.GroupNorm(x, mx.nd.ones((1,)), mx.nd.zeros((1,)), eps=0.0).asnumpy().ravel()
@@ -180,7 +180,8 @@ def group_norm(
 def instance_norm(xp, data, gamma, beta, *, eps: float = 1e-3):
     """Normalise each channel of each sample (MXNet's operator ``InstanceNorm``).
 
-    data : (N, C, ...). gamma, beta : (C,). Source: Ulyanov, Vedaldi and Lempitsky 2016.
+    data : (N, C, ...). gamma, beta : (C,). `eps` is added to the variance. Source: Ulyanov, Vedaldi
+    and Lempitsky 2016.
 
     >>> x = mx.nd.array([[[1.0, 3.0]]])
     >>> mx.nd.InstanceNorm(x, mx.nd.ones((1,)), mx.nd.zeros((1,)), eps=0.0).asnumpy().ravel()

@@ -72,8 +72,8 @@ def linalg_gemm2(
 ) -> Any:
     """``alpha * op(A) op(B)`` for matrices, or stacks of them with equal leading axes.
 
-    `axis` is the axis of the matrix rows; the columns lie on the last one. Source: MXNet operator
-    linalg.gemm2.
+    `axis` is the axis of the matrix rows; the columns lie on the last one. op transposes A with
+    `transpose_a`, B with `transpose_b`. Source: MXNet operator linalg.gemm2.
 
     >>> mx.nd.linalg.gemm2(mx.nd.ones((1, 2)), mx.nd.ones((2, 1)), alpha=3.0).asnumpy()
     array([[6.]], dtype=float32)

@@ -98,7 +98,7 @@ def extractdiag(xp: Any, A: Any, *, offset: int = 0) -> Any:
 def makediag(xp: Any, A: Any, *, offset: int = 0) -> Any:
     """Square matrices with the vectors along the last axis on a diagonal, zeros elsewhere.
 
-    The reverse of `extractdiag`. Source: MXNet operator linalg.makediag.
+    The reverse of `extractdiag`. `offset` as there. Source: MXNet operator linalg.makediag.
 
     >>> mx.nd.linalg.makediag(mx.nd.array([1, 2])).asnumpy()
     array([[1., 0.],
@@ -174,7 +174,8 @@ def extracttrian(xp: Any, A: Any, *, offset: int = 0, lower: bool = True) -> Any
 def maketrian(xp: Any, A: Any, *, offset: int = 0, lower: bool = True) -> Any:
     """Square matrices with a triangle from the vectors along the last axis, zeros elsewhere.
 
-    The reverse of `extracttrian`. Source: MXNet operator linalg.maketrian.
+    The reverse of `extracttrian`. `offset` and `lower` as there. Source: MXNet operator
+    linalg.maketrian.
 
     >>> mx.nd.linalg.maketrian(mx.nd.array([1, 2, 3])).asnumpy()
     array([[1., 0.],

@@ -71,7 +71,8 @@ def _sort_params(attrs: Attrs, ins: Sequence, outs: Sequence) -> tuple:
 def sort(xp, data, *, axis: int | None = -1, is_ascend: bool = True):
     """`data` sorted along `axis`; without an axis all elements, as a vector.
 
-    A hidden second output holds the positions that the elements came from.
+    A hidden second output holds the positions that the elements came from. Ascending, or with
+    `is_ascend` False descending. Source: MXNet operator sort.
 
     >>> mx.nd.sort(mx.nd.array([3, 1, 2]), is_ascend=False).asnumpy()
     array([3., 2., 1.], dtype=float32)
@@ -109,6 +110,8 @@ sort.sample(data=distinct(2, 3, 2), axis=None)
 )
 def argsort(xp, data, *, axis: int | None = -1, is_ascend: bool = True, dtype: DType = "float32"):
     """The positions, as `dtype`, that sort `data` along `axis` (None: all elements as a vector).
+
+    Ascending, or with `is_ascend` False descending. Source: MXNet operator argsort.
 
     >>> mx.nd.argsort(mx.nd.array([3, 1, 2])).asnumpy()
     array([1., 2., 0.], dtype=float32)

@@ -68,6 +68,9 @@ def _chained(dy: Any, out: Any, is_log: bool, slopes: list, likes: list) -> list
 def pdf_uniform(xp: Any, sample: Any, low: Any, high: Any, *, is_log: bool = False) -> Any:
     """Density of the uniform distribution on [low, high), or its logarithm with `is_log`.
 
+    Parameters have the leading axes of sample, the result all of them; `is_log` asks for the
+    logarithm. Source: MXNet operator random_pdf_uniform.
+
     >>> one = mx.nd.ones((1,))
     >>> mx.nd.random_pdf_uniform(mx.nd.array([[1.5, 2.0]]), one, 3 * one).asnumpy()
     array([[0.5, 0.5]], dtype=float32)
@@ -86,6 +89,9 @@ def _(dy: Any, out: Any, sample: Any, low: Any, high: Any, is_log: bool) -> Any:
 @_density("normal")
 def pdf_normal(xp: Any, sample: Any, mu: Any, sigma: Any, *, is_log: bool = False) -> Any:
     """Density of the normal distribution with mean mu and deviation sigma, or its logarithm.
+
+    Parameters have the leading axes of sample, the result all of them; `is_log` asks for the
+    logarithm. Source: MXNet operator random_pdf_normal.
 
     >>> zero, one = mx.nd.zeros((1,)), mx.nd.ones((1,))
     >>> mx.nd.random_pdf_normal(mx.nd.array([[0.0]]), zero, one).asnumpy().round(4)
@@ -108,6 +114,9 @@ def _(dy: Any, out: Any, sample: Any, mu: Any, sigma: Any, is_log: bool) -> Any:
 def pdf_gamma(xp: Any, sample: Any, alpha: Any, beta: Any, *, is_log: bool = False) -> Any:
     """Density of the gamma distribution with shape alpha and **rate** beta, or its logarithm.
 
+    Parameters have the leading axes of sample, the result all of them; `is_log` asks for the
+    logarithm. Source: MXNet operator random_pdf_gamma.
+
     >>> one = mx.nd.ones((1,))
     >>> mx.nd.random_pdf_gamma(mx.nd.array([[1.0]]), one, one, is_log=True).asnumpy()
     array([[-1.]], dtype=float32)
@@ -128,6 +137,9 @@ def _(dy: Any, out: Any, sample: Any, alpha: Any, beta: Any, is_log: bool) -> An
 def pdf_exponential(xp: Any, sample: Any, lam: Any, *, is_log: bool = False) -> Any:
     """Density of the exponential distribution with rate lam, or its logarithm.
 
+    Parameters have the leading axes of sample, the result all of them; `is_log` asks for the
+    logarithm. Source: MXNet operator random_pdf_exponential.
+
     >>> mx.nd.random_pdf_exponential(mx.nd.array([[0.0]]), mx.nd.array([2.0])).asnumpy()
     array([[2.]], dtype=float32)
     """
@@ -145,6 +157,9 @@ def _(dy: Any, out: Any, sample: Any, lam: Any, is_log: bool) -> Any:
 @_density("poisson")
 def pdf_poisson(xp: Any, sample: Any, lam: Any, *, is_log: bool = False) -> Any:
     """Probability of counts under the Poisson distribution with mean lam, or its logarithm.
+
+    Parameters have the leading axes of sample, the result all of them; `is_log` asks for the
+    logarithm. Source: MXNet operator random_pdf_poisson.
 
     >>> mx.nd.random_pdf_poisson(mx.nd.array([[0.0]]), mx.nd.ones((1,)), is_log=True).asnumpy()
     array([[-1.]], dtype=float32)
@@ -170,6 +185,9 @@ def _failures(xp: Any, x: Any, k: Any, p: Any) -> Any:
 def pdf_negative_binomial(xp: Any, sample: Any, k: Any, p: Any, *, is_log: bool = False) -> Any:
     """Probability of that many failures before the k-th success of probability p, or its logarithm.
 
+    Parameters have the leading axes of sample, the result all of them; `is_log` asks for the
+    logarithm. Source: MXNet operator random_pdf_negative_binomial.
+
     >>> half, one = mx.nd.array([0.5]), mx.nd.ones((1,))
     >>> mx.nd.random_pdf_negative_binomial(mx.nd.array([[1.0]]), one, half).asnumpy()
     array([[0.25]], dtype=float32)
@@ -192,6 +210,9 @@ def pdf_generalized_negative_binomial(
     xp: Any, sample: Any, mu: Any, alpha: Any, *, is_log: bool = False
 ) -> Any:
     """Probability under the negative binomial with mean mu and variance ``mu + alpha * mu ** 2``.
+
+    Parameters have the leading axes of sample, the result all of them; `is_log` asks for the
+    logarithm. Source: MXNet operator random_pdf_generalized_negative_binomial.
 
     >>> one = mx.nd.ones((1,))
     >>> mx.nd.random_pdf_generalized_negative_binomial(mx.nd.array([[1.0]]), one, one).asnumpy()

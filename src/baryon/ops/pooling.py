@@ -220,9 +220,10 @@ def pooling(
     data : ``(batch, channel, *spatial)``, or another `layout`. `global_pool` takes one window over
     all. `pooling_convention`: ``valid`` rounds output sizes down, ``full`` up, ``same`` gives
     ``ceil(n / stride)`` with windows cut at the end. A mean divides by the window cut to the padded
-    input, or to the input itself with ``count_include_pad=False``. ``lp`` is
-    ``(sum x^p)^(1/p)`` without absolute values, p = `p_value` in 1, 2, 3. `stride` defaults to 1;
-    `cudnn_off` changes no value. Source: MXNet operator Pooling.
+    input, or to the input itself with ``count_include_pad=False``. ``lp`` is ``(sum x^p)^(1/p)``
+    without absolute values, p = `p_value` in 1, 2, 3. `stride` defaults to 1; `cudnn_off` changes
+    no value. `kernel`, `stride` and `pad` have one number an axis; `pool_type` is max, avg, sum or
+    lp. Source: MXNet operator Pooling.
 
     >>> x = mx.nd.array([[[[1, 2, 3, 4], [5, 6, 7, 8]]]])
     >>> mx.nd.Pooling(x, kernel=(2, 2), stride=(2, 2), pool_type="avg").asnumpy()

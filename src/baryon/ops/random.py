@@ -84,7 +84,8 @@ def random_uniform(
 ):
     """Values evenly spread over [low, high), float32 unless `dtype` says otherwise.
 
-    MXNet's operator ``_random_uniform``; ``ctx`` names the device.
+    MXNet's operator ``_random_uniform``; ``ctx`` names the device. The result has `shape`, by
+    default one element.
 
     >>> mx.nd.random.uniform(0, 1, shape=(2, 3)).shape
     (2, 3)
@@ -104,6 +105,9 @@ def random_normal(
     rng,
 ):
     """Gaussian values with mean `loc` and standard deviation `scale` (``_random_normal``).
+
+    The result has `shape` (one element by default) and `dtype` (default float32); `ctx` names the
+    device.
 
     >>> mx.nd.random.normal(0, 1, shape=(2, 3)).shape
     (2, 3)

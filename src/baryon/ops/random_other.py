@@ -65,6 +65,9 @@ def random_gamma(
 ):
     """Gamma values with shape parameter `alpha` and scale `beta` (``_random_gamma``).
 
+    The result has `shape` (one element by default) and `dtype` (default float32); `ctx` names the
+    device.
+
     >>> mx.nd.random.gamma(2.0, 0.5, shape=(2, 3)).shape
     (2, 3)
     """
@@ -83,6 +86,9 @@ def random_exponential(
 ):
     """Exponential values with rate `lam`, mean ``1 / lam`` (``_random_exponential``).
 
+    The result has `shape` (one element by default) and `dtype` (default float32); `ctx` names the
+    device.
+
     >>> mx.nd.random_exponential(lam=2.0, shape=(2, 3)).shape
     (2, 3)
     """
@@ -100,6 +106,9 @@ def random_poisson(
     rng,
 ):
     """Poisson values with mean `lam` (``_random_poisson``).
+
+    The result has `shape` (one element by default) and `dtype` (default float32); `ctx` names the
+    device.
 
     >>> mx.nd.random.poisson(0.0, shape=(3,)).asnumpy()
     array([0., 0., 0.], dtype=float32)
@@ -120,6 +129,9 @@ def random_negative_binomial(
 ):
     """Failures before the `k`-th success of probability `p` (``_random_negative_binomial``).
 
+    The result has `shape` (one element by default) and `dtype` (default float32); `ctx` names the
+    device.
+
     >>> mx.nd.random.negative_binomial(3, 1.0, shape=(2,)).asnumpy()
     array([0., 0.], dtype=float32)
     """
@@ -138,6 +150,9 @@ def random_generalized_negative_binomial(
     rng,
 ):
     """Negative binomial values with mean `mu` and variance ``mu + alpha * mu ** 2``.
+
+    The result has `shape` (one element by default) and `dtype` (default float32); `ctx` names the
+    device.
 
     >>> mx.nd.random.generalized_negative_binomial(0.0, 0.5, shape=(2,)).asnumpy()
     array([0., 0.], dtype=float32)

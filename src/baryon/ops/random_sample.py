@@ -34,6 +34,9 @@ def _spread(xp: Any, shape: tuple, *parameters: Any) -> list:
 def sample_uniform(xp, low, high, *, shape: Shape = (), dtype: DType | None = None, rng):
     """For each pair of bounds, values of `shape` in [low, high) (``_sample_uniform``).
 
+    The result has the parameters' axes and then those of `shape`, and the parameters' dtype unless
+    `dtype` says otherwise.
+
     >>> low, high = mx.nd.array([0.0, 5.0]), mx.nd.array([1.0, 5.0])
     >>> x = mx.nd.sample_uniform(low, high, shape=(3,))
     >>> x.shape, x[1].asnumpy().tolist()
@@ -46,6 +49,9 @@ def sample_uniform(xp, low, high, *, shape: Shape = (), dtype: DType | None = No
 @_sample("normal")
 def sample_normal(xp, mu, sigma, *, shape: Shape = (), dtype: DType | None = None, rng):
     """For each mean and standard deviation, Gaussian values of `shape` (``_sample_normal``).
+
+    The result has the parameters' axes and then those of `shape`, and the parameters' dtype unless
+    `dtype` says otherwise.
 
     >>> mu, sigma = mx.nd.array([1.0, 2.0]), mx.nd.array([0.0, 0.0])
     >>> mx.nd.sample_normal(mu, sigma, shape=(2,)).asnumpy()
@@ -60,6 +66,9 @@ def sample_normal(xp, mu, sigma, *, shape: Shape = (), dtype: DType | None = Non
 def sample_gamma(xp, alpha, beta, *, shape: Shape = (), dtype: DType | None = None, rng):
     """For each shape parameter and scale, gamma values of `shape` (``_sample_gamma``).
 
+    The result has the parameters' axes and then those of `shape`, and the parameters' dtype unless
+    `dtype` says otherwise.
+
     >>> mx.nd.sample_gamma(mx.nd.array([1.0, 2.0]), mx.nd.array([1.0, 0.5]), shape=(3,)).shape
     (2, 3)
     """
@@ -70,6 +79,9 @@ def sample_gamma(xp, alpha, beta, *, shape: Shape = (), dtype: DType | None = No
 @_sample("exponential")
 def sample_exponential(xp, lam, *, shape: Shape = (), dtype: DType | None = None, rng):
     """For each rate, exponential values of `shape` (``_sample_exponential``).
+
+    The result has the parameters' axes and then those of `shape`, and the parameters' dtype unless
+    `dtype` says otherwise.
 
     >>> mx.nd.sample_exponential(mx.nd.array([1.0, 8.0]), shape=(3,)).shape
     (2, 3)
@@ -82,6 +94,9 @@ def sample_exponential(xp, lam, *, shape: Shape = (), dtype: DType | None = None
 def sample_poisson(xp, lam, *, shape: Shape = (), dtype: DType | None = None, rng):
     """For each mean, Poisson values of `shape` (``_sample_poisson``).
 
+    The result has the parameters' axes and then those of `shape`, and the parameters' dtype unless
+    `dtype` says otherwise.
+
     >>> mx.nd.sample_poisson(mx.nd.array([0.0, 0.0]), shape=(2,)).asnumpy()
     array([[0., 0.],
            [0., 0.]], dtype=float32)
@@ -92,6 +107,9 @@ def sample_poisson(xp, lam, *, shape: Shape = (), dtype: DType | None = None, rn
 @_sample("negative_binomial")
 def sample_negative_binomial(xp, k, p, *, shape: Shape = (), dtype: DType | None = None, rng):
     """For each pair, values of `random_negative_binomial` (``_sample_negative_binomial``).
+
+    The result has the parameters' axes and then those of `shape`, and the parameters' dtype unless
+    `dtype` says otherwise.
 
     >>> k, p = mx.nd.array([1.0, 2.0]), mx.nd.array([1.0, 1.0])
     >>> mx.nd.sample_negative_binomial(k, p, shape=(2,)).asnumpy()
@@ -106,6 +124,9 @@ def sample_generalized_negative_binomial(
     xp, mu, alpha, *, shape: Shape = (), dtype: DType | None = None, rng
 ):
     """For each pair, values of `random_generalized_negative_binomial`.
+
+    The result has the parameters' axes and then those of `shape`, and the parameters' dtype unless
+    `dtype` says otherwise.
 
     >>> mu, alpha = mx.nd.array([0.0]), mx.nd.array([0.5])
     >>> mx.nd.sample_generalized_negative_binomial(mu, alpha, shape=(2,)).asnumpy()
@@ -135,7 +156,8 @@ def sample_multinomial(
     """Categories drawn with the probabilities along the last axis of data.
 
     For each row values of `shape`; with ``get_prob`` also the logarithm of what was drawn's
-    probability, whose gradient flows to data (MXNet's operator ``_sample_multinomial``).
+    probability, whose gradient flows to data (MXNet's operator ``_sample_multinomial``). `dtype` is
+    that of the categories.
 
     >>> mx.nd.sample_multinomial(mx.nd.array([[0.0, 1.0], [1.0, 0.0]]), shape=(3,)).asnumpy()
     array([[1, 1, 1],

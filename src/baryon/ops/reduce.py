@@ -257,7 +257,8 @@ def norm(
     """Sum of absolute values (`ord` 1) or Euclidean length (`ord` 2) over `axis`.
 
     axis None or () takes all axes, two axes the entries of each matrix (Frobenius for `ord` 2).
-    out_dtype: dtype of the result, by default that of `data`.  (MXNet operator ``norm``.)
+    out_dtype: dtype of the result, by default that of `data`.  (MXNet operator ``norm``.) keepdims:
+    leave the reduced axes with size 1.
 
     >>> mx.nd.norm(mx.nd.array([3.0, 4.0])).asnumpy()
     array([5.], dtype=float32)
@@ -296,6 +297,8 @@ def _moment_shapes(a: Attrs, data: tuple[int, ...]) -> list:
 @op("moments", outputs=("output0", "output1"), shape=forward(_moment_shapes))
 def moments(xp: Any, data: Any, *, axes: Shape | None = None, keepdims: bool = False) -> Any:
     """Mean and (biased) variance over `axes`, by default all.  (MXNet operator ``moments``.)
+
+    keepdims: leave the reduced axes with size 1.
 
     >>> [m.asnumpy().tolist() for m in mx.nd.moments(mx.nd.array([1.0, 3.0]), axes=0)]
     [[2.0], [1.0]]

@@ -52,7 +52,8 @@ def pick(
 ):
     """One element of each run along `axis`: ``out[i] = data[i, index[i]]`` for the last axis.
 
-    The axis stays with size one under `keepdims`.
+    The axis stays with size one under `keepdims`. `mode` says what an index outside the run means:
+    its nearest end (clip), or modulo its size (wrap). Source: MXNet operator pick.
 
     >>> mx.nd.pick(mx.nd.array([[1, 2], [3, 4]]), mx.nd.array([1, 0])).asnumpy()
     array([2., 3.], dtype=float32)
@@ -119,6 +120,8 @@ def _batch_taken(attrs: Attrs, a: Sequence[int], indices: Sequence[int]) -> tupl
 def batch_take(xp, a, indices):
     """One element of each row: ``out[i] = a[i, indices[i]]``, indices clipped to the row.
 
+    a : (..., columns). indices : as many as a has rows. Source: MXNet operator batch_take.
+
     >>> rows = mx.nd.array([[1, 2], [3, 4]])
     >>> mx.nd.batch_take(rows, mx.nd.array([1, 0], dtype="int32")).asnumpy()
     array([2., 3.], dtype=float32)
@@ -158,7 +161,8 @@ def one_hot(
 ):
     """`off_value` along a new last axis of size `depth`, `on_value` at the index.
 
-    An index outside [0, depth) gives a row of `off_value`.
+    An index outside [0, depth) gives a row of `off_value`. `dtype` is that of the result. Source:
+    MXNet operator one_hot.
 
     >>> mx.nd.one_hot(mx.nd.array([1, 3]), depth=2).asnumpy()
     array([[0., 1.],

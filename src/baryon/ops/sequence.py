@@ -71,6 +71,10 @@ def sequence_mask(
 ):
     """`data` with all steps at and after each sequence's length set to `value`.
 
+    data : (time, batch, ...), or with `axis` 1 (batch, time, ...). sequence_length : (batch,), read
+    with `use_sequence_length`; without it every sequence has all steps. Source: MXNet operator
+    SequenceMask.
+
     >>> mx.nd.SequenceMask(mx.nd.ones((2, 2)), mx.nd.array([1, 2]),
     ...                    use_sequence_length=True).asnumpy()
     array([[1., 1.],
@@ -133,6 +137,10 @@ def sequence_last(
     xp, data, sequence_length=None, *, use_sequence_length: bool = False, axis: int = 0
 ):
     """The last step of each sequence: (batch, ...).
+
+    data : (time, batch, ...), or with `axis` 1 (batch, time, ...). sequence_length : (batch,), read
+    with `use_sequence_length`; without it every sequence has all steps. Source: MXNet operator
+    SequenceLast.
 
     >>> data = mx.nd.array([[1, 2], [3, 4]])
     >>> mx.nd.SequenceLast(data, mx.nd.array([1, 2]), use_sequence_length=True).asnumpy()
@@ -203,6 +211,10 @@ def sequence_reverse(
     xp, data, sequence_length=None, *, use_sequence_length: bool = False, axis: int = 0
 ):
     """Each sequence's steps in reverse order; what follows its end stays in place.
+
+    data : (time, batch, ...), or with `axis` 1 (batch, time, ...). sequence_length : (batch,), read
+    with `use_sequence_length`; without it every sequence has all steps. Source: MXNet operator
+    SequenceReverse.
 
     >>> data = mx.nd.array([[1, 1], [2, 2], [3, 3]])
     >>> mx.nd.SequenceReverse(data, mx.nd.array([2, 3]), use_sequence_length=True).asnumpy()

@@ -81,7 +81,9 @@ def _swapped(attrs: Attrs, ndim: int) -> tuple[int, ...]:
     params=lambda a, ins, outs: permuted(ins[0].shape, _swapped(a, len(ins[0].shape))),
 )
 def swap_axis(xp, data, *, dim1: int = 0, dim2: int = 0):
-    """Exchange two axes.
+    """Exchange the axes `dim1` and `dim2`.
+
+    Source: MXNet operator SwapAxis.
 
     >>> mx.nd.swapaxes(mx.nd.zeros((2, 3, 4)), dim1=0, dim2=2).shape
     (4, 3, 2)
@@ -210,7 +212,9 @@ def _repeat_view(attrs: Attrs, ins: Sequence, outs: Sequence) -> tuple | None:
     params=_repeat_view,
 )
 def repeat(xp, data, *, repeats: int, axis: int | None = None):
-    """Each element (or slice along `axis`) repeated; without `axis` the result is 1-d.
+    """Each element (or slice along `axis`) `repeats` times; without `axis` the result is 1-d.
+
+    Source: MXNet operator repeat.
 
     >>> mx.nd.repeat(mx.nd.array([[1, 2]]), repeats=2, axis=1).asnumpy()
     array([[1., 1., 2., 2.]], dtype=float32)

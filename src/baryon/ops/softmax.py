@@ -131,7 +131,8 @@ def log_softmax(
 ):
     """Logarithm of `softmax` without loss of digits (MXNet's operator ``log_softmax``).
 
-    ``use_length`` has no effect; `dtype` is that of the result, data's where it is None.
+    ``use_length`` has no effect; `dtype` is that of the result, data's where it is None. `axis` and
+    `temperature` as there.
 
     >>> mx.nd.log_softmax(mx.nd.array([[0.0, 0.0]])).asnumpy()
     array([[-0.6931472, -0.6931472]], dtype=float32)

@@ -106,6 +106,8 @@ def square_sum(
 ) -> Any:
     """Sum of squares over `axis`; over axis 1 with `keepdims` a row_sparse array stays so.
 
+    `exclude` reduces the other axes instead. Source: MXNet operator _square_sum.
+
     >>> x = mx.nd.sparse.row_sparse_array(([[1, 2]], [1]), shape=(2, 2))
     >>> mx.nd._internal._square_sum(x, axis=1, keepdims=True).asnumpy()
     array([[0.],

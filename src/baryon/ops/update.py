@@ -83,7 +83,8 @@ def sgd_update(
 ):
     """Gradient descent: ``weight - lr * (grad + wd * weight)`` (MXNet's ``sgd_update``).
 
-    lazy_update : of a row_sparse gradient only the rows that it stores are updated.
+    lazy_update : of a row_sparse gradient only the rows that it stores are updated. The gradient is
+    multiplied by `rescale_grad`, then bounded by `clip_gradient` unless that is negative.
 
     >>> mx.nd.sgd_update(mx.nd.array([1.0]), mx.nd.array([2.0]), lr=0.25).asnumpy()
     array([0.5], dtype=float32)
@@ -145,7 +146,9 @@ def sgd_mom_update(
 ):
     """Gradient descent with momentum (MXNet's ``sgd_mom_update``).
 
-    ``mom = momentum * mom - lr * (grad + wd * weight)``; the result is ``weight + mom``.
+    ``mom = momentum * mom - lr * (grad + wd * weight)``; the result is ``weight + mom``. The
+    gradient is multiplied by `rescale_grad`, then bounded by `clip_gradient` unless that is
+    negative.
 
     >>> weight, grad, mom = mx.nd.array([1.0]), mx.nd.array([2.0]), mx.nd.array([0.5])
     >>> mx.nd.sgd_mom_update(weight, grad, mom, lr=0.25, momentum=0.5).asnumpy()
@@ -206,7 +209,8 @@ def nag_mom_update(
     """Nesterov's accelerated gradient (MXNet's ``nag_mom_update``).
 
     With ``g = grad + wd * weight`` and ``mom = momentum * mom - lr * g`` the result is
-    ``weight + momentum * mom - lr * g``.
+    ``weight + momentum * mom - lr * g``. The gradient is multiplied by `rescale_grad`, then bounded
+    by `clip_gradient` unless that is negative.
 
     >>> weight, grad, mom = mx.nd.array([1.0]), mx.nd.array([2.0]), mx.nd.array([0.5])
     >>> mx.nd.nag_mom_update(weight, grad, mom, lr=0.25, momentum=0.5).asnumpy()
@@ -293,7 +297,8 @@ def signum_update(
     """Step along the sign of the momentum (MXNet's ``signum_update``).
 
     ``mom = momentum * mom - (1 - momentum) * (grad + wd * weight)``; the result is
-    ``weight * (1 - lr * wd_lh) + lr * sign(mom)``.
+    ``weight * (1 - lr * wd_lh) + lr * sign(mom)``. The gradient is multiplied by `rescale_grad`,
+    then bounded by `clip_gradient` unless that is negative.
 
     >>> weight, grad, mom = mx.nd.array([1.0]), mx.nd.array([2.0]), mx.nd.array([0.0])
     >>> mx.nd.signum_update(weight, grad, mom, lr=0.25, momentum=0.5).asnumpy()

@@ -59,7 +59,9 @@ def adam_update(
 
     With ``g = grad + wd * weight``, clipped: ``mean`` and ``var`` move towards ``g`` and ``g ** 2``
     and the result is ``weight - lr * mean / (sqrt(var) + epsilon)``. With ``lazy_update`` only the
-    rows that a row_sparse gradient stores are updated. Source: Kingma and Ba, ICLR 2015.
+    rows that a row_sparse gradient stores are updated. `beta1` and `beta2` are the decays of mean
+    and var. `rescale_grad` multiplies the gradient; `clip_gradient` bounds g unless that is
+    negative. Source: Kingma and Ba, ICLR 2015.
 
     >>> one, zero = mx.nd.ones((1,)), mx.nd.zeros((1,))
     >>> mx.nd.adam_update(one, one, zero, mx.nd.zeros((1,)), lr=0.1, beta1=0.0, beta2=0.0).asnumpy()
@@ -130,10 +132,10 @@ def adamw_update(
 ):
     """Adam with decoupled weight decay (MXNet's ``_adamw_update``).
 
-    The result is ``weight - eta * (lr * mean / (sqrt(var) + epsilon) + wd * weight)``. The scale
-    of the gradient is an array of one element; nothing changes where it is 0, infinite or NaN.
-    With ``clip_gradient`` the gradient is overwritten by the clipped one, as in MXNet.
-    Source: Loshchilov and Hutter, ICLR 2019.
+    The result is ``weight - eta * (lr * mean / (sqrt(var) + epsilon) + wd * weight)``. The scale of
+    the gradient is an array of one element; nothing changes where it is 0, infinite or NaN. With
+    ``clip_gradient`` the gradient is overwritten by the clipped one, as in MXNet. `beta1` and
+    `beta2` are the decays of mean and var. Source: Loshchilov and Hutter, ICLR 2019.
 
     >>> weight, grad, scale = mx.nd.array([1.0]), mx.nd.array([2.0]), mx.nd.ones((1,))
     >>> states = mx.nd.zeros((1,)), mx.nd.zeros((1,))
@@ -216,7 +218,8 @@ def rmsprop_update(
     """RMSProp (Tieleman and Hinton 2012): ``weight - lr * g / sqrt(n + epsilon)``.
 
     ``g = grad + wd * weight``, clipped; ``n`` is a moving mean of ``g ** 2``; the new weight lies
-    within ``clip_weights`` unless that is negative (MXNet's ``rmsprop_update``).
+    within ``clip_weights`` unless that is negative (MXNet's ``rmsprop_update``). `gamma1` is the
+    decay of n, `rescale_grad` multiplies the gradient.
 
     >>> weight, grad, n = mx.nd.array([1.0]), mx.nd.array([2.0]), mx.nd.zeros((1,))
     >>> mx.nd.rmsprop_update(weight, grad, n, lr=0.25, gamma1=0.75).asnumpy()
@@ -259,7 +262,8 @@ def rmspropalex_update(
     """RMSProp with a centred second moment and momentum (Graves 2013, equations 38 to 45).
 
     ``delta = gamma2 * delta - lr * grad / sqrt(n - g ** 2 + epsilon)``; the result is
-    ``weight + delta`` (MXNet's ``rmspropalex_update``).
+    ``weight + delta`` (MXNet's ``rmspropalex_update``). `gamma1` is the decay of n and g;
+    `rescale_grad`, `clip_gradient`, `wd` and `clip_weights` as in `rmsprop_update`.
 
     >>> weight, grad, n = mx.nd.array([1.0]), mx.nd.array([2.0]), mx.nd.zeros((1,))
     >>> g, delta = mx.nd.zeros((1,)), mx.nd.zeros((1,))
@@ -298,7 +302,9 @@ def adagrad_update(
 ):
     """AdaGrad (Duchi, Hazan and Singer 2011): ``weight - lr * grad / sqrt(history + epsilon)``.
 
-    ``history`` sums ``grad ** 2``; ``wd`` must be 0 (MXNet's ``_sparse_adagrad_update``).
+    ``history`` sums ``grad ** 2``; ``wd`` must be 0 (MXNet's ``_sparse_adagrad_update``). The
+    gradient is multiplied by `rescale_grad`, then bounded by `clip_gradient` unless that is
+    negative.
 
     >>> weight, grad, history = mx.nd.array([1.0]), mx.nd.array([2.0]), mx.nd.zeros((1,))
     >>> mx.nd.sparse.adagrad_update(weight, grad, history, lr=0.25).asnumpy()

@@ -163,8 +163,10 @@ def group_adagrad_update(
 ) -> Any:
     """AdaGrad with one learning rate a row: ``history``, (rows, 1, ...), sums mean squares.
 
-    ``history += mean(grad ** 2)`` over each row; the result is ``weight - lr * grad /
-    sqrt(history + epsilon)``. Source: MXNet operator contrib.group_adagrad_update.
+    ``history += mean(grad ** 2)`` over each row; the result is
+    ``weight - lr * grad / sqrt(history + epsilon)``. The gradient is multiplied by `rescale_grad`,
+    then bounded by `clip_gradient` unless that is negative. Source: MXNet operator
+    contrib.group_adagrad_update.
 
     >>> one, history = mx.nd.ones((1, 2)), mx.nd.zeros((1, 1))
     >>> mx.nd.contrib.group_adagrad_update(one, 2 * one, history, lr=0.5, epsilon=0.0).asnumpy()

@@ -40,7 +40,9 @@ def ftrl_update(
 ):
     """Follow the regularised leader (McMahan et al., KDD 2013; MXNet's ``ftrl_update``).
 
-    The new weight is 0 where ``|z| <= lamda1``.
+    The new weight is 0 where ``|z| <= lamda1``. With ``g = rescale_grad * grad``, clipped:
+    ``z += g - (sqrt(n + g ** 2) - sqrt(n)) * weight / lr``, ``n += g ** 2`` and the result is
+    ``(sign(z) * lamda1 - z) / ((beta + sqrt(n)) / lr + wd)``.
 
     >>> weight, grad = mx.nd.array([1.0]), mx.nd.array([2.0])
     >>> z, n = mx.nd.zeros((1,)), mx.nd.zeros((1,))
@@ -81,6 +83,9 @@ def ftml_update(
     clip_grad: float = -1.0,
 ):
     """Follow the moving leader, step `t` >= 1 (Zheng and Kwok, ICML 2017; ``ftml_update``).
+
+    `beta1` and `beta2` are the decays of z and v. `rescale_grad` multiplies the gradient;
+    `clip_grad` bounds it, with ``wd * weight``, unless that is negative.
 
     >>> weight, grad = mx.nd.array([1.0]), mx.nd.array([2.0])
     >>> states = [mx.nd.zeros((1,)) for _ in range(3)]
@@ -132,6 +137,9 @@ def lamb_update_phase1(
     clip_gradient: float = -1.0,
 ):
     """First phase of LAMB: Adam's direction plus ``wd * weight`` at step `t` >= 1.
+
+    `beta1` and `beta2` are the decays of mean and var, whose bias `bias_correction` takes out.
+    `rescale_grad` and `clip_gradient` as in `sgd_update`. Source: You et al., ICLR 2020.
 
     >>> weight, grad = mx.nd.array([1.0]), mx.nd.array([2.0])
     >>> mean, var = mx.nd.zeros((1,)), mx.nd.zeros((1,))
