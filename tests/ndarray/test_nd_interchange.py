@@ -98,3 +98,8 @@ def test_read_only_arrays():
     with pytest.raises(mx.MXNetError, match="elemwise_add: out is a read-only array"):
         mx.nd.elemwise_add(x, x, out=x)
     assert x.asnumpy().tolist() == values.tolist() == [1, 1, 1]
+
+
+def test_class_of_an_array_from_numpy():
+    made = mx.nd.from_numpy(np.ones((2, 3)), zero_copy=False, array_cls=mx.np.ndarray)
+    assert type(made) is mx.np.ndarray and made.shape == (2, 3)

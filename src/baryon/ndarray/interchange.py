@@ -109,8 +109,8 @@ def from_dlpack(dlpack: Any) -> Any:
     return NDArray(data if data.flags.c_contiguous else data.copy())
 
 
-def from_numpy(ndarray: np.ndarray, zero_copy: bool = True) -> Any:
-    """An NDArray of a numpy array's values and type.
+def from_numpy(ndarray: np.ndarray, zero_copy: bool = True, array_cls: type | None = None) -> Any:
+    """An NDArray, or an array of class `array_cls`, of a numpy array's values and type.
 
     zero_copy : share its memory (it must be C-contiguous and becomes read-only through numpy);
                 else copy.
@@ -121,13 +121,14 @@ def from_numpy(ndarray: np.ndarray, zero_copy: bool = True) -> Any:
     from .ndarray import NDArray
 
     as_dtype(ndarray.dtype)
+    wrap = array_cls or NDArray
     if not zero_copy:
-        return NDArray(np.array(ndarray, order="C"))
+        return wrap(np.array(ndarray, order="C"))
     if not ndarray.flags.c_contiguous:
         raise ValueError("Only c-contiguous arrays are supported for zero-copy")
     shared = ndarray.view()
     ndarray.flags.writeable = False
-    return NDArray(shared)
+    return wrap(shared)
 
 
 def get_state(self: Any) -> dict:

@@ -22,7 +22,6 @@ subtract = _BINARY["subtract"]
 multiply = _BINARY["multiply"]
 divide = true_divide = _BINARY["divide"]
 modulo = _BINARY["modulo"]
-power = _BINARY["power"]
 maximum = _BINARY["maximum"]
 minimum = _BINARY["minimum"]
 equal = _BINARY["equal"]
@@ -34,6 +33,15 @@ lesser_equal = _BINARY["lesser_equal"]
 logical_and = _BINARY["logical_and"]
 logical_or = _BINARY["logical_or"]
 logical_xor = _BINARY["logical_xor"]
+
+
+def power(base: Any, exp: Any) -> Any:
+    """`base` to the power `exp`, element by element with broadcasting; one may be a number.
+
+    >>> mx.nd.power(mx.nd.array([2.0, 3.0]), exp=2).asnumpy()
+    array([4., 9.], dtype=float32)
+    """
+    return _BINARY["power"](base, exp)
 
 
 def concatenate(arrays: Sequence[NDArray], axis: int = 0, always_copy: bool = True) -> NDArray:

@@ -23,6 +23,7 @@ from ..context import Context, current_context
 from ..ndarray import array
 from ..runtime import Features
 from ..symbol import Symbol
+from ..symbol.np_symbol import _Symbol as np_symbol
 from ..util import get_cuda_compute_capability, getenv, setenv, use_np
 from ._arrays import (
     assign_each,
