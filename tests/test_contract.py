@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from contract import SEED, STREAM, Call, calls, differentiable, make, tolerance
@@ -56,6 +58,22 @@ def test_operator_is_declared_whole(op):
 def test_documentation_example_runs(op):
     ran = run_examples(op.__doc__, op.name, {"mx": mx, "np": np})
     assert ran or op.derived, f"{op.name} has no example"
+
+
+def told_elsewhere(op):
+    """Attributes of the other operators that the documentation names."""
+    named = re.findall(r"`([\w.]+)`", op.__doc__)
+    found = (REGISTRY.get(n) or REGISTRY.get("_" + n.replace(".", "_")) for n in named)
+    return {attr for other in found if other not in (None, op) for attr in other.attrs}
+
+
+@pytest.mark.parametrize("op", PUBLIC, ids=lambda op: op.name)
+def test_documentation_tells_of_every_attribute(op):
+    if op.derived or op.name in MADE_BY_USERS:
+        return
+    silent = set(op.attrs) - set(re.findall(r"\w+", op.__doc__)) - {"ctx", op.variadic}
+    missing = silent - told_elsewhere(op)
+    assert not missing, f"{op.name} does not document {', '.join(sorted(missing))}"
 
 
 def test_rules_predict_what_the_body_gives(call):

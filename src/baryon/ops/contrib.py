@@ -57,7 +57,8 @@ def _(dy: Any, data: Any, a: float, b: float) -> Any:
 def gradientmultiplier(xp: Any, data: Any, *, scalar: float = 1.0, is_int: bool = True) -> Any:
     """`data`, whose gradient is multiplied by `scalar`; a negative one reverses it.
 
-    Source: Ganin and Lempitsky, ICML 2015; MXNet operator contrib.gradientmultiplier.
+    `is_int` has no effect. Source: Ganin and Lempitsky, ICML 2015; MXNet operator
+    contrib.gradientmultiplier.
 
     >>> x = mx.nd.array([1.0, 2.0])
     >>> x.attach_grad()

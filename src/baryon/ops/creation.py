@@ -193,7 +193,7 @@ def arange(
     """Numbers from `start` up to `stop`, each `repeat` times; a lone `start` is the stop after 0.
 
     With `infer_range` and no `stop` the length follows from the users of the array in a Symbol.
-    `dtype` is that of the result.
+    `dtype` is that of the result. `step` lies between neighbours.
 
     >>> mx.nd.arange(1, 3, repeat=2).asnumpy()
     array([1., 1., 2., 2.], dtype=float32)
@@ -274,6 +274,8 @@ def arange_like(
     axis: int | None = None,
 ):
     """Numbers from `start` by `step`, in the shape of `data` or as many as its `axis` is long.
+
+    Each of them comes `repeat` times.
 
     >>> mx.nd.contrib.arange_like(mx.nd.zeros((2, 3)), axis=1).asnumpy()
     array([0., 1., 2.], dtype=float32)

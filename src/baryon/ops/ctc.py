@@ -153,8 +153,8 @@ def ctc_loss(
 
     data : (time, batch, classes), before softmax.    label : (batch, labels), class indices.
     data_lengths, label_lengths : (batch,), with ``use_data_lengths`` and ``use_label_lengths``;
-    without them all steps count, and a label ends before its first padding: 0 where the blank is
-    the first class, -1 where it is the last. The loss of a label that fits no alignment is 0.
+    without them all steps count, and a label ends before its first padding: 0 where `blank_label`
+    is first, and so class 0, -1 where it is last. The loss of a label that fits no alignment is 0.
     Source: Graves et al., ICML 2006; MXNet operator CTCLoss.
 
     >>> mx.nd.CTCLoss(mx.nd.zeros((2, 1, 2)), mx.nd.array([[1]])).asnumpy()

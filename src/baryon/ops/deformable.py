@@ -145,7 +145,7 @@ def deformable_convolution(
     """Convolution over two axes that reads every place of its kernel at an offset of its own.
 
     data : (batch, channel, height, width). offset : (batch, num_deformable_group * kernel * 2,
-    out_height, out_width), y before x, in pixels. weight and bias as in Convolution. Between pixels
+    out_height, out_width), y before x, in pixels. All else as in `Convolution`. Between pixels
     data are read bilinearly; points outside are 0. `workspace` changes no value. Source: MXNet
     operator DeformableConvolution.
 
@@ -189,8 +189,9 @@ def modulated_convolution(
     """A deformable convolution whose samples are also weighed by a mask.
 
     mask : (batch, num_deformable_group * kernel, out_height, out_width); the rest as in
-    DeformableConvolution, but images fade to 0 over one pixel at their border. `workspace` and
-    `im2col_step` change no value. Source: MXNet operator ModulatedDeformableConvolution.
+    `contrib.DeformableConvolution`, but images fade to 0 over one pixel at their border.
+    `workspace` and `im2col_step` change no value. Source: MXNet operator
+    ModulatedDeformableConvolution.
 
     >>> x, shift = mx.nd.array([[[[1, 2]]]]), mx.nd.zeros((1, 2, 1, 2))
     >>> mask = mx.nd.ones((1, 1, 1, 2)) / 2

@@ -245,8 +245,8 @@ def l2_normalization(
 ):
     """Divide by the Euclidean norm ``sqrt(sum(data ** 2) + eps)`` (MXNet's ``L2Normalization``).
 
-    The sum runs over all axes but the first (``instance``), over axis 1 (``channel``), or over
-    axes 2 and later (``spatial``).
+    The sum runs over all axes but the first (`mode` instance), over axis 1 (channel), or over axes
+    2 and later (spatial).
 
     >>> mx.nd.L2Normalization(mx.nd.array([[3.0, 4.0]])).asnumpy()
     array([[0.6, 0.8]], dtype=float32)

@@ -102,10 +102,11 @@ def box_decode(
     clip: float = -1.0,
     format: Format = "center",
 ):
-    """Corner boxes at the offsets data (batch, boxes, 4), times `std0` to `std3`, from anchors.
+    """Corner boxes at the offsets data (batch, boxes, 4) from anchors.
 
-    anchors : (1, boxes, 4) in `format`. A positive `clip` bounds the logarithm of the stretch.
-    Source: MXNet operator box_decode.
+    anchors : (1, boxes, 4) in `format`. Offsets are multiplied by `std0`, `std1`, `std2` and
+    `std3`. A positive `clip` bounds the logarithm of the stretch. Source: MXNet operator
+    box_decode.
 
     >>> anchor = mx.nd.array([[[0, 0, 2, 2]]])
     >>> mx.nd.contrib.box_decode(mx.nd.zeros((1, 1, 4)), anchor, format="corner").asnumpy()
@@ -157,8 +158,8 @@ def multibox_prior(
     """Anchors (1, height * width * boxes, 4) around the pixels of data, in parts of the image.
 
     At every pixel all `sizes` with the first of `ratios`, then the first size with the others.
-    Pixels are `steps` (y, x) apart, by default evenly, and centred by `offsets` (y, x). Source:
-    MXNet operator MultiBoxPrior.
+    Pixels are `steps` (y, x) apart, by default evenly, and centred by `offsets` (y, x). `clip` cuts
+    anchors to the image. Source: MXNet operator MultiBoxPrior.
 
     >>> mx.nd.contrib.MultiBoxPrior(mx.nd.zeros((1, 1, 1, 1)), sizes=(0.5,)).asnumpy()
     array([[[0.25, 0.25, 0.75, 0.75]]], dtype=float32)

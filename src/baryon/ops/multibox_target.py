@@ -86,13 +86,14 @@ def multibox_target(
 ):
     """Training targets of anchors: offsets and their mask (batch, 4 * anchors), classes.
 
-    anchor : (1, anchors, 4), corners. label : (batch, boxes, 5 or more), rows of class, corners;
-    a class of -1 ends them. cls_pred : (batch, classes, anchors), read for hard negatives. An
+    anchor : (1, anchors, 4), corners. label : (batch, boxes, 5 or more), rows of class, corners; a
+    class of -1 ends them. cls_pred : (batch, classes, anchors), read for hard negatives. An
     anchor's class (batch, anchors) is 1 more than its box's, 0 for background and `ignore_label`
-    where neither counts. With `negative_mining_ratio` positive, only so many negatives as
-    positives times the ratio count: those of overlap below `negative_mining_thresh` whose
-    predicted background is weakest. `minimum_negative_samples` changes nothing, as in MXNet.
-    Source: MXNet operator MultiBoxTarget.
+    where neither counts. With `negative_mining_ratio` positive, only so many negatives as positives
+    times the ratio count: those of overlap below `negative_mining_thresh` whose predicted
+    background is weakest. `minimum_negative_samples` changes nothing, as in MXNet. An anchor takes
+    its best box if they overlap by more than `overlap_threshold`, after every box took its best
+    anchor. Offsets are divided by `variances`. Source: MXNet operator MultiBoxTarget.
 
     >>> anchor = mx.nd.array([[[0, 0, 0.5, 0.5], [0.5, 0.5, 1, 1]]])
     >>> label = mx.nd.array([[[2, 0, 0, 0.5, 0.5]]])
@@ -182,11 +183,11 @@ def multibox_detection(
 
     cls_prob : (batch, classes, anchors), class 0 the background. loc_pred : (batch, 4 * anchors),
     offsets from anchor (1, anchors, 4), corners. An anchor's best class counts if its score is at
-    least `threshold`. Of the `nms_topk` best, one is dropped (class -1) if it overlaps a better
-    one of its class, with `force_suppress` of any, by at least `nms_threshold`; without a
-    threshold in (0, 1], detections stay in the order of anchors. Classes are numbered without the
-    background, which is class 0 whatever `background_id` says, as in MXNet. Source: MXNet operator
-    MultiBoxDetection.
+    least `threshold`. Of the `nms_topk` best, one is dropped (class -1) if it overlaps a better one
+    of its class, with `force_suppress` of any, by at least `nms_threshold`; without a threshold in
+    (0, 1], detections stay in the order of anchors. Classes are numbered without the background,
+    which is class 0 whatever `background_id` says, as in MXNet. Offsets are multiplied by
+    `variances`; `clip` cuts boxes to the image. Source: MXNet operator MultiBoxDetection.
 
     >>> scores, anchor = mx.nd.array([[[0.1], [0.9]]]), mx.nd.array([[[0, 0, 0.5, 0.5]]])
     >>> mx.nd.contrib.MultiBoxDetection(scores, mx.nd.zeros((1, 4)), anchor).asnumpy()

@@ -95,12 +95,12 @@ def batch_norm(
 ):
     """Batch normalisation, ``(data - mean) / sqrt(var + eps) * gamma + beta`` a channel.
 
-    data : any shape, channels along `axis`; the others: (channels,). In training mean and
-    (biased) variance are the batch's, and the *backward* pass moves ``moving_mean`` and
-    ``moving_var`` towards them by ``1 - momentum``; otherwise, and with ``use_global_stats``,
-    they are the moving ones. ``fix_gamma`` sets gamma to 1 and its gradient to 0.
-    ``output_mean_var`` also returns the mean and ``1 / sqrt(var + eps)``. ``cudnn_off`` and the
-    calibration ranges have no effect. Source: Ioffe and Szegedy, ICML 2015; MXNet's ``BatchNorm``.
+    data : any shape, channels along `axis`; the others: (channels,). In training mean and (biased)
+    variance are the batch's, and the *backward* pass moves ``moving_mean`` and ``moving_var``
+    towards them by ``1 - momentum``; otherwise, and with ``use_global_stats``, they are the moving
+    ones. ``fix_gamma`` sets gamma to 1 and its gradient to 0. ``output_mean_var`` also returns the
+    mean and ``1 / sqrt(var + eps)``. `cudnn_off`, `min_calib_range` and `max_calib_range` have no
+    effect. Source: Ioffe and Szegedy, ICML 2015; MXNet's ``BatchNorm``.
 
     >>> x, one, zero = mx.nd.array([[1.0], [3.0]]), mx.nd.ones((1,)), mx.nd.zeros((1,))
     >>> mx.nd.BatchNorm(x, one, zero, zero, one, eps=0.0).asnumpy()

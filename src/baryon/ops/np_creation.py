@@ -30,7 +30,8 @@ def filled(name: str, value: int) -> Op:
 
     run.__name__ = name
     run.__doc__ = (
-        f"An array of {name}.  `ctx` names the device.  (MXNet ``mx.np.{name}``.)\n\n"
+        f"An array of {name} of `shape` and `dtype`; `ctx` names the device.\n\n"
+        f"(MXNet ``mx.np.{name}``.)\n\n"
         f"    >>> mx.np.{name}((1, 2)).tolist()\n    {[[float(value)] * 2]}\n    "
     )
     made = op(
@@ -95,7 +96,7 @@ def np_eye(
 ) -> Any:
     """An N x M matrix (M None: square) of ones on diagonal `k` and zeros elsewhere.
 
-    (MXNet ``mx.np.eye``.)
+    (MXNet ``mx.np.eye``.) `dtype` is that of the result.
 
     >>> mx.np.eye(2, 3, k=1).tolist()
     [[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
@@ -118,6 +119,8 @@ def _square(attrs: Attrs, ins: list, outs: list) -> tuple[list, list]:
 def np_identity(xp: Any, *, shape: Shape = (), ctx: str = "", dtype: DType = "float32") -> Any:
     """The identity matrix.  (MXNet ``mx.np.identity``.)
 
+    It has `shape`, two equal numbers, and `dtype`.
+
     >>> mx.np.identity(2).tolist()
     [[1.0, 0.0], [0.0, 1.0]]
     """
@@ -137,7 +140,7 @@ def _indices_shape(attrs: Attrs) -> tuple[int, ...]:
 def indices(xp: Any, *, dimensions: Shape, dtype: DType = "int32", ctx: str = "") -> Any:
     """For each axis of an array of shape `dimensions` the index of every element along it.
 
-    (MXNet ``mx.np.indices``.)
+    (MXNet ``mx.np.indices``.) `dtype` is that of the result.
 
     >>> mx.np.indices((1, 2)).tolist()
     [[[0, 0]], [[0, 1]]]
@@ -187,7 +190,8 @@ def np_arange(
 ) -> Any:
     """Numbers from `start` up to `stop` by `step`, each `repeat` times; a lone `start` is the stop.
 
-    There may be none. `infer_range` must be false.  (MXNet ``mx.np.arange``.)
+    There may be none. `infer_range` must be false.  (MXNet ``mx.np.arange``.) `dtype` is that of
+    the result.
 
     >>> mx.np.arange(1, 2, 0.5).tolist()
     [1.0, 1.5]
@@ -221,7 +225,8 @@ def logspace(
 ) -> Any:
     """`base` to the power of `num` evenly spaced numbers from `start` to `stop`.
 
-    Without `endpoint` the last one is left out.  (MXNet ``mx.np.logspace``.)
+    Without `endpoint` the last one is left out.  (MXNet ``mx.np.logspace``.) `dtype` is that of the
+    result.
 
     >>> mx.np.logspace(0, 2, 3).tolist()
     [1.0, 10.0, 100.0]
@@ -253,7 +258,8 @@ def window(name: str, weights: tuple[float, ...], printed: str) -> Op:
     run.__name__ = name
     run.__doc__ = (
         f"The {name.capitalize()} window of `M` points: {terms} for x from 0 to 2 pi.\n\n"
-        f"    One point is 1, `M` below 1 gives none.  (MXNet ``mx.np.{name}``.)\n\n"
+        "    One point is 1, `M` below 1 gives none; `dtype` is the result's.\n"
+        f"    (MXNet ``mx.np.{name}``.)\n\n"
         f"    >>> [abs(round(w, 2)) for w in mx.np.{name}(3).tolist()]\n    {printed}\n    "
     )
     made = op(f"_npi_{name}", shape=forward(shape), dtype=attr_dtype())(run)

@@ -57,8 +57,8 @@ def unique(
 ) -> Any:
     """The distinct elements of `data` in ascending order, or distinct slices along `axis`.
 
-    On request also, as int64: where each occurs first, which of them each element is, and how
-    often each occurs.  (MXNet ``mx.np.unique``.)
+    On request also, as int64: where each occurs first (`return_index`), which of them each element
+    is (`return_inverse`), and how often each occurs (`return_counts`).  (MXNet ``mx.np.unique``.)
 
     >>> values, counts = mx.np.unique(mx.np.array([3.0, 1.0, 3.0]), return_counts=True)
     >>> values.tolist(), counts.tolist()

@@ -172,7 +172,8 @@ _HAS_VALUES = {"values": lambda a: a.val is None}
 _HOW = """
 
     `values`, or the number `val`, broadcast to what is inserted; `axis` None edits the flattened
-    array. Gradients flow to both arrays; MXNet has none.  (MXNet ``mx.np.insert``.)
+    array. Positions are `int_ind`, else ``start:stop:step``, else the array `obj`. Gradients flow
+    to both arrays; MXNet has none.  (MXNet ``mx.np.insert``.)
 
     >>> mx.np.insert(mx.np.array([1.0, 2.0]), {}).tolist()
     {}
@@ -249,7 +250,8 @@ def insert_tensor(
     """`arr` with values before the positions `obj` of an axis; other attributes mean nothing.
 
     `values`, or the number `val`, broadcast to what is inserted; `axis` None edits the flattened
-    array. Gradients flow to both arrays; MXNet has none.  (MXNet ``mx.np.insert``.)
+    array. Positions are `int_ind`, else ``start:stop:step``, else the array `obj`. Gradients flow
+    to both arrays; MXNet has none.  (MXNet ``mx.np.insert``.)
 
     >>> mx.np.insert(mx.np.array([1.0, 2.0]), mx.np.array([0, 2], dtype="int64"), 7).tolist()
     [7.0, 1.0, 2.0, 7.0]

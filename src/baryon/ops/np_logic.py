@@ -50,9 +50,10 @@ def _with_truth(body: Callable[..., Any]) -> Callable[..., Any]:
 
 def _doc(sign: str, name: str, other: str, printed: str) -> str:
     return (
-        f"Where ``lhs {sign} rhs``, as bool; an array may be compared with a number.\n\n"
+        f"Where ``lhs {sign} rhs``, as bool; an array may be compared with a number, `scalar`.\n\n"
         "Shapes broadcast; arrays have one dtype. NaN is unequal to everything, and a number is\n"
-        f"cut to the type of an integer array.  (MXNet ``mx.np.{name}``.)\n\n"
+        "cut to the type of an integer array unless `is_int` is False.\n"
+        f"(MXNet ``mx.np.{name}``.)\n\n"
         f"    >>> ({_array} {sign} {other}).tolist()\n    {printed}\n    "
     )
 

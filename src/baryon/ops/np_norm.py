@@ -57,8 +57,9 @@ def np_norm(
     """Norm of the vectors along one axis, of the matrices in two, or of all elements.
 
     flag: -2 or 1 the root of the sum of squares over `axis`; 2 the nuclear norm; 0 the largest
-    (`ord` 2) or smallest (-2) singular value; -1 the norm of order `ord`: of vectors any number
-    or infinity, of matrices 1, -1, 2, -2, inf or -inf.  (MXNet ``mx.np.linalg.norm``.)
+    (`ord` 2) or smallest (-2) singular value; -1 the norm of order `ord`: of vectors any number or
+    infinity, of matrices 1, -1, 2, -2, inf or -inf.  (MXNet ``mx.np.linalg.norm``.) `keepdims`
+    leaves the axes with size 1.
 
     >>> mx.np.linalg.norm(mx.np.array([3.0, 4.0])).item()
     5.0

@@ -203,7 +203,8 @@ def ediff1d(
 ) -> Any:
     """Differences of neighbours in the flattened `input1`, between a beginning and an end.
 
-    Either is a number, or an array: `input2`, and `input3` where both are arrays.
+    Either is a number (`to_begin_scalar`, `to_end_scalar`), or with `to_begin_arr_given` or
+    `to_end_arr_given` an array: `input2`, and `input3` where both are arrays.
     (MXNet ``mx.np.ediff1d``.)
 
     >>> mx.np.ediff1d(mx.np.array([1.0, 2.0, 4.0]), to_begin=9).tolist()

@@ -112,7 +112,8 @@ def percentile(
 
     An array of percentages `q` adds its axes in front; `q_scalar` is a single one. Between two
     elements `interpolation` says what counts (nearest: ties go up). All types but float64 give
-    float32. No gradient flows.  (MXNet ``mx.np.percentile``.)
+    float32. No gradient flows.  (MXNet ``mx.np.percentile``.) `keepdims` leaves the axes with size
+    1.
 
     >>> mx.np.percentile(mx.np.array([1.0, 2.0, 4.0, 9.0]), 50).item()
     3.0

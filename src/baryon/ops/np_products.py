@@ -54,6 +54,8 @@ def _one_matrix(attrs: Attrs, ins: Sequence[Spec], outs: Sequence[Spec]) -> tupl
 def tensordot(xp: Any, a: Any, b: Any, *, a_axes_summed: Shape, b_axes_summed: Shape) -> Any:
     """Sum of products over pairs of axes of `a` and `b`, whose other axes stay in order.
 
+    The pairs are the axes `a_axes_summed` and `b_axes_summed`.
+
     (MXNet ``mx.np.tensordot``.)
 
     >>> a = mx.np.array([[1.0, 2.0], [3.0, 4.0]])

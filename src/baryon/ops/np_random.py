@@ -124,9 +124,10 @@ def sampler(
         return (result, raw) if slopes and inputs else result
 
     body.__name__ = name
+    kind = " `dtype` is that of the result." if typed else ""
     body.__doc__ = (
         f"{doc}\n\nParameters are numbers or arrays, which broadcast to `size`, or to each other "
-        f"without it.\n(MXNet ``mx.np.random.{name}``.)\n\n"
+        f"without it.{kind}\n(MXNet ``mx.np.random.{name}``.)\n\n"
         f"    >>> {call}.shape\n    (2,)\n    "
     )
     body.__signature__ = signature(parameters, typed, ctx)  # type: ignore[attr-defined]
@@ -272,7 +273,7 @@ sampler(
     {"loc": ANY, "scale": SCALE},
     _gumbel,
     _shift,
-    doc="Gumbel values: the limit of largest values, with mode loc.",
+    doc="Gumbel values: the limit of largest values, with mode loc and the given scale.",
     call="mx.np.random.gumbel(0.0, 1.0, (2,))",
     draws={"loc": _AT, "scale": _WIDE},
     slopes=_LOCATION,
@@ -282,7 +283,7 @@ sampler(
     {"loc": ANY, "scale": SCALE},
     _logistic,
     _shift,
-    doc="Logistic values with mean loc.",
+    doc="Logistic values with mean loc and the given scale.",
     call="mx.np.random.logistic(0.0, 1.0, (2,))",
     draws={"loc": _AT, "scale": _WIDE},
     slopes=_LOCATION,

@@ -43,8 +43,8 @@ def bernoulli(
 ) -> Any:
     """1 with probability `prob`, else 0; `logit` is the logarithm of the odds instead.
 
-    Either is a number, or an array, of which `is_logit` says what it is.  No gradient flows.
-    (MXNet ``mx.npx.random.bernoulli``.)
+    Either is a number, or an array, of which `is_logit` says what it is.  No gradient flows. (MXNet
+    ``mx.npx.random.bernoulli``.) `size` is the shape of the result, `dtype` its type.
 
     >>> mx.npx.random.bernoulli(prob=1.0, size=(2,)).tolist()
     [1.0, 1.0]
@@ -109,8 +109,8 @@ def choice(
 ) -> Any:
     """Positions chosen at random among `a`, or among the entries of the vector `input1`.
 
-    weighted: whether the last input holds the probability of each. Without `replace` none is
-    chosen twice.  (MXNet ``mx.np.random.choice``.)
+    weighted: whether the last input holds the probability of each. Without `replace` none is chosen
+    twice.  (MXNet ``mx.np.random.choice``.) `size` is the shape of the result.
 
     >>> sorted(mx.np.random.choice(3, (3,), replace=False).tolist())
     [0, 1, 2]
@@ -172,7 +172,8 @@ def multinomial(
 ) -> Any:
     """How often each outcome occurs in `n` trials with probabilities `pvals`, or the vector `a`.
 
-    The last probability is what the others leave of 1.  (MXNet ``mx.np.random.multinomial``.)
+    The last probability is what the others leave of 1.  (MXNet ``mx.np.random.multinomial``.) The
+    result has the shape `size`, and then an axis of outcomes.
 
     >>> mx.np.random.multinomial(4, [0.0, 1.0]).tolist()
     [0, 4]

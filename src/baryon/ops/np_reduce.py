@@ -63,8 +63,8 @@ def _params(a: Attrs, ins: Any, outs: Any) -> tuple[int, ...] | None:
 
 
 _DOC = (
-    "axis: axes to reduce, all for None; keepdims: leave them with size 1. A full reduction has\n"
-    "shape ()."
+    "axis: axes to reduce, all for None; keepdims: leave them with size 1; initial: a value to\n"
+    "begin with, which `mean` has not. A full reduction has shape ()."
 )
 
 

@@ -114,7 +114,7 @@ def _decoded(attrs: Attrs, data: Sequence[int]) -> tuple[int, ...]:
 def npx_reshape(
     xp: Any, a: Any, *, newshape: Shape, reverse: bool = False, order: str = "C"
 ) -> Any:
-    """Reshape by codes that speak of the dimensions of `a`, one after the other.
+    """Reshape by the codes `newshape` that speak of the dimensions of `a`, one after the other.
 
     A number from 0 on is the dimension itself; -1 infers it from the others; -2 copies the
     dimension of `a`; -3 drops one of size 1; -4 copies all that remain; -5 multiplies two; -6

@@ -54,7 +54,8 @@ def dispersion(name: str, root: bool, doc: str, printed: str) -> Op:
     run.__name__ = name
     run.__doc__ = (
         f"{doc} over `axis` (None: all), of n elements: squares are divided by ``n - ddof``.\n\n"
-        "Integers are cut towards zero unless `dtype` names the type of the result.\n"
+        "Integers are cut towards zero unless `dtype` names the type of the result. `keepdims`\n"
+        "leaves the axes with size 1.\n"
         f"(MXNet ``mx.np.{name}``.)\n\n"
         f"    >>> mx.np.{name}(mx.np.array([[1.0, 3.0], [2.0, 2.0]]), axis=1).tolist()\n"
         f"    {printed}\n    "

@@ -245,7 +245,7 @@ def _weights(alpha: Any, ndim: int) -> tuple:
 
 @_density("dirichlet", _dirichlet_shape)
 def pdf_dirichlet(xp: Any, sample: Any, alpha: Any, *, is_log: bool = False) -> Any:
-    """Density of the Dirichlet distribution over the last axis, or its logarithm.
+    """Density of the Dirichlet distribution over the last axis, or its logarithm with `is_log`.
 
     sample : (..., k), rows that sum to 1.   alpha : (leading axes of sample, k).
 

@@ -39,6 +39,7 @@ def arg_reduction(name: str, word: str, example: str) -> Op:
     run.__doc__ = (
         f"Index of the {word} value along `axis`, or in the flattened data, as `data`'s dtype.\n\n"
         "The first of several; a NaN wins. float16 holds indices exactly only up to 2048.\n"
+        "keepdims: leave the axis with size 1.\n"
         f"(MXNet operator ``{name}``.)\n\n"
         f"    >>> mx.nd.{name}(mx.nd.array([[1.0, 5.0, 5.0], [4.0, 0.0, 2.0]]), axis=1).asnumpy()\n"
         f"    array({example}, dtype=float32)\n    "

@@ -184,7 +184,8 @@ def quantize_v2(
     """float32 data as `out_type` and the range that it stands for: that given, or the data's own.
 
     ``auto`` is uint8 for a given range without negative numbers, else int8. Data of 8 bits stay as
-    they are. Source: MXNet operator contrib.quantize_v2.
+    they are. The range given is that from `min_calib_range` to `max_calib_range`. Source: MXNet
+    operator contrib.quantize_v2.
 
     >>> q, low, high = mx.nd.contrib.quantize_v2(mx.nd.array([-1, 0.5, 2]))
     >>> print(q.asnumpy(), low.asnumpy(), high.asnumpy())
@@ -228,7 +229,8 @@ def quantize_asym(
 ):
     """float32 data as uint8 ``data * scale + shift`` that reach from 0 to 255; scale and shift.
 
-    The range is that given, or the data's own. Source: MXNet operator contrib.quantize_asym.
+    The range is that from `min_calib_range` to `max_calib_range`, or the data's own. Source: MXNet
+    operator contrib.quantize_asym.
 
     >>> q, scale, shift = mx.nd.contrib.quantize_asym(mx.nd.array([-1, 0, 4]))
     >>> print(q.asnumpy(), scale.asnumpy(), shift.asnumpy())
@@ -265,7 +267,8 @@ def floats(xp: Any, data: Any, low: Any, high: Any, steps: dict[str, float] = HA
 def dequantize(xp, data, min_range, max_range, *, out_type: Literal["float32"] = "float32"):
     """The float32 numbers that int8 or uint8 data of this range stand for.
 
-    min_range, max_range : (1,). Source: MXNet operator contrib.dequantize.
+    min_range, max_range : (1,). `out_type` can only be float32. Source: MXNet operator
+    contrib.dequantize.
 
     >>> x = mx.nd.array([-51, 0, 102], dtype="int8")
     >>> mx.nd.contrib.dequantize(x, mx.nd.array([-2.5]), mx.nd.array([2.5])).asnumpy()
@@ -299,7 +302,8 @@ def requantize(
 ):
     """int32 data of a range as 8 bits of a smaller one: that given, or the data's own.
 
-    ``auto`` is uint8 for a given range without negative numbers, else int8. Source: MXNet operator
+    ``auto`` is uint8 for a given range without negative numbers, else int8. The range given is that
+    from `min_calib_range` to `max_calib_range`, the result has `out_type`. Source: MXNet operator
     contrib.requantize.
 
     >>> x = mx.nd.array([2**30, -2**29], dtype="int32")

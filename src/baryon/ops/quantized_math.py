@@ -112,7 +112,8 @@ def quantized_elemwise_mul(
 ):
     """The product of two int8 arrays of one shape.
 
-    float32 alone with `enable_float_output`, else int8 of the calibrated range, where one is given,
+    float32 alone with `enable_float_output`, else int8 of the range from `min_calib_range` to
+    `max_calib_range`, where they are given,
     else int32 and its range. Source: MXNet operator contrib.quantized_elemwise_mul.
 
     >>> x, one = mx.nd.array([127], dtype="int8"), mx.nd.ones((1,))

@@ -147,14 +147,14 @@ def rnn(
 ):
     """A recurrent network over data (steps, batch, features): MXNet's operator ``RNN``.
 
-    `parameters` holds for each layer and direction the input and recurrent matrices, then for
-    each the two biases; gates in the order i, f, g, o (lstm) or r, z, n (gru, the reset gate
-    applied after the recurrent product). state, state_cell : (layers * directions, batch,
-    state_size); with ``projection_size`` (lstm) the state has that width (Sak et al. 2014).
-    ``p`` drops inputs of the layers above the first in training. ``lstm_state_clip_*`` bound the
-    cell state. ``use_sequence_length`` stops sample n after ``sequence_length[n]`` steps.
-    Returns (steps, batch, directions * state_size), with ``state_outputs`` also the last states.
-    ``lstm_state_clip_nan`` has no effect.
+    `parameters` holds for each layer and direction the input and recurrent matrices, then for each
+    the two biases; gates in the order i, f, g, o (lstm) or r, z, n (gru, the reset gate applied
+    after the recurrent product). state, state_cell : (layers * directions, batch, state_size); with
+    ``projection_size`` (lstm) the state has that width (Sak et al. 2014). ``p`` drops inputs of the
+    layers above the first in training. `lstm_state_clip_min` and `lstm_state_clip_max` bound the
+    cell state. ``use_sequence_length`` stops sample n after ``sequence_length[n]`` steps. Returns
+    (steps, batch, directions * state_size), with ``state_outputs`` also the last states.
+    ``lstm_state_clip_nan`` has no effect. `bidirectional` reads data both ways.
 
     >>> x, h, w = mx.nd.ones((5, 1, 2)), mx.nd.zeros((1, 1, 3)), mx.nd.zeros((21,))
     >>> mx.nd.RNN(x, w, h, state_size=3, num_layers=1, mode="rnn_tanh").shape

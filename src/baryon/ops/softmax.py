@@ -233,7 +233,7 @@ def _(d_output, dy, out, axis, temperature):
     inplace={0: "data"},
 )
 def softmax_activation(xp, data, *, mode: Literal["channel", "instance"] = "instance"):
-    """Softmax along the last axis (``instance``) or along axis 1 (``channel``).
+    """Softmax along the last axis (`mode` instance) or along axis 1 (channel).
 
     Deprecated by MXNet in favour of `softmax` (MXNet's operator ``SoftmaxActivation``).
 

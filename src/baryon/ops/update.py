@@ -148,7 +148,7 @@ def sgd_mom_update(
 
     ``mom = momentum * mom - lr * (grad + wd * weight)``; the result is ``weight + mom``. The
     gradient is multiplied by `rescale_grad`, then bounded by `clip_gradient` unless that is
-    negative.
+    negative. `lazy_update` as in `sgd_update`.
 
     >>> weight, grad, mom = mx.nd.array([1.0]), mx.nd.array([2.0]), mx.nd.array([0.5])
     >>> mx.nd.sgd_mom_update(weight, grad, mom, lr=0.25, momentum=0.5).asnumpy()

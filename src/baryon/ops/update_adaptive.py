@@ -219,7 +219,7 @@ def rmsprop_update(
 
     ``g = grad + wd * weight``, clipped; ``n`` is a moving mean of ``g ** 2``; the new weight lies
     within ``clip_weights`` unless that is negative (MXNet's ``rmsprop_update``). `gamma1` is the
-    decay of n, `rescale_grad` multiplies the gradient.
+    decay of n, `rescale_grad` and `clip_gradient` as in `adam_update`.
 
     >>> weight, grad, n = mx.nd.array([1.0]), mx.nd.array([2.0]), mx.nd.zeros((1,))
     >>> mx.nd.rmsprop_update(weight, grad, n, lr=0.25, gamma1=0.75).asnumpy()

@@ -200,8 +200,9 @@ def multi_lamb_update(
 ):
     """Both phases of LAMB for ``num_tensors`` weights: weight0, grad0, mean0, var0, weight1, ...
 
-    ``step_count``: how many steps each weight has made, this one included. Source: You et al.,
-    ICLR 2020; MXNet's ``_multi_lamb_update``.
+    ``step_count``: how many steps each weight has made, this one included. All else as in
+    `lamb_update_phase1` and `lamb_update_phase2`. Source: You et al., ICLR 2020; MXNet's
+    ``_multi_lamb_update``.
 
     >>> data = [mx.nd.array([x]) for x in (1.0, 2.0, 0.0, 0.0)]
     >>> rates = {"learning_rates": (0.25,), "wds": (0.0,), "step_count": (1,)}

@@ -40,7 +40,8 @@ def ftrl_update(
 ):
     """Follow the regularised leader (McMahan et al., KDD 2013; MXNet's ``ftrl_update``).
 
-    The new weight is 0 where ``|z| <= lamda1``. With ``g = rescale_grad * grad``, clipped:
+    The new weight is 0 where ``|z| <= lamda1``. With ``g = rescale_grad * grad``, within
+    `clip_gradient` unless that is negative:
     ``z += g - (sqrt(n + g ** 2) - sqrt(n)) * weight / lr``, ``n += g ** 2`` and the result is
     ``(sign(z) * lamda1 - z) / ((beta + sqrt(n)) / lr + wd)``.
 
@@ -84,8 +85,8 @@ def ftml_update(
 ):
     """Follow the moving leader, step `t` >= 1 (Zheng and Kwok, ICML 2017; ``ftml_update``).
 
-    `beta1` and `beta2` are the decays of z and v. `rescale_grad` multiplies the gradient;
-    `clip_grad` bounds it, with ``wd * weight``, unless that is negative.
+    `beta1` and `beta2` are the decays of z and v, `epsilon` keeps a division from 0. `rescale_grad`
+    multiplies the gradient; `clip_grad` bounds it, with ``wd * weight``, unless that is negative.
 
     >>> weight, grad = mx.nd.array([1.0]), mx.nd.array([2.0])
     >>> states = [mx.nd.zeros((1,)) for _ in range(3)]
@@ -214,7 +215,8 @@ def lamb_update_phase2(
 ):
     """Second phase of LAMB: ``weight - lr * r1 / r2 * g``.
 
-    ``r1`` and ``r2`` are the norms of the weight, kept within the bounds that are not negative,
+    ``r1`` and ``r2`` are the norms of the weight, kept within those of `lower_bound` and
+    `upper_bound` that are not negative,
     and of ``g``; their ratio is 1 where either is 0.
 
     >>> weight, g = mx.nd.array([1.0]), mx.nd.array([2.0])

@@ -85,10 +85,10 @@ def up_sampling(
     """Images enlarged `scale` times.
 
     ``nearest`` repeats pixels; several inputs are all brought to the size of the first times
-    `scale` and joined along the channels, or added. ``bilinear`` takes data and a weight
-    ``(num_filter, 1, 2 scale - scale % 2, ...)`` and is a Deconvolution that keeps the channels,
-    whose number is `num_filter`, apart. `workspace` changes no value. Source: MXNet operator
-    UpSampling.
+    `scale` and joined along the channels, or added (`multi_input_mode` concat or sum). ``bilinear``
+    takes data and a weight ``(num_filter, 1, 2 scale - scale % 2, ...)`` and is a Deconvolution
+    that keeps the channels, whose number is `num_filter`, apart. `workspace` changes no value.
+    Source: MXNet operator UpSampling.
 
     >>> x = mx.nd.array([[[[1, 2]]]])
     >>> mx.nd.UpSampling(x, scale=2, sample_type="nearest").asnumpy()[0, 0]
