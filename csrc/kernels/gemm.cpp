@@ -5,6 +5,7 @@
 
 #include "../kernel.h"
 #include "../parallel.h"
+#include "packed_columns.h"
 #include "tile.h"
 #include "transpose.h"
 
@@ -54,17 +55,19 @@ constexpr Int kDirectPanels = 3;  // of rows; for more of them, columns are wort
 
 template <class T>
 struct Operands {
-  bool ta, tb;
-  Int m, n, k;
-  T alpha;
-  const T* a;
-  Int lda;
-  const T* b;
-  Int ldb;
-  T beta;
-  T* c;
-  Int ldc;
+  bool ta = false, tb = false;
+  Int m = 0, n = 0, k = 0;
+  T alpha = 1;
+  const T* a = nullptr;
+  Int lda = 0;
+  const T* b = nullptr;
+  Int ldb = 0;
+  T beta = 0;
+  T* c = nullptr;
+  Int ldc = 0;
+  const T* packed = nullptr;  // B as pack_columns packs it, panel by panel
 
+  Operands() = default;
   explicit Operands(const Call& call)
       : ta(call.params[kTa] != 0),
         tb(call.params[kTb] != 0),
@@ -180,9 +183,15 @@ void product_of_rows(const Operands<T>& p, Int first_row, Int last_row) {
     pack_panels(p, panels, first_row, from, to, rows.get());
     for (Int column = 0; column < p.n; column += kTileColumns<T>) {
       const bool whole = column + kTileColumns<T> <= p.n;
-      const bool direct = !p.tb && whole && panels.count <= kDirectPanels;
-      if (!direct) pack_columns(p, column, from, to, columns.get());
-      const T* b = direct ? p.b + from * p.ldb + column : columns.get();
+      const bool direct = p.packed == nullptr && !p.tb && whole && panels.count <= kDirectPanels;
+      const T* b = columns.get();
+      if (p.packed != nullptr) {
+        b = p.packed + column * p.k + from * kTileColumns<T>;
+      } else if (direct) {
+        b = p.b + from * p.ldb + column;
+      } else {
+        pack_columns(p, column, from, to, columns.get());
+      }
       const bool adds = from > 0 || p.beta == T(1);
       for (Int i = 0; i < panels.count; ++i) {
         const T* a = rows.get() + i * panels.height * depth;
@@ -199,6 +208,14 @@ void product_of_rows(const Operands<T>& p, Int first_row, Int last_row) {
       }
     }
   }
+}
+
+// By blocks of rows that the cache keeps for one depth.
+template <class T>
+void product_by_blocks(const Operands<T>& p) {
+  constexpr Int kRows = 1024 * 1024 / (kDepth * Int{sizeof(T)});
+  const Int blocks = parts(p.m, kRows);
+  for (Int i = 0; i < blocks; ++i) product_of_rows(p, p.m * i / blocks, p.m * (i + 1) / blocks);
 }
 
 // A few rows by a turned B, whose rows are read once, as they lie: sums of products, lane by lane.
@@ -231,12 +248,10 @@ void product_of_few_rows(const Operands<T>& p) {
 
 template <class T>
 void product_alone(const Call& call) {
-  constexpr Int kRows = 1024 * 1024 / (kDepth * Int{sizeof(T)});  // of A that the cache keeps
   const Operands<T> p(call);
   if (!p.ta && p.tb && p.m == 1) return product_of_few_rows<T, 1>(p);
   if (!p.ta && p.tb && p.m == 2) return product_of_few_rows<T, 2>(p);
-  const Int blocks = parts(p.m, kRows);
-  for (Int i = 0; i < blocks; ++i) product_of_rows(p, p.m * i / blocks, p.m * (i + 1) / blocks);
+  product_by_blocks(p);
 }
 
 // Products for which this is faster than a BLAS library, which packs its operands too. With vectors
@@ -250,6 +265,46 @@ bool fits_caches(const Call& call) {
 }
 
 }  // namespace
+
+template <class T>
+PackedColumns<T>::PackedColumns(const T* matrix, bool turned, Int k, Int n)
+    : k_(k), n_(n), packed_(k * round_up(n, kTileColumns<T>)) {
+  Operands<T> p;
+  p.tb = turned;
+  p.n = n;
+  p.b = matrix;
+  p.ldb = turned ? k : n;
+  constexpr Int kWork = 16384;  // numbers that are worth another thread
+  parallel_for(parts(n, kTileColumns<T>), parts(kWork, kTileColumns<T> * std::max<Int>(k, 1)),
+               [&](Int begin, Int end) {
+                 for (Int column = begin * kTileColumns<T>; begin < end;
+                      ++begin, column += kTileColumns<T>)
+                   pack_columns(p, column, 0, k, packed_.get() + column * k);
+               });
+}
+
+template <class T>
+void PackedColumns<T>::multiply(Int m, const T* a, Int lda, bool adds, T* c, Int ldc) const {
+  constexpr Int kWork = 256 * 1024;  // multiplications that are worth another thread
+  const Int panels = parts(n_, kTileColumns<T>);
+  const Int least = parts(kWork, kTileColumns<T> * std::max<Int>(m * k_, 1));
+  parallel_for(panels, std::max(least, parts(panels, 2 * num_threads())), [&](Int begin, Int end) {
+    Operands<T> p;
+    p.m = m;
+    p.k = k_;
+    p.a = a;
+    p.lda = lda;
+    p.beta = T(adds);
+    p.c = c + begin * kTileColumns<T>;
+    p.ldc = ldc;
+    p.n = std::min(n_, end * kTileColumns<T>) - begin * kTileColumns<T>;
+    p.packed = packed_.get() + begin * kTileColumns<T> * k_;
+    product_by_blocks(p);
+  });
+}
+
+template class PackedColumns<float>;
+template class PackedColumns<double>;
 
 }  // namespace baryon::BARYON_ISA
 

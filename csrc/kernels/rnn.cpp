@@ -4,6 +4,7 @@
 #include "rnn.h"
 
 #include "../gemm.h"
+#include "packed_columns.h"
 #include "philox.h"
 
 namespace baryon::BARYON_ISA {
@@ -17,20 +18,6 @@ struct Rows {
 
   T* operator[](Index n) const { return data + n * stride; }
 };
-
-// A matrix of `rows` by `columns` turned, by squares that stay in the cache.
-template <class T>
-void turn(const T* from, Index rows, Index columns, T* to) {
-  constexpr Index kSide = 16;
-  parallel_for((columns + kSide - 1) / kSide, std::max<Index>(1, kGrain / (kSide * rows)),
-               [&](Index begin, Index end) {
-                 for (Index j = begin * kSide; j < std::min(columns, end * kSide); j += kSide)
-                   for (Index i = 0; i < rows; i += kSide)
-                     for (Index y = j; y < std::min(columns, j + kSide); ++y)
-                       for (Index x = i; x < std::min(rows, i + kSide); ++x)
-                         to[y * rows + x] = from[x * columns + y];
-               });
-}
 
 // ---- forward: in = {data, parameters, state, [state_cell]}, out = {output, state, cell, kept,
 // hidden, mask}; params[4] = probability of dropping, then seed and stream -----------------------
@@ -91,14 +78,11 @@ struct Forward {
     const Rows<T> out{output(layer) + k % r.directions * units, r.width()};
     Rows<const T> h{call.in[2].as<T>() + k * r.batch * units, units}, c{nullptr, 0};
     if (r.mode == kLstm) c = {call.in[3].as<T>() + k * r.batch * units, units};
-    // The matrix of the state, turned once for all steps, whose products then read it as it lies.
-    const Scratch<T> turned(units * r.gates());
-    turn(parameters + r.wh(k), r.gates(), units, turned.get());
+    const PackedColumns<T> states(parameters + r.wh(k), true, units, r.gates());
     for (Index s = 0; s < r.steps; ++s) {
       const Index t = r.time(k, s);
       T* both = r.mode == kGru ? gh : gx + t * block;  // where the state's half goes
-      gemm(false, false, r.batch, r.gates(), units, T(1), h.data, h.stride, turned.get(), r.gates(),
-           r.mode == kGru ? T(0) : T(1), both, r.gates());
+      states.multiply(r.batch, h.data, h.stride, r.mode != kGru, both, r.gates());
       const Rows<T> to{out[t * r.batch], out.stride}, keep{kept(k, t), r.kept()};
       step(k, gx + t * block, gh, h, c, keep, to);
       h = {to.data, to.stride};
@@ -192,7 +176,8 @@ struct Backward {
   // Gradients of both halves of the gates at all steps, and of the first states.
   void direction(Index k, const T* d_out, T* gx, T* gh) const {
     const Index units = r.units, count = r.batch * units, block = r.batch * r.gates();
-    Scratch<T> total(count);
+    const Scratch<T> total(count);
+    const PackedColumns<T> states(parameters + r.wh(k), false, r.gates(), units);
     T* dh = call.out[2].as<T>() + k * count;
     T* dc = r.mode == kLstm ? call.out[3].as<T>() + k * count : nullptr;
     std::copy_n(call.in[1].as<T>() + k * count, count, dh);
@@ -201,8 +186,7 @@ struct Backward {
       const Index t = r.time(k, s);
       const T* d = d_out + t * r.batch * r.width() + k % r.directions * units;
       step(k, s, t, {d, r.width()}, total.get(), dh, dc, gx + t * block, gh + t * block);
-      gemm(false, false, r.batch, units, r.gates(), T(1), gh + t * block, r.gates(),
-           parameters + r.wh(k), units, r.mode == kGru ? T(1) : T(0), dh, units);
+      states.multiply(r.batch, gh + t * block, r.gates(), r.mode == kGru, dh, units);
     }
   }
 

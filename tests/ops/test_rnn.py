@@ -17,7 +17,7 @@ def sigmoid(x):
 
 def unrolled(mode, x, wx, wh, bx, bh):
     """One layer in one direction from zero states: outputs of all steps."""
-    h = c = np.zeros((x.shape[1], UNITS))
+    h = c = np.zeros((x.shape[1], wh.shape[1]))
     outs = []
     for step in x:
         a, b = step @ wx.T + bx, h @ wh.T + bh
@@ -58,6 +58,34 @@ def test_one_layer(mode):
         mx.nd.array(x), flat(parts), *states(mode), mode=mode, state_size=UNITS, num_layers=1
     )
     np.testing.assert_allclose(out.asnumpy(), unrolled(mode, x, *parts), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("mode", GATES)
+def test_wide_layer_and_its_slope(mode):
+    rng, units, gates = np.random.default_rng(7), 131, GATES[mode] * 131  # no multiple of a tile
+    sizes = [(4, 17, 70), (gates, 70), (gates, units), (gates,), (gates,)]
+    at = [rng.normal(size=s) * 0.1 for s in sizes]
+    along, weight = [rng.normal(size=s) for s in sizes], rng.normal(size=(4, 17, units))
+
+    x, w = (
+        mx.nd.array(v, dtype="float64") for v in (at[0], np.concatenate([*map(np.ravel, at[1:])]))
+    )
+    x.attach_grad()
+    w.attach_grad()
+    zero = mx.nd.zeros((1, 17, units), dtype="float64")
+    with mx.autograd.record():
+        out = mx.nd.RNN(
+            x, w, *[zero] * (1 + (mode == "lstm")), mode=mode, state_size=units, num_layers=1
+        )
+    out.backward(mx.nd.array(weight, dtype="float64"))
+    np.testing.assert_allclose(out.asnumpy(), unrolled(mode, *at), rtol=1e-9, atol=1e-9)
+    there, back = (
+        (unrolled(mode, *[a + e * d for a, d in zip(at, along, strict=True)]) * weight).sum()
+        for e in (1e-6, -1e-6)
+    )
+    slope = (x.grad.asnumpy() * along[0]).sum()
+    slope += w.grad.asnumpy() @ np.concatenate([*map(np.ravel, along[1:])])
+    np.testing.assert_allclose(slope, (there - back) / 2e-6, rtol=1e-5)
 
 
 @pytest.mark.parametrize("mode", ["lstm", "gru"])
