@@ -15,7 +15,7 @@ from benchmarks import ops, report
 from benchmarks.__main__ import main, options
 from benchmarks.machine import facts
 from benchmarks.operators import CASES
-from benchmarks.operators.summary import geometric, speed, summary
+from benchmarks.operators.summary import bandwidth, geometric, speed, summary
 from benchmarks.process import Peer, PeerError, environment, interpreter
 from benchmarks.runner import Result, disagreement, measure, measured, spread, steps_for
 from benchmarks.workloads import ALL, Bar, Workload, select
@@ -199,4 +199,9 @@ def test_summary_tells_what_is_slower_than_mxnet():
     text = summary({("exp", "L1"): fast, ("log", "L1"): slow})
     assert "- log (L1): 0.50 of MXNet's speed" in text and "1 of 2" in text
     assert geometric([1.0, 4.0]) == pytest.approx(2)
+    sizes = {"baryon/call": {"bytes": 6e9}, "torch/call": {"bytes": 6e9}}
+    times = {"baryon/call": [2.0], "torch/call": [1.0]}
+    bound = Result(CASES["sum"].workload("large"), times, sizes)
+    assert "0 of 1 reach 70% of the best rate seen, 6 GB/s" in bandwidth({("sum", "large"): bound})
+    assert "- sum: 50%" in bandwidth({("sum", "large"): bound})
     assert speed(Result(workload, fast.times, void="differs"), "mxnet") is None

@@ -8,12 +8,14 @@ from collections.abc import Mapping, Sequence
 
 from ..report import quantity, table
 from ..runner import Result, ratio, value
+from . import CASES
 from .case import PEERS, SIZES
 
 Results = Mapping[tuple[str, str], Result]
 OURS = "baryon/call"
 BARS = {"mxnet": (2.0, "at least 2 x MXNet"), "torch": (1.2, "at least 1.2 x PyTorch")}
 SLOWER = 1.1  # times MXNet's: slower than this is a fault
+SHARE = 0.7  # of the memory bandwidth, for what memory alone should limit
 
 
 def speed(result: Result, peer: str) -> float | None:
@@ -27,8 +29,31 @@ def geometric(values: Sequence[float]) -> float:
     return math.exp(statistics.fmean(map(math.log, values)))
 
 
+def rate(result: Result, contestant: str) -> float | None:
+    """Bytes that inputs and results hold, a second."""
+    seconds = value(result, contestant)
+    moved = result.figures.get(contestant, {}).get("bytes")
+    return moved / seconds if seconds and moved else None
+
+
+def bandwidth(results: Results) -> str:
+    """What memory alone should limit, against the best rate that anybody reached."""
+    large = {n: r for (n, size), r in results.items() if size == "large" and not r.void}
+    bound = {n: r for n, r in large.items() if CASES[n].bound}
+    rates = {n: rate(r, OURS) for n, r in bound.items()}
+    best = max((rate(r, c) or 0 for r in bound.values() for c in r.times), default=0)
+    if not best:
+        return ""
+    below = {n: x / best for n, x in rates.items() if x and x < SHARE * best}
+    head = (
+        f"Limited by memory, large: {len(rates) - len(below)} of {len(rates)} reach {SHARE:.0%} of "
+        f"the best rate seen, {best / 1e9:.0f} GB/s."
+    )
+    return "\n\n".join([head, "\n".join(f"- {n}: {share:.0%}" for n, share in below.items())])
+
+
 def summary(results: Results) -> str:
-    """Geometric means by peer and size, the bars, and the cases behind MXNet."""
+    """Geometric means by peer and size, the bars, the cases behind MXNet, and bandwidth."""
     rows = []
     for peer in PEERS[1:]:
         speeds = {k: s for k, r in results.items() if (s := speed(r, peer)) is not None}
@@ -44,7 +69,8 @@ def summary(results: Results) -> str:
     lines = [f"- {name} ({size}): {s:.2f} of MXNet's speed" for (name, size), s in slow.items()]
     voids = [f"- {n} ({z}) is void: {r.void}" for (n, z), r in results.items() if r.void]
     head = f"Slower than MXNet by more than a tenth: {len(lines)} of {len(results)}."
-    return "\n\n".join([found, head, *(["\n".join(lines)] if lines else []), *voids])
+    parts = [found, head, "\n".join(lines), *voids, bandwidth(results)]
+    return "\n\n".join(p for p in parts if p)
 
 
 def table_of(results: Results) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Callable  # noqa: UP035 (the peers' interpreters may be of Python 3.8)
 
+import numpy as np
+
 from ..operators import CASES, SIZES, Case
 from .base import Prepared, digest, prepares, repeat
 
@@ -60,10 +62,10 @@ def _prepare(case: Case, size: str) -> None:
         finish = package.nd.waitall if hasattr(package, "nd") else lambda: None
         result = step()
         finish()
-        check = []
-        if case.equal:
-            check = digest(result.asnumpy() if hasattr(result, "asnumpy") else result)
-        return Prepared(check, _loop(step, finish, size), finish)
+        made = np.asarray(result.asnumpy() if hasattr(result, "asnumpy") else result)
+        check = digest(made) if case.equal else []
+        moved = made.nbytes + sum(a.nbytes for a in arrays.values())
+        return Prepared(check, _loop(step, finish, size), finish, {"bytes": moved})
 
 
 def _loop(step: Callable, finish: Callable, size: str) -> Callable:
