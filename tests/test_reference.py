@@ -42,6 +42,7 @@ def test_a_section_tells_what_the_catalogue_knows(pages):
     assert "- mode: training and prediction differ" in text
     text = pages["operators/heads.md"].split("## LinearRegressionOutput\n")[1]
     assert "it takes no head gradient" in text.split("\n## ")[0]
+    assert "- gradient: none flows" in pages["operators/positions.md"].split("## argmax\n")[1]
     assert "`NDArray.relu`" in pages["operators/unary.md"]
 
 
@@ -79,7 +80,7 @@ def test_docstrings_become_markdown():
     text = markdown("""What it is.
 
     first : one thing,
-        and more of it.   second, third : others.
+        and more of it.   second, third : others. fourth : (2,), read last.
 
     Raises
     ------
@@ -94,7 +95,8 @@ def test_docstrings_become_markdown():
     """)
     assert text.split("\n\n") == [
         "What it is.",
-        "- `first`: one thing,\n  and more of it.\n- `second, third`: others.",
+        "- `first`: one thing,\n  and more of it.\n- `second, third`: others.\n"
+        "- `fourth`: (2,), read last.",
         "**Raises**",
         "- `ValueError`: always.",
         "```\ntable    of    numbers\n```",

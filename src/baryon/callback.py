@@ -27,7 +27,17 @@ __all__ = [
 def module_checkpoint(
     mod: Any, prefix: str, period: int = 1, save_optimizer_states: bool = False
 ) -> Callable[..., None]:
-    """An epoch callback that saves a module every ``period`` epochs as ``prefix-EPOCH.params``."""
+    """An epoch callback that saves a module every ``period`` epochs as ``prefix-EPOCH.params``.
+
+    >>> import os, tempfile
+    >>> prefix = os.path.join(tempfile.mkdtemp(), "model")
+    >>> model = mx.mod.Module(mx.sym.SoftmaxOutput(mx.sym.var("data"), name="softmax"))
+    >>> data = mx.io.NDArrayIter(np.zeros((8, 2)), np.zeros(8), batch_size=2)
+    >>> save = mx.callback.module_checkpoint(model, prefix)
+    >>> model.fit(data, num_epoch=2, epoch_end_callback=save)
+    >>> sorted(os.listdir(os.path.dirname(prefix)))
+    ['model-0001.params', 'model-0002.params', 'model-symbol.json']
+    """
     period = max(1, int(period))
 
     def callback(iter_no: int, sym: Any = None, arg: Any = None, aux: Any = None) -> None:

@@ -47,6 +47,12 @@ class Loss(HybridBlock):
 
     weight     : number that the loss is multiplied by, or None.
     batch_axis : axis of the samples.
+
+    >>> class Largest(mx.gluon.loss.Loss):
+    ...     def hybrid_forward(self, F, pred, label):
+    ...         return F.max(F.abs(pred - label), axis=self._batch_axis, exclude=True)
+    >>> Largest(None, 0)(mx.nd.array([[1.0, 5.0]]), mx.nd.zeros((1, 2))).asnumpy()
+    array([5.], dtype=float32)
     """
 
     def __init__(self, weight: float | None, batch_axis: int, **kwargs: Any) -> None:

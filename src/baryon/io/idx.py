@@ -28,6 +28,9 @@ def read_idx(path: str | os.PathLike) -> np.ndarray:
 
     Raises FileNotFoundError for a missing file and MXNetError, naming the file, for one that is
     truncated, too long, or no IDX file.
+
+    >>> mx.io.read_idx(mx.io.EMBEDDED_MNIST / "t10k-labels-idx1-ubyte.gz").dtype
+    dtype('uint8')
     """
     path = Path(path)
     with path.open("rb") as raw:

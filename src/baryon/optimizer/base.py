@@ -54,6 +54,15 @@ class Optimizer:
     begin_num_update : number of updates already done.
     multi_precision : keep float32 copies of float16 and bfloat16 weights.
     param_dict : Gluon parameters by index; their ``lr_mult`` and ``wd_mult`` are used.
+
+    >>> class Plain(mx.optimizer.Optimizer):
+    ...     def update(self, index, weight, grad, state):
+    ...         self._update_count(index)
+    ...         weight -= self._get_lr(index) * grad
+    >>> weight, grad = mx.nd.array([1.0]), mx.nd.array([2.0])
+    >>> Plain(learning_rate=0.25).update(0, weight, grad, None)
+    >>> weight.asnumpy()
+    array([0.5], dtype=float32)
     """
 
     opt_registry: ClassVar[dict[str, type[Optimizer]]] = {}

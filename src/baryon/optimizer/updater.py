@@ -100,5 +100,12 @@ class Updater:
 
 
 def get_updater(optimizer: Optimizer) -> Updater:
-    """An `Updater` of an optimizer."""
+    """An `Updater` of an optimizer.
+
+    >>> update = mx.optimizer.get_updater(mx.optimizer.SGD(learning_rate=0.25))
+    >>> weight, grad = mx.nd.array([1.0]), mx.nd.array([2.0])
+    >>> update(0, grad, weight)  # it makes and keeps the states by index
+    >>> weight.asnumpy()
+    array([0.5], dtype=float32)
+    """
     return Updater(optimizer)

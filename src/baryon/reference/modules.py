@@ -45,7 +45,7 @@ def members(module: ModuleType) -> Iterator[tuple[str, Any]]:
     whole = vars(module).get("__all__")
     owners = {home} if whole is None else {home, ""}
     owners |= {"", "baryon.ndarray"} if "numpy" in home else set()
-    for public in sorted(dir(module) if whole is None else whole):
+    for public in sorted(set(whole or dir(module))):
         member = getattr(module, public)
         if public.startswith("_") or not callable(member) or _owner(member) not in owners:
             continue

@@ -12,7 +12,7 @@ import baryon as mx
 from ..base import MXNetError
 from ..namespaces import METHODS, locate, signature
 from ..ops.attrs import Attrs
-from ..ops.op import REGISTRY, Op
+from ..ops.op import REGISTRY, Gradient, Op
 from ..ops.rules import known
 from ..ops.samples import Sample
 from .text import code, fence, markdown, run_examples, table
@@ -183,9 +183,20 @@ def _completed(op: Op) -> Iterator[str]:
 
 
 def _gradient(op: Op) -> str:
-    if not op.gradients:
+    rules = [g for g in op.gradients if not _is_flat(g)]
+    if not rules:
         return "none flows"
-    by = dict.fromkeys(name for g in op.gradients for name in g.inputs)
-    reads = {r for g in op.gradients for r in g.reads}
+    by = dict.fromkeys(name for g in rules for name in g.inputs)
+    reads = {r for g in rules for r in g.reads}
     heads = any(r in ("dy", "dys") or r.startswith("d_") for r in reads)
     return f"by {code(by)}" + ("" if heads else "; a loss: it takes no head gradient")
+
+
+def _is_flat(gradient: Gradient) -> bool:
+    """Whether a rule only says that no gradient flows: it makes nothing of any head gradient."""
+    if gradient.reads != ("dy",):
+        return False
+    try:
+        return gradient.rule(dy=object()) is None
+    except (TypeError, AttributeError):  # it computes with the head gradient
+        return False

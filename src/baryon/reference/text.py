@@ -10,7 +10,7 @@ from typing import Any
 
 _PARSER = doctest.DocTestParser()
 _TERM = re.compile(r"(\*{0,2}\w+(?:, \w+)*) +: +(?=\S)")  # "name, other : what they are"
-_COLUMN = re.compile(rf" {{3,}}(?={_TERM.pattern})")  # one more on the same line
+_COLUMN = re.compile(rf"(?: {{3,}}|(?<=\.) )(?={_TERM.pattern})")  # one more on the same line
 _RULE = re.compile(r"-{3,}")
 
 

@@ -83,7 +83,14 @@ def load_json(json_str: str) -> Symbol:
 
 
 def load(fname: str) -> Symbol:
-    """The symbol in a JSON file; MXNetError that names the file if it holds none."""
+    """The symbol in a JSON file; MXNetError that names the file if it holds none.
+
+    >>> import pathlib, tempfile
+    >>> path = str(pathlib.Path(tempfile.mkdtemp(), "net.json"))
+    >>> mx.sym.relu(mx.sym.var("x"), name="y").save(path)
+    >>> mx.sym.load(path).list_outputs()
+    ['y_output']
+    """
     if not isinstance(fname, str):
         raise TypeError(f"load expects a file name, got {type(fname).__name__}")
     with open_binary(fname) as file:
@@ -192,6 +199,10 @@ def histogram(
     """How many values fall into each bin, and the edges of the bins.
 
     bins : their number, over `range`; or a symbol of their edges.
+
+    >>> counts, edges = mx.sym.histogram(mx.sym.var("x"), bins=3, range=(0, 3))
+    >>> counts.eval(x=mx.nd.array([0, 1, 1, 3]))[0].asnumpy()
+    array([1, 2, 1])
     """
     name, attr = kwargs.pop("name", None), kwargs.pop("attr", None)
     if isinstance(bins, Symbol):

@@ -11,7 +11,16 @@ __all__ = ["BatchSampler", "FilterSampler", "RandomSampler", "Sampler", "Sequent
 
 
 class Sampler:
-    """Base of the samplers: iterates over indices (or batches of them), anew each time."""
+    """Base of the samplers: iterates over indices (or batches of them), anew each time.
+
+    >>> class Reversed(mx.gluon.data.Sampler):
+    ...     def __iter__(self):
+    ...         return iter(range(4, -1, -1))
+    ...     def __len__(self):
+    ...         return 5
+    >>> list(mx.gluon.data.BatchSampler(Reversed(), 2))
+    [[4, 3], [2, 1], [0]]
+    """
 
     def __iter__(self) -> Iterator[Any]:
         raise NotImplementedError(f"{type(self).__name__} must define __iter__")

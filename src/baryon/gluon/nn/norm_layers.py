@@ -92,7 +92,14 @@ class BatchNorm(_BatchNorm):
 
 
 class BatchNormReLU(_BatchNorm):
-    """Batch normalization followed by a rectifier; arguments as in `BatchNorm`."""
+    """Batch normalization followed by a rectifier; arguments as in `BatchNorm`.
+
+    >>> layer = mx.gluon.nn.BatchNormReLU(epsilon=0)
+    >>> layer.initialize()
+    >>> layer(mx.nd.array([[-1.0], [2.0]])).asnumpy()
+    array([[0.],
+           [2.]], dtype=float32)
+    """
 
     def _operator(self, F: Any) -> Any:
         return F.contrib.BatchNormWithReLU

@@ -69,7 +69,17 @@ class DropoutCell(HybridRecurrentCell):
 
 
 class ModifierCell(HybridRecurrentCell):
-    """Base class of cells that wrap another; the wrapped cell keeps the Parameters."""
+    """Base class of cells that wrap another; the wrapped cell keeps the Parameters.
+
+    >>> class Doubled(mx.gluon.rnn.ModifierCell):
+    ...     def hybrid_forward(self, F, inputs, states):
+    ...         output, states = self.base_cell(inputs, states)
+    ...         return 2 * output, states
+    >>> cell = Doubled(mx.gluon.rnn.RNNCell(4))
+    >>> cell.initialize()
+    >>> cell(mx.nd.ones((2, 3)), cell.begin_state(batch_size=2))[0].shape
+    (2, 4)
+    """
 
     def __init__(self, base_cell: RecurrentCell) -> None:
         base_cell._require_unmodified()
