@@ -87,12 +87,6 @@ def sync_batch_norm(
     return _with_variance(xp, batch_norm.body(xp, *tensors, eps=eps, **flags), eps)
 
 
-@sync_batch_norm.gradient("data", "gamma", "beta")
-def _(dy, data, gamma, mean, var, moving_mean, moving_var, attrs):
-    scale = get("rsqrt")(var + attrs.eps)
-    return _gradients(dy, (data, gamma, mean, scale, moving_mean, moving_var), attrs)
-
-
 @_declare("BatchNorm_v1", 3)
 def batch_norm_v1(
     xp: Any,
@@ -123,6 +117,7 @@ def batch_norm_v1(
     return _with_variance(xp, batch_norm.body(xp, *tensors, eps=eps, **flags), eps)
 
 
+@sync_batch_norm.gradient("data", "gamma", "beta")
 @batch_norm_v1.gradient("data", "gamma", "beta")
 def _(dy, data, gamma, mean, var, moving_mean, moving_var, attrs):
     scale = get("rsqrt")(var + attrs.eps)

@@ -113,6 +113,7 @@ class _Affine(HybridBlock):
     def _make_affine(
         self, size: int, center: bool, scale: bool, beta_initializer: Any, gamma_initializer: Any
     ) -> None:
+        self._center, self._scale = center, scale
         for name, init, trained in (
             ("gamma", gamma_initializer, scale),
             ("beta", beta_initializer, center),
@@ -131,7 +132,21 @@ class _Affine(HybridBlock):
         return f"{type(self).__name__}({facts})"
 
 
-class LayerNorm(_Affine):
+class _AxisNorm(_Affine):
+    """A layer with a gamma and a beta for each place along an axis."""
+
+    @property
+    def _facts(self) -> dict[str, Any]:
+        return {
+            "eps": self._epsilon,
+            "axis": self._axis,
+            "center": self._center,
+            "scale": self._scale,
+            "in_channels": self.gamma.shape[0],
+        }
+
+
+class LayerNorm(_AxisNorm):
     """Layer normalization (Ba et al., 2016): over one axis, for each position by itself.
 
     >>> layer = mx.gluon.nn.LayerNorm()
@@ -153,28 +168,15 @@ class LayerNorm(_Affine):
         params: Any = None,
     ) -> None:
         super().__init__(prefix=prefix, params=params)
-        self._axis = axis
-        self._epsilon = epsilon
-        self._center = center
-        self._scale = scale
+        self._axis, self._epsilon = axis, epsilon
         self._make_affine(in_channels, center, scale, beta_initializer, gamma_initializer)
-
-    @property
-    def _facts(self) -> dict[str, Any]:
-        return {
-            "eps": self._epsilon,
-            "axis": self._axis,
-            "center": self._center,
-            "scale": self._scale,
-            "in_channels": self.gamma.shape[0],
-        }
 
     def hybrid_forward(self, F: Any, data: Any, gamma: Any, beta: Any) -> Any:
         """The operator ``LayerNorm``."""
         return F.LayerNorm(data, gamma, beta, axis=self._axis, eps=self._epsilon)
 
 
-class InstanceNorm(_Affine):
+class InstanceNorm(_AxisNorm):
     """Instance normalization (Ulyanov et al., 2016): each sample and channel by itself.
 
     >>> layer = mx.gluon.nn.InstanceNorm()
@@ -195,21 +197,8 @@ class InstanceNorm(_Affine):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self._axis = axis
-        self._epsilon = epsilon
-        self._center = center
-        self._scale = scale
+        self._axis, self._epsilon = axis, epsilon
         self._make_affine(in_channels, center, scale, beta_initializer, gamma_initializer)
-
-    @property
-    def _facts(self) -> dict[str, Any]:
-        return {
-            "eps": self._epsilon,
-            "axis": self._axis,
-            "center": self._center,
-            "scale": self._scale,
-            "in_channels": self.gamma.shape[0],
-        }
 
     def hybrid_forward(self, F: Any, x: Any, gamma: Any, beta: Any) -> Any:
         """The operator ``InstanceNorm``, with the channels brought to axis 1."""
