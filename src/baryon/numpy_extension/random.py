@@ -6,10 +6,9 @@ from typing import Any
 
 from .. import random as _legacy
 from ..ndarray.np_ndarray import draw as _draw
-from ..numpy_functions import NPX_RANDOM as _NPX_RANDOM
-from ..numpy_functions import spaces as _spaces
+from ..numpy_functions import functions as _functions
 
-globals().update(_spaces.samplers(_NPX_RANDOM, _draw, __name__))
+globals().update(_functions("npx.random", _draw, __name__))
 
 
 def seed(seed: int, ctx: Any = "all") -> None:

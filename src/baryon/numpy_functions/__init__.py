@@ -19,6 +19,7 @@ from . import (
     linalg,
     products,
     random,
+    random_extension,
     reduction,
     shaping,
 )
@@ -29,12 +30,12 @@ _SPACES = {
     "": (creation, elementwise, indexing, joining, products, reduction, shaping),
     "linalg": (linalg,),
     "random": (random,),
+    "npx.random": (random_extension,),
 }
-NPX_RANDOM = ("bernoulli", "normal_n", "uniform_n")
 
 
 def functions(space: str, draw: Draw, module: str) -> dict[str, Callable[..., Any]]:
-    """The functions of ``np`` (space ``""``), ``np.linalg`` or ``np.random`` of a front end."""
+    """The functions of ``np`` (space ``""``), ``np.linalg``, ``np.random`` or ``npx.random``."""
     return {
         name: bound(getattr(source, name), draw, module)
         for source in _SPACES[space]

@@ -1,4 +1,4 @@
-"""Random numbers of the NumPy interface (``mx.np.random`` and ``mx.npx.random``).
+"""Random numbers of the NumPy interface (``mx.np.random``).
 
 Parameters of a distribution are numbers, or arrays or symbols that broadcast with each other and
 to `size`. The numbers follow from ``mx.random.seed``.
@@ -31,7 +31,7 @@ def _size(size: Any) -> tuple[int, ...] | None:
         raise TypeError(f"size must be an integer or a tuple of integers, got {size!r}") from None
 
 
-def _sample(
+def sample(
     draw: Draw, op: str, parameters: dict[str, Any], size: Any, out: Any = None, **attrs: Any
 ) -> Any:
     """Draw with numbers as attributes and tensors as inputs.
@@ -62,7 +62,7 @@ def uniform(
     (2, 2)
     """
     given = {"low": low, "high": high}
-    return _sample(draw, "_npi_uniform", given, size, out, dtype=dtype, ctx=ctx)
+    return sample(draw, "_npi_uniform", given, size, out, dtype=dtype, ctx=ctx)
 
 
 @drawn
@@ -81,7 +81,7 @@ def normal(
     (3,)
     """
     given = {"loc": loc, "scale": scale}
-    return _sample(draw, "_npi_normal", given, size, out, dtype=dtype, ctx=ctx)
+    return sample(draw, "_npi_normal", given, size, out, dtype=dtype, ctx=ctx)
 
 
 @drawn
@@ -116,7 +116,7 @@ def logistic(
     >>> mx.np.random.logistic(size=2).shape
     (2,)
     """
-    return _sample(draw, "_npi_logistic", {"loc": loc, "scale": scale}, size, out, ctx=ctx)
+    return sample(draw, "_npi_logistic", {"loc": loc, "scale": scale}, size, out, ctx=ctx)
 
 
 @drawn
@@ -133,7 +133,7 @@ def gumbel(
     >>> mx.np.random.gumbel(size=2).shape
     (2,)
     """
-    return _sample(draw, "_npi_gumbel", {"loc": loc, "scale": scale}, size, out, ctx=ctx)
+    return sample(draw, "_npi_gumbel", {"loc": loc, "scale": scale}, size, out, ctx=ctx)
 
 
 @drawn
@@ -145,7 +145,7 @@ def exponential(
     >>> bool((mx.np.random.exponential(2.0, size=3) >= 0).all())
     True
     """
-    return _sample(draw, "_npi_exponential", {"scale": scale}, size, out, ctx=ctx)
+    return sample(draw, "_npi_exponential", {"scale": scale}, size, out, ctx=ctx)
 
 
 @drawn
@@ -157,7 +157,7 @@ def rayleigh(
     >>> mx.np.random.rayleigh(size=2).shape
     (2,)
     """
-    return _sample(draw, "_npi_rayleigh", {"scale": scale}, size, out, ctx=ctx)
+    return sample(draw, "_npi_rayleigh", {"scale": scale}, size, out, ctx=ctx)
 
 
 @drawn
@@ -167,7 +167,7 @@ def weibull(draw: Draw, a: Any, size: Any = None, ctx: Any = None, out: Any = No
     >>> mx.np.random.weibull(2.0, size=2).shape
     (2,)
     """
-    return _sample(draw, "_npi_weibull", {"a": a}, size, out, ctx=ctx)
+    return sample(draw, "_npi_weibull", {"a": a}, size, out, ctx=ctx)
 
 
 @drawn
@@ -177,7 +177,7 @@ def pareto(draw: Draw, a: Any, size: Any = None, ctx: Any = None, out: Any = Non
     >>> mx.np.random.pareto(2.0, size=2).shape
     (2,)
     """
-    return _sample(draw, "_npi_pareto", {"a": a}, size, out, ctx=ctx)
+    return sample(draw, "_npi_pareto", {"a": a}, size, out, ctx=ctx)
 
 
 @drawn
@@ -187,7 +187,7 @@ def power(draw: Draw, a: Any, size: Any = None) -> Any:
     >>> mx.np.random.power(2.0, size=2).shape
     (2,)
     """
-    return _sample(draw, "_npi_powerd", {"a": a}, size)
+    return sample(draw, "_npi_powerd", {"a": a}, size)
 
 
 @drawn
@@ -206,7 +206,7 @@ def gamma(
     (3,)
     """
     given = {"shape": shape, "scale": scale}
-    return _sample(draw, "_npi_gamma", given, size, out, dtype=dtype, ctx=ctx)
+    return sample(draw, "_npi_gamma", given, size, out, dtype=dtype, ctx=ctx)
 
 
 @drawn
@@ -341,65 +341,3 @@ def shuffle(x: Any) -> None:
     [0.0, 1.0, 2.0]
     """
     call("_npi_shuffle", x, out=x)
-
-
-# ---- npx.random ----------------------------------------------------------------------------------
-
-
-@drawn
-def bernoulli(
-    draw: Draw,
-    prob: Any = None,
-    logit: Any = None,
-    size: Any = None,
-    dtype: Any = None,
-    ctx: Any = None,
-    out: Any = None,
-) -> Any:
-    """1 with probability `prob`, or with the probability whose log-odds are `logit`, else 0.
-
-    >>> mx.npx.random.bernoulli(1.0, size=2)
-    array([1., 1.])
-    """
-    if (prob is None) == (logit is None):
-        raise ValueError("Either `prob` or `logit` must be specified, but not both.")
-    attrs = {"is_logit": logit is not None, "dtype": dtype, "ctx": ctx}
-    if logit is None:
-        return _sample(draw, "_npi_bernoulli", {"prob": prob}, size, out, logit=None, **attrs)
-    return _sample(draw, "_npi_bernoulli", {"logit": logit}, size, out, prob=None, **attrs)
-
-
-@drawn
-def uniform_n(
-    draw: Draw,
-    low: Any = 0.0,
-    high: Any = 1.0,
-    batch_shape: Any = None,
-    dtype: Any = None,
-    ctx: Any = None,
-) -> Any:
-    """Like `uniform`, of shape `batch_shape` followed by that of the parameters.
-
-    >>> mx.npx.random.uniform_n(mx.np.zeros(2), 1.0, batch_shape=(3,)).shape
-    (3, 2)
-    """
-    given = {"low": low, "high": high}
-    return _sample(draw, "_npi_uniform_n", given, batch_shape, dtype=dtype, ctx=ctx)
-
-
-@drawn
-def normal_n(
-    draw: Draw,
-    loc: Any = 0.0,
-    scale: Any = 1.0,
-    batch_shape: Any = None,
-    dtype: Any = None,
-    ctx: Any = None,
-) -> Any:
-    """Like `normal`, of shape `batch_shape` followed by that of the parameters.
-
-    >>> mx.npx.random.normal_n(mx.np.zeros(2), 1.0, batch_shape=(3,)).shape
-    (3, 2)
-    """
-    given = {"loc": loc, "scale": scale}
-    return _sample(draw, "_npi_normal_n", given, batch_shape, dtype=dtype, ctx=ctx)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
 from .. import namespaces
 from ..namespaces import Front
 from ..ops.op import REGISTRY, get
-from . import random
-from .call import Draw, bound
 
 
 def prefer_operators(front: Front, module: str, prefix: str) -> tuple[Callable, Callable]:
@@ -46,8 +44,3 @@ def operators(front: Front, name: str, prefix: str) -> ModuleType:
     module = sys.modules[name] = ModuleType(name, f"Operators whose names begin with {prefix}.")
     module.__getattr__, module.__dir__ = prefer_operators(front, name, prefix)  # type: ignore
     return module
-
-
-def samplers(wanted: Iterable[str], draw: Draw, module: str) -> dict[str, Callable]:
-    """Some functions of the module of random numbers, as a front end has them."""
-    return {name: bound(getattr(random, name), draw, module) for name in wanted}

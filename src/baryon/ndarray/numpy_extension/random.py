@@ -1,7 +1,6 @@
 """Random arrays beyond NumPy: Bernoulli's distribution, batches of the others."""
 
-from ...numpy_functions import NPX_RANDOM as _NPX_RANDOM
-from ...numpy_functions import spaces as _spaces
+from ...numpy_functions import functions as _functions
 from ..np_ndarray import draw as _draw
 
-globals().update(_spaces.samplers(_NPX_RANDOM, _draw, __name__))
+globals().update(_functions("npx.random", _draw, __name__))
