@@ -8,7 +8,7 @@ import traceback
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -20,15 +20,12 @@ from .graph.function import PLAIN_FACTS
 from .ndarray import NDArray
 from .ops import rules
 from .ops.attrs import Attr, AttrType
-from .ops.op import REGISTRY, Gradient, Op, Spec, get
+from .ops.op import Gradient, Op, Spec, get
 from .util import in_mode
 
 __all__ = [
     "CustomOp",
     "CustomOpProp",
-    "OperatorArguments",
-    "get_all_registered_operators",
-    "get_operator_arguments",
     "register",
 ]
 
@@ -150,40 +147,6 @@ def register(reg_name: str) -> Callable[[type], type]:
         return prop_cls
 
     return declare
-
-
-class OperatorArguments(NamedTuple):
-    """Number, names and types of what a catalogue operator is called with."""
-
-    narg: int
-    names: list[str]
-    types: list[str]
-
-
-def get_all_registered_operators() -> list[str]:
-    """The names of all operators of the catalogue.
-
-    >>> "Convolution" in mx.operator.get_all_registered_operators()
-    True
-    """
-    return sorted(REGISTRY)
-
-
-def get_operator_arguments(op_name: str) -> OperatorArguments:
-    """Inputs and attributes of an operator.
-
-    >>> mx.operator.get_operator_arguments("relu").names
-    ['data']
-    """
-    op = get(op_name)
-    kind = "NDArray-or-Symbol[]" if op.many else "NDArray-or-Symbol"
-    names = [*op.inputs, *op.attrs]
-    types = [kind] * len(op.inputs)
-    for attr in op.attrs.values():
-        shown = attr.type.show(attr.default) if attr.default is not None else "None"
-        end = "required" if attr.required else f"optional, default={shown}"
-        types.append(f"{attr.type.name}, {end}")
-    return OperatorArguments(len(names), names, types)
 
 
 # ---- the operator behind one registered class and its arguments ----------------------------------

@@ -13,10 +13,11 @@ from ..dtypes import dtype_name
 from ..files import write_atomically
 from ..graph.graph import Entry, Node, rebuild, walk, with_inputs
 from ..graph.json import from_json, to_json
-from ..graph.upgrade import HIDDEN_KEYS, own_variable, set_initializer
+from ..graph.upgrade import own_variable, set_initializer
 from ..ops.op import Op, get
 from ..ops.operators import Arithmetic
 from . import binding, inference, transform
+from .spelling import is_users, listed, operator_hint, output_name, stored, text
 
 
 class Symbol(Arithmetic):
@@ -182,11 +183,11 @@ class Symbol(Arithmetic):
             raise DeprecationWarning("list_attr(recursive=True) is deprecated; use attr_dict()")
         if self.name is None:
             return {}
-        return _shown(self._entries[0].node.attrs)
+        return listed(self._entries[0].node.attrs)
 
     def attr_dict(self) -> dict[str, dict[str, str]]:
         """Attributes of every node that has some, by name."""
-        return {n.name: _shown(n.attrs) for n in self._walk() if n.attrs}
+        return {n.name: listed(n.attrs) for n in self._walk() if n.attrs}
 
     def _set_attr(self, **kwargs: str) -> None:
         """Set attributes of this symbol's node, the operator's own among them."""
@@ -196,7 +197,7 @@ class Symbol(Arithmetic):
         node = self._entries[0].node
         attrs = {**node.attrs, **stored(kwargs)}
         if node.op is not None:
-            node.params = node.op.attributes({k: v for k, v in attrs.items() if not _is_users(k)})
+            node.params = node.op.attributes({k: v for k, v in attrs.items() if not is_users(k)})
         node.attrs = attrs
 
     # ---- composition -----------------------------------------------------------------------------
@@ -313,50 +314,6 @@ for _name in _ARRAYS_ONLY:
     setattr(Symbol, _name, _for_arrays_only(_name))
 
 
-def _shown(attrs: Mapping[str, str]) -> dict[str, str]:
-    """Attributes as MXNet lists them: its own keys both with and without the underscores."""
-    return {**attrs, **{k[2:-2]: v for k, v in attrs.items() if k[2:-2] in HIDDEN_KEYS}}
-
-
-def _is_users(key: str) -> bool:
-    """Whether an attribute of an operator's node is the user's rather than the operator's."""
-    return key.startswith("__") or key in HIDDEN_KEYS
-
-
-def stored(attrs: Mapping[str, str]) -> dict[str, str]:
-    """Attributes as nodes keep them: MXNet's own keys with underscores."""
-    return {f"__{k}__" if k in HIDDEN_KEYS else k: v for k, v in attrs.items()}
-
-
-def output_name(entry: Entry) -> str:
-    """An output's name: the node's, and which output it is."""
-    node = entry.node
-    if node.op is None:
-        return node.name
-    return f"{node.name}_{node.op.output_names(node.params)[entry.index]}"
-
-
-def old_name(op: Op) -> str:
-    """The automatic name after the oldest name of an operator: ``_plus``, ``_mulscalar``, …"""
-    for alias in (*op.aliases, op.name):
-        if alias[0] == "_" and alias[1:2].isupper():
-            return alias.lower()
-    return op.name.lower()
-
-
-_OF_LATER_YEARS = ("equal", "greater", "lesser", "rpower")
-
-
-def operator_hint(op: Op) -> str:
-    """The automatic name of what a Python operator made.
-
-    MXNet calls the oldest names there, except for comparisons with a number and powers of one.
-    """
-    if op.name.endswith("_scalar") and any(word in op.name for word in _OF_LATER_YEARS):
-        return op.name
-    return old_name(op)
-
-
 def _single(symbol: Any, where: str) -> Entry:
     """The one entry of a symbol used as an input."""
     if not isinstance(symbol, Symbol):
@@ -383,13 +340,13 @@ def compose(
     raw = dict(raw)
     if op.variadic:
         raw.setdefault(op.variadic, len(inputs))
-    user = {k: str(v) for k, v in raw.items() if _is_users(k)}
+    user = {k: str(v) for k, v in raw.items() if is_users(k)}
     raw = {k: v for k, v in raw.items() if k not in user}
     user = attribute.current().get({**user, **(attr or {})})
-    raw = {**{k: v for k, v in user.items() if not _is_users(k)}, **raw}
+    raw = {**{k: v for k, v in user.items() if not is_users(k)}, **raw}
     params = op.attributes(raw)
     name = naming.current().get(name, hint or op.name.lower())
-    shown = {k: _text(op, k, v, params[k]) for k, v in raw.items()}
+    shown = {k: text(op, k, v, params[k]) for k, v in raw.items()}
     attrs = {**stored(user), **shown}
     names = op.input_names(params, len(inputs) or None)
     if op.many and not names:
@@ -414,11 +371,3 @@ def compose(
 
 def _symbol_type(inputs: Sequence[Any]) -> type[Symbol]:
     return next((type(x) for x in inputs if isinstance(x, Symbol)), Symbol)
-
-
-def _text(op: Op, key: str, given: Any, parsed: Any) -> str:
-    """An attribute as MXNet writes it: as the caller spelled it, NumPy scalars as plain numbers."""
-    items = given if isinstance(given, (tuple, list)) else (given,)
-    if all(i is None or isinstance(i, (str, bool, int, tuple)) for i in items):
-        return str(given)
-    return op.attrs[key].type.show(parsed)

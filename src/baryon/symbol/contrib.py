@@ -14,10 +14,11 @@ from ..graph.step import variables_of
 from ..nested import Form, flatten, regroup
 from ..ops.op import get
 from . import random
-from ._symbol import Symbol, compose, output_name
+from ._symbol import Symbol, compose
 from .contrib_updates import adamw_update, mp_adamw_update
 from .creation import var
 from .random import uniform
+from .spelling import output_name
 
 __all__ = [
     "adamw_update",

@@ -12,7 +12,8 @@ from ..files import open_binary
 from ..graph.graph import Entry, Node
 from ..graph.json import from_json
 from ..ops.op import get
-from ._symbol import Symbol, compose, stored
+from ._symbol import Symbol, compose
+from .spelling import stored
 
 __all__ = [
     "Group", "Variable", "arange", "eye", "full", "histogram", "linspace", "load", "load_json",

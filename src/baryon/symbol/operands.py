@@ -7,7 +7,8 @@ from typing import Any
 
 from ..operands import binary_functions
 from ..ops.op import Op
-from ._symbol import Symbol, compose, old_name
+from ._symbol import Symbol, compose
+from .spelling import old_name
 
 __all__ = ["hypot", "maximum", "minimum", "pow", "power"]
 
