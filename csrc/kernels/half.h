@@ -92,6 +92,23 @@ inline void narrow<Half>(const float* from, void* to, std::int64_t n) {
 
 inline bool is_half(DType dtype) { return dtype == DType::f16 || dtype == DType::bf16; }
 
+// Bytes of an element.
+inline std::int64_t item_size(DType dtype) {
+  switch (dtype) {
+    case DType::f64:
+    case DType::i64:
+      return 8;
+    case DType::f32:
+    case DType::i32:
+      return 4;
+    case DType::f16:
+    case DType::bf16:
+      return 2;
+    default:
+      return 1;
+  }
+}
+
 // Converts n elements of a 16-bit type.
 inline void widen(DType dtype, const void* from, float* to, std::int64_t n) {
   dtype == DType::f16 ? widen<Half>(from, to, n) : widen<BFloat>(from, to, n);

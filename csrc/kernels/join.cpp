@@ -20,7 +20,7 @@ bool divides(const Call& call, const Tensor& whole, const Tensor* parts, int cou
 // Calls move(part, run of the part, run of the whole, bytes) for every run, on all threads.
 template <class Move>
 void runs(const Call& call, const Tensor& whole, const Tensor* parts, int count, const Move& move) {
-  const std::int64_t outer = integer(call.params[0]), size = element_size(whole.dtype);
+  const std::int64_t outer = integer(call.params[0]), size = item_size(whole.dtype);
   if (whole.size() == 0) return;
   const std::int64_t row = whole.size() / outer * size;
   std::int64_t start = 0;

@@ -22,22 +22,6 @@ constexpr Index kGrain = 32768;          // elements below which another thread 
 constexpr Index kBlock = 1024;           // elements that pass through a buffer at a time
 constexpr Index kStreamBytes = 8 << 20;  // results above this are written past the caches
 
-inline Index item_size(DType dtype) {
-  switch (dtype) {
-    case DType::f64:
-    case DType::i64:
-      return 8;
-    case DType::f32:
-    case DType::i32:
-      return 4;
-    case DType::f16:
-    case DType::bf16:
-      return 2;
-    default:
-      return 1;
-  }
-}
-
 // The position of a dtype in a table of loops.
 inline int slot(DType dtype) { return dtype == DType::bf16 ? 8 : static_cast<int>(dtype); }
 constexpr int kSlots = 9;

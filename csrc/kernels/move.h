@@ -14,26 +14,10 @@ namespace baryon::BARYON_ISA {
 // Bytes that make a chunk worth another thread.
 constexpr std::int64_t kChunkBytes = 1 << 16;
 
-inline std::int64_t element_size(DType dtype) {
-  switch (dtype) {
-    case DType::f64:
-    case DType::i64:
-      return 8;
-    case DType::f32:
-    case DType::i32:
-      return 4;
-    case DType::f16:
-    case DType::bf16:
-      return 2;
-    default:
-      return 1;
-  }
-}
-
 // Calls body(T{}) with the unsigned integer T of an element's size.
 template <class Body>
 void by_size(DType dtype, const Body& body) {
-  switch (element_size(dtype)) {
+  switch (item_size(dtype)) {
     case 8:
       return body(std::uint64_t{});
     case 4:
@@ -103,7 +87,7 @@ inline void copy(const Tensor& from, const Tensor& to) {
   if (from.data == to.data) return;
   const char* source = from.as<char>();
   char* target = to.as<char>();
-  parallel_for(to.size() * element_size(to.dtype), kChunkBytes,
+  parallel_for(to.size() * item_size(to.dtype), kChunkBytes,
                [=](std::int64_t begin, std::int64_t end) {
                  std::memcpy(target + begin, source + begin, static_cast<std::size_t>(end - begin));
                });

@@ -9,6 +9,7 @@ attribute of the description overrides all that. Draws come from baryon's random
 
 from __future__ import annotations
 
+from ..ndarray import NDArray  # MXNet has it here
 from .base import InitDesc, Initializer, alias, create, register
 from .composed import Load, Mixed
 from .drawn import MSRAPrelu, Normal, Orthogonal, Uniform, Xavier

@@ -8,6 +8,7 @@ from typing import Any
 from ..block import HybridBlock
 from ..utils import ArgumentError
 from ._convolution import Sizes, _Conv
+from .activations import Activation  # noqa: F401 - MXNet has it here
 from .pool_layers import (
     AvgPool1D,
     AvgPool2D,

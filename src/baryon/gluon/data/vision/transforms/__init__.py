@@ -7,6 +7,10 @@ Python's and NumPy's.
 
 from __future__ import annotations
 
+# MXNet has these here, too.
+from ....block import Block
+from ....hybrid_block import HybridBlock
+from ....nn import HybridSequential, Sequential
 from .basic import Cast, Compose, Normalize, RandomApply, ToTensor
 from .colour import (
     RandomBrightness,
