@@ -108,7 +108,7 @@ struct Digamma {
   static T apply(T value) {
     const double x = value;
     const bool low = x < 0.5;
-    if (low && x == std::floor(x)) return static_cast<T>(vm::kNan<double>);
+    if (low && x == std::floor(x)) return std::numeric_limits<T>::infinity();
     double z = low ? 1 - x : x, total = 0;
     for (int i = 0; i < 8; ++i, z += 1) total -= 1 / z;
     const double square = 1 / (z * z);

@@ -65,3 +65,14 @@ def test_gradients_return_to_the_chosen_elements():
 def test_too_large_a_k_is_refused():
     with pytest.raises(MXNetError, match="topk.*k is 5, but there are 3"):
         mx.nd.topk(mx.nd.zeros((2, 3)), k=5)
+
+
+def test_positions_have_a_gradient_of_zero():
+    x = np.array([[3, 1, 2], [5, 6, 4]], np.float32)
+    for name in ("argsort", "topk", "argmax"):
+        data = mx.nd.array(x)
+        data.attach_grad()
+        with mx.autograd.record():
+            found = mx.ops.get(name)(data, axis=1)
+        found.backward()
+        np.testing.assert_array_equal(data.grad.asnumpy(), np.zeros_like(x))

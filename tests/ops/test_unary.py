@@ -157,6 +157,9 @@ def test_half_floats_round_to_nearest_even_and_keep_denormals():
         ("floor", [-2.5, 0.0, 3.5], [0, 0, 0]),
         ("BlockGrad", [1.0, 2.0], [0, 0]),
         ("sqrt", [4.0, 0.0], [0.25, np.inf]),
+        ("gamma", [0.0, -0.0], [np.inf, -np.inf]),
+        ("gammaln", [0.0, -1.0, -7.0, 1e-30], [np.inf, np.inf, np.inf, -1e30]),
+        ("make_loss", [np.nan, np.inf, 2.0], [1, 1, 1]),
     ],
 )
 def test_gradients_at_kinks(name, x, want):

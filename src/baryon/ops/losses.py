@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .attrs import Attrs
+from .copies import ones_like
 from .heads import Normalization, head_dtype
 from .op import op
 from .rules import known, unify
@@ -32,7 +33,7 @@ def make_loss(xp, data):
 
 @make_loss.gradient("data")
 def _(out):
-    return out * 0 + 1
+    return ones_like(out)
 
 
 @op("MakeLoss", inplace={0: "data"})

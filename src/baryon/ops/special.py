@@ -68,7 +68,7 @@ def _reflected(xp: Any, x: Any) -> tuple[Any, Any]:
 
 
 def digamma(xp: Any, x: Any) -> Any:
-    """Derivative of gammaln; NaN at the poles 0, -1, -2, …"""
+    """Derivative of gammaln; infinite at the poles 0, -1, -2, …"""
     low, z = _reflected(xp, x.astype(xp.float64))
     total = xp.zeros_like(z)
     for _ in range(8):
@@ -84,7 +84,7 @@ def digamma(xp: Any, x: Any) -> Any:
     pole = low & (x == xp.floor(x))
     angle = math.pi * (x - xp.floor(x)).astype(xp.float64)
     reflected = value - math.pi / xp.tan(xp.where(pole, 1.0, angle))
-    return xp.where(pole, xp.nan, xp.where(low, reflected, value))
+    return xp.where(pole, xp.inf, xp.where(low, reflected, value))
 
 
 def trigamma(xp: Any, x: Any) -> Any:
