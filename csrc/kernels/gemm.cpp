@@ -255,13 +255,12 @@ void product_alone(const Call& call) {
 }
 
 // Products for which this is faster than a BLAS library, which packs its operands too. With vectors
-// of 64 bytes these are all but products of large operands, or of a first one that is read across;
-// with others only those whose packing costs the library more than it gains.
+// of 64 bytes these are all but products of large operands; with others only those whose packing
+// costs the library more than it gains.
 bool fits_caches(const Call& call) {
   const double m = call.params[kM], n = call.params[kN], k = call.params[kK];
   if (kVectorBytes < 64) return m * n * k <= 32.0 * 32 * 32;
-  if (call.params[kTa] != 0 && k > kDepth && m * k > 256 * 1024) return false;
-  return m * n * k <= 1.5e8;
+  return m * n * k <= 6e8;
 }
 
 }  // namespace
