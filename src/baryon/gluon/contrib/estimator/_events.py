@@ -31,7 +31,24 @@ class EpochBegin(EventHandler):
 
 
 class EpochEnd(EventHandler):
-    """Handlers that are called after every epoch; they may end the training."""
+    """Handlers that are called after every epoch; they may end the training.
+
+    >>> net = mx.gluon.nn.Dense(1, in_units=2)
+    >>> net.initialize(mx.init.Zero())
+    >>> module = mx.gluon.contrib.estimator
+    >>> loss, trainer = mx.gluon.loss.L2Loss(), mx.gluon.Trainer(net.collect_params(), "sgd")
+    >>> estimator = module.Estimator(net, loss, mx.metric.MAE(), trainer=trainer)
+    >>> estimator.logger.setLevel("WARNING")
+    >>> pairs = mx.gluon.data.ArrayDataset(np.ones((4, 2), "float32"), np.ones((4, 1), "float32"))
+    >>> class Count(module.EpochEnd):
+    ...     epochs = 0
+    ...     def epoch_end(self, estimator, *args, **kwargs):
+    ...         self.epochs += 1
+    >>> count = Count()
+    >>> estimator.fit(mx.gluon.data.DataLoader(pairs, 4), epochs=3, event_handlers=[count])
+    >>> count.epochs
+    3
+    """
 
     def epoch_end(self, estimator: Any, *args: Any, **kwargs: Any) -> bool | None:
         """Called after each epoch, and after an evaluation; True ends the training."""

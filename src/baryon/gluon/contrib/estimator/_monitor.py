@@ -47,6 +47,18 @@ class EarlyStoppingHandler(TrainBegin, EpochEnd, TrainEnd):
     patience  : epochs without improvement that are accepted.
     mode      : "min" or "max", the metric's better direction; "auto" means "max".
     baseline  : a value that the metric has to improve on first.
+
+    >>> net = mx.gluon.nn.Dense(1, in_units=2)
+    >>> net.initialize(mx.init.Zero())
+    >>> module = mx.gluon.contrib.estimator
+    >>> loss, trainer = mx.gluon.loss.L2Loss(), mx.gluon.Trainer(net.collect_params(), "sgd")
+    >>> estimator = module.Estimator(net, loss, mx.metric.MAE(), trainer=trainer)
+    >>> estimator.logger.setLevel("WARNING")
+    >>> pairs = mx.gluon.data.ArrayDataset(np.ones((4, 2), "float32"), np.ones((4, 1), "float32"))
+    >>> stop = module.EarlyStoppingHandler(estimator.train_metrics[0], mode="min", min_delta=1)
+    >>> estimator.fit(mx.gluon.data.DataLoader(pairs, 4), epochs=9, event_handlers=[stop])
+    >>> stop.current_epoch
+    2
     """
 
     def __init__(
