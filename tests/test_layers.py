@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -65,8 +66,10 @@ LAZY = {
 PLACE = {name: i for i, rooms in enumerate(ROOMS) for name in rooms}
 
 
-def imports(path: Path):
+@cache
+def imports(path: Path) -> list[tuple[str, bool]]:
     """(module of baryon, whether at import time) for each import statement of a file."""
+    found = []
     package = ["baryon", *path.relative_to(SOURCE).with_suffix("").parts]
     tree = ast.parse(path.read_text())
     top = set(
@@ -91,7 +94,8 @@ def imports(path: Path):
             for name in names:
                 full = [*base, *name]
                 if len(full) > 1:
-                    yield full[1], id(node) in top
+                    found.append((full[1], id(node) in top))
+    return found
 
 
 FILES = [p for p in sorted(SOURCE.rglob("*.py")) if p.parent != SOURCE or p.name != "__init__.py"]
