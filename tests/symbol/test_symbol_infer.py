@@ -85,3 +85,39 @@ def test_storage_types():
     assert sparse.infer_storage_type(x="csr") == (["csr"], ["csr"], [])
     with pytest.raises(mx.MXNetError, match="data.*'ellpack'"):
         net().infer_storage_type(data="ellpack")
+
+
+@pytest.mark.parametrize(
+    ("draw", "want"),
+    [
+        (lambda a: sym.sum(a, axis=(1, 2)), [(0, 8)]),
+        (lambda a: sym.mean(a, axis=1, keepdims=True, exclude=True), [(1, 4, 1, 1)]),
+        (lambda a: sym.repeat(a, repeats=2, axis=1), [(0, 8, 7, 8)]),
+        (lambda a: sym.UpSampling(a, scale=2, sample_type="nearest"), [(0, 4, 14, 16)]),
+        (lambda a: sym.split_v2(a, (1, 3), axis=1), [(0, 1, 7, 8), (0, 2, 7, 8), (0, 1, 7, 8)]),
+        (lambda a: sym.Crop(a, h_w=(3, 3), num_args=1), [(0, 4, 3, 3)]),
+        (lambda a: sym.depth_to_space(a, block_size=2), [(0, 1, 14, 16)]),
+        (lambda a: sym.slice_axis(a, axis=0, begin=0, end=3), [(0, 4, 7, 8)]),
+    ],
+)
+def test_an_unknown_batch_leaves_the_rest_known(draw, want):
+    assert draw(V("a")).infer_shape_partial(a=(0, 4, 7, 8))[1] == want
+
+
+def test_labels_follow_data_of_unknown_batch():
+    for head in (sym.SoftmaxOutput, sym.SVMOutput):
+        assert head(V("a"), name="h").infer_shape_partial(a=(0, 3))[0] == [(0, 3), (0,)]
+
+
+def test_types_of_positions_follow_the_data():
+    masked = sym.SequenceMask(V("a"), V("n"), use_sequence_length=True)
+    assert masked.infer_type(a="float64")[0] == [np.float64, np.float64]
+    assert sym.batch_take(V("a"), V("i")).infer_type(a="float64")[0] == [np.float64, np.int32]
+
+
+def test_bilinear_upsampling_makes_its_weight():
+    net = sym.UpSampling(V("a"), scale=2, sample_type="bilinear", num_filter=4, name="up")
+    assert net.list_arguments() == ["a", "up_weight"]
+    assert net.infer_shape(a=(2, 4, 7, 8))[0] == [(2, 4, 7, 8), (4, 1, 4, 4)]
+    assert net.attr_dict()["up_weight"]["__init__"] == '["bilinear", {}]'
+    assert sym.load_json(net.tojson()).list_arguments() == ["a", "up_weight"]

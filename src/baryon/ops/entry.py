@@ -6,7 +6,7 @@ Everything the rest of the library knows about an operator is stated here, once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import prod
 from typing import Any, NamedTuple
 
@@ -104,6 +104,7 @@ class Op:
         self.__name__ = body.__name__
         self.aliases: tuple[str, ...] = tuple(facts["aliases"])
         self._read_signature(facts["variadic"])
+        self._named: Callable[[Attrs], Iterable[str]] | None = facts.get("named")
         self.present: Mapping[str, Callable[[Attrs], bool]] = facts["present"]
         self._outputs = facts["outputs"]
         self._visible = facts["visible"]
@@ -200,6 +201,8 @@ class Op:
     def input_names(self, attrs: Attrs, count: int | None = None) -> list[str]:
         """Names of the inputs that a call with these attributes has."""
         if self.many:
+            if self._named is not None and (names := list(self._named(attrs))):
+                return names
             stem = "arg" if self.inputs == ("data",) else self.inputs[-1]
             count = count if count is not None else attrs[self.variadic] if self.variadic else 0
             return list(rules.numbered(count, stem))

@@ -36,6 +36,8 @@ def _label_shapes(attrs: Attrs, ins: list, outs: list) -> tuple[list, list]:
             label = unify(label, allowed[0])
         elif tuple(label) not in allowed:
             raise MXNetError(f"label has shape {show(label)}, expected {show(allowed[0])}")
+    elif data is not None and label is None and not attrs.multi_output:
+        label = data[:-1]
     return [data, label], [data]
 
 

@@ -10,7 +10,7 @@ from .attrs import Attrs, Shape
 from .csr import stack as stack_rows
 from .op import op
 from .reshape import normalize, reshape_exactly
-from .rules import known, numbered, unify
+from .rules import forward, numbered, unify
 from .samples import normal
 from .slicing import place, slice_axis
 
@@ -247,15 +247,12 @@ def _bounds(attrs: Attrs, size: int) -> list[tuple[int, int]]:
     return list(zip(begins, ends, strict=True))
 
 
-def split_at(attrs: Attrs, ins: list, outs: list) -> tuple[list, list]:
+@forward
+def split_at(attrs: Attrs, data: Sequence[int]) -> list[tuple[int, ...]]:
     """Shape rule of a split into `sections` equal parts or at `indices`."""
-    data = ins[0]
-    if not known(data):
-        return ins, outs
     axis = normalize(attrs.axis, len(data))
     sizes = [e - b for b, e in _bounds(attrs, data[axis])]
-    parts = [_without(_with(data, axis, n), axis, attrs.squeeze_axis) for n in sizes]
-    return ins, [unify(p, o) for p, o in zip(parts, outs, strict=True)]
+    return [_without(_with(data, axis, n), axis, attrs.squeeze_axis) for n in sizes]
 
 
 def _part_names(attrs: Attrs) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from .attrs import Attrs
 from .copies import ones_like
 from .heads import Normalization, head_dtype
 from .op import op
-from .rules import known, unify
+from .rules import unify
 from .samples import integers, normal
 from .storage import KEEPS
 
@@ -77,7 +77,7 @@ def _svm_shapes(attrs: Attrs, ins: list, outs: list) -> tuple[list, list]:
     """Label is data's shape without the classes."""
     data, label = ins
     data = unify(data, outs[0])
-    if known(data):
+    if data is not None:
         label = unify(label, data[:-1])
     return [data, label], [data]
 

@@ -27,6 +27,7 @@ def op(
     counted: Callable[[Attrs], int] | None = None,
     present: Mapping[str, Callable[[Attrs], bool]] | None = None,
     variadic: str | None = None,
+    named: Callable[[Attrs], Iterable[str]] | None = None,
     aux: Iterable[str] = (),
     mutates: Iterable[str] | Callable[[Attrs], Iterable[int]] = (),
     inplace: Mapping[int, str] | Callable[[int], str] | None = None,
@@ -54,6 +55,7 @@ def op(
     counted       : how many outputs MXNet's symbol files count, where that is not ours.
     present       : for optional inputs, whether a call with given attributes has them.
     variadic      : the attribute that counts the inputs of a body with ``*data``.
+    named         : names of these inputs, for attributes that fix what they are; else empty.
     aux           : inputs that are auxiliary states of a Symbol.
     mutates       : inputs that a call writes, or a function of the attributes that gives their
                     positions; the body returns their new values after its outputs.
@@ -90,6 +92,7 @@ def op(
             counted=counted,
             present=present or {},
             variadic=variadic,
+            named=named,
             aux=aux,
             mutates=mutates,
             inplace=inplace or {},

@@ -74,19 +74,47 @@ def broadcast(attrs: Any, ins: list, outs: list) -> tuple[list, list]:
 
 
 def forward(shape_of: Callable[..., Any]) -> Rule:
-    """A rule from ``shape_of(attrs, *input_shapes)``, asked only when all inputs are known.
+    """A rule from ``shape_of(attrs, *input_shapes)``, which always gets known shapes.
 
     It returns the output's shape, or a list of shapes for several outputs.
     """
 
+    def listed(attrs: Any, ins: Sequence, count: int) -> list:
+        found = shape_of(attrs, *ins)
+        return found if isinstance(found, list) else [found] * count
+
     def rule(attrs: Any, ins: list, outs: list) -> tuple[list, list]:
         if all(map(known, ins)):
-            found = shape_of(attrs, *ins)
-            found = found if isinstance(found, list) else [found] * len(outs)
-            outs = [unify(tuple(f), o) for f, o in zip(found, outs, strict=True)]
+            found = listed(attrs, ins, len(outs))
+        elif None in ins:
+            return ins, outs
+        else:
+            found = _whatever(lambda shapes: listed(attrs, shapes, len(outs)), ins, len(outs))
+        outs = [unify(f and tuple(f), o) for f, o in zip(found, outs, strict=True)]
         return ins, outs
 
     return rule
+
+
+_MANY = 720720  # a size that everything small divides
+
+
+def _whatever(shapes_of: Callable[[list], list], ins: list, count: int) -> list:
+    """The output dimensions that hold whatever sizes the unknown dimensions have.
+
+    They are those that very small and very large sizes agree about; no shape where `shapes_of`
+    refuses either.
+    """
+    few = [tuple(1 if d == -1 else d for d in s) for s in ins]
+    many = [tuple(_MANY * (k + 1) if d == -1 else d for k, d in enumerate(s)) for s in ins]
+    try:
+        pairs = list(zip(shapes_of(few), shapes_of(many), strict=True))
+    except MXNetError:
+        return [None] * count
+    return [
+        tuple(x if x == y else -1 for x, y in zip(a, b, strict=True)) if len(a) == len(b) else None
+        for a, b in pairs
+    ]
 
 
 # ---- dtypes ------------------------------------------------------------------------------------
@@ -115,13 +143,16 @@ def integral(attrs: Any, ins: list, outs: list) -> tuple[list, list]:
     return ins, outs
 
 
-def uniform_among(*indices: int) -> Rule:
-    """The inputs at `indices` share one dtype with all outputs; the other inputs are free."""
+def uniform_among(*indices: int, rest: Callable[[Any], Any] = lambda dtype: None) -> Rule:
+    """The inputs at `indices` share one dtype with all outputs; the other inputs are free.
+
+    Where such an input's dtype is unknown, it is ``rest(the shared dtype)``.
+    """
 
     def rule(attrs: Any, ins: list, outs: list) -> tuple[list, list]:
         chosen = [ins[i] for i in indices if i < len(ins)]
         dtype = unify_dtypes([*chosen, *outs])
-        ins = [dtype if i in indices else d for i, d in enumerate(ins)]
+        ins = [dtype if i in indices else d or rest(dtype) for i, d in enumerate(ins)]
         return ins, [dtype] * len(outs)
 
     return rule

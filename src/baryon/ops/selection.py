@@ -7,6 +7,7 @@ from math import prod
 from typing import Any, Literal
 
 from ..base import MXNetError
+from ..dtypes import as_dtype
 from .attrs import Attrs, DType, Shape
 from .indexing import nonempty, rows, valid, whole
 from .op import op
@@ -113,7 +114,7 @@ def _batch_taken(attrs: Attrs, a: Sequence[int], indices: Sequence[int]) -> tupl
 @op(
     "batch_take",
     shape=forward(_batch_taken),
-    dtype=uniform_among(0),
+    dtype=uniform_among(0, rest=lambda dtype: as_dtype("int32")),
     kernel="pick",
     params=lambda a, ins, outs: rows(-1, "clip", ins[0].shape),
 )

@@ -54,7 +54,7 @@ def _lengths(xp: Any, sequence_length: Any, time: int, least: int = 0) -> Any:
     "SequenceMask",
     aliases=("_npx_sequence_mask",),
     shape=_same,
-    dtype=uniform_among(0),
+    dtype=uniform_among(0, rest=lambda dtype: dtype),
     present=_PRESENT,
     inplace={0: "data"},
     kernel=True,
@@ -128,7 +128,7 @@ def _last(xp: Any, sequence_length: Any, shape: Sequence[int], axis: int) -> tup
 @op(
     "SequenceLast",
     shape=_lengths_rule(_without_time, two_way=False),
-    dtype=uniform_among(0),
+    dtype=uniform_among(0, rest=lambda dtype: dtype),
     present=_PRESENT,
     kernel=True,
     params=_axis,
@@ -202,7 +202,7 @@ last_gradient.sample(
 @op(
     "SequenceReverse",
     shape=_same,
-    dtype=uniform_among(0),
+    dtype=uniform_among(0, rest=lambda dtype: dtype),
     present=_PRESENT,
     kernel=True,
     params=_axis,

@@ -62,7 +62,7 @@ def _upsampled(attrs: Attrs, ins: list, outs: list) -> tuple[list, list]:
         raise MXNetError(f"takes data and weight for sample_type bilinear, got {len(ins)} inputs")
     if ins[0] is not None:
         _image("data", ins[0])
-        if attrs.num_filter != ins[0][1]:
+        if ins[0][1] not in (-1, attrs.num_filter):
             raise MXNetError(
                 f"num_filter is {attrs.num_filter}, expected {ins[0][1]}, the channels"
             )
@@ -71,7 +71,13 @@ def _upsampled(attrs: Attrs, ins: list, outs: list) -> tuple[list, list]:
     return deconvolution.shape_rule(more, list(ins), list(outs))
 
 
-@op("UpSampling", shape=_upsampled, variadic="num_args")
+@op(
+    "UpSampling",
+    shape=_upsampled,
+    variadic="num_args",
+    named=lambda a: ("data", "weight") if a.sample_type == "bilinear" else (),
+    init={"weight": '["bilinear", {}]'},
+)
 def up_sampling(
     xp,
     *data,
