@@ -156,7 +156,9 @@ class BuildStubs(build_py):
         """Copy the modules, then describe what they make at run time."""
         super().run()
         folder = (ROOT / "src" if self.editable_mode else Path(self.build_lib)) / "baryon"
-        env = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "BARYON_NO_NATIVE": "1"}
+        # An isolated build finds NumPy on paths of its own.
+        paths = os.pathsep.join([str(ROOT / "src"), *filter(None, sys.path)])
+        env = {**os.environ, "PYTHONPATH": paths, "BARYON_NO_NATIVE": "1"}
         subprocess.run(
             [sys.executable, "-m", "baryon.stubs", str(folder)],
             env=env,

@@ -69,7 +69,7 @@ class NDArray(Arithmetic):
 
     @staticmethod
     def _apply(op: Op, inputs: Sequence[Any], attrs: Mapping[str, Any]) -> Any:
-        return invoke(op, inputs, attrs)
+        return invoke(op, inputs, attrs, cls=None if inputs else NDArray)
 
     def _method(self, name: str, *others: Any, **attrs: Any) -> Any:
         return invoke(get(name), (self, *others), attrs)
