@@ -189,6 +189,23 @@ void copy(const Tensor& from, const Tensor& to) {
     std::memcpy(to.data, from.data, static_cast<std::size_t>(from.size() * item_size(from.dtype)));
 }
 
+// A gradient's elements [begin, end), scaled and clipped, to where they are kept.
+template <class T>
+void keep_scaled(const Clip<T>& clip, const Tensor& grad, const Tensor& kept, Index begin,
+                 Index end) {
+  const T* from = grad.as<T>();
+  T* to = kept.as<T>();
+  for (Index i = begin; i < end; ++i) to[i] = clip(from[i]);
+}
+
+template <class T>
+void adamw_range(const Call& call, double scale, Index begin, Index end) {
+  const AdamW<T> rule(call.params, scale);
+  plain_range<T, AdamW>(rule, call.in, call.out, call.out + 1, begin, end);
+  if (scale == 1 && call.params[3] < 0 && call.in[1].data == call.out[3].data) return;
+  keep_scaled<T>(rule.clip, call.in[1], call.out[3], begin, end);
+}
+
 // Whether to update at all; if not, everything stays.
 bool proceed(const Call& call, double scale, int changed) {
   if (scale != 0 && scale - scale == 0) return true;
@@ -199,14 +216,12 @@ bool proceed(const Call& call, double scale, int changed) {
 
 void adamw(const Call& call) {
   const double scale = scale_of(call.in[4]);
-  if (!proceed(call, scale, 2)) return;
+  if (!proceed(call, scale, 2)) return copy(call.in[1], call.out[3]);
   parallel_for(call.out[0].size(), kGrain, [&](Index begin, Index end) {
     if (call.out[0].dtype == DType::f32)
-      plain_range<float, AdamW>(AdamW<float>(call.params, scale), call.in, call.out, call.out + 1,
-                                begin, end);
+      adamw_range<float>(call, scale, begin, end);
     else
-      plain_range<double, AdamW>(AdamW<double>(call.params, scale), call.in, call.out, call.out + 1,
-                                 begin, end);
+      adamw_range<double>(call, scale, begin, end);
   });
 }
 
@@ -221,11 +236,10 @@ void mp_adamw(const Call& call) {
 
 bool real(DType dtype) { return dtype == DType::f32 || dtype == DType::f64; }
 
-bool accepts_adamw(const Call& call) {  // with clipping the body also overwrites the gradient
+bool accepts_adamw(const Call& call) {
   for (int i = 0; i < 4; ++i)
     if (call.in[i].dtype != call.in[0].dtype) return false;
-  return call.params[3] < 0 && real(call.in[0].dtype) && real(call.in[4].dtype) &&
-         call.in[4].size() == 1;
+  return real(call.in[0].dtype) && real(call.in[4].dtype) && call.in[4].size() == 1;
 }
 
 bool accepts_mp_adamw(const Call& call) {

@@ -55,6 +55,16 @@ def test_dirichlet_of_two_classes_is_the_beta_density():
     np.testing.assert_allclose(got, [12 * x * (1 - x) ** 2], rtol=1e-9)
 
 
+def test_dirichlet_of_one_vector_is_one_element():
+    sample, alpha = mx.nd.array([0.2, 0.8]), mx.nd.array([2.0, 3.0])
+    sample.attach_grad()
+    with mx.autograd.record():
+        value = mx.nd.random_pdf_dirichlet(sample, alpha)
+    value.backward()
+    np.testing.assert_allclose(value.asnumpy(), [12 * 0.2 * 0.8**2], rtol=1e-5)
+    np.testing.assert_allclose(sample.grad.asnumpy(), [12 * 0.8**2, 24 * 0.2 * 0.8], rtol=1e-5)
+
+
 def test_counts_have_no_gradient():
     sample, lam = mx.nd.array([[2.0, 3.0]]), mx.nd.array([1.5])
     for x in (sample, lam):

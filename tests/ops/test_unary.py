@@ -166,6 +166,11 @@ def test_gradients_at_kinks(name, x, want):
     np.testing.assert_allclose(gradient(name, x), want)
 
 
+def test_straight_through_sign_of_nan_is_zero():
+    x = mx.nd.array([np.nan, -np.inf, -0.5, 0, 2])
+    np.testing.assert_array_equal(mx.nd.contrib.sign_ste(x).asnumpy(), [0, -1, -1, 0, 1])
+
+
 def test_clip_passes_gradient_at_both_bounds_and_at_nan():
     got = gradient("clip", [-2.0, -1.0, 0.0, 1.0, 2.0, np.nan], a_min=-1, a_max=1)
     np.testing.assert_array_equal(got, [0, 1, 1, 1, 0, 1])

@@ -112,6 +112,30 @@ def test_adamw_skips_a_step_whose_scale_is_unusable(scale):
         np.testing.assert_array_equal(got.asnumpy(), want)
 
 
+# Observed in MXNet 1.9.1: the scaled and clipped gradient is kept, unless the step is skipped.
+@pytest.mark.parametrize(
+    ("scale", "clip", "kept"),
+    [
+        (1.0, -1.0, [0.5, -2.0]),
+        (0.5, -1.0, [0.25, -1.0]),
+        (0.5, 0.3, [0.25, -0.3]),
+        (0.5, 0.0, [0.0, 0.0]),
+        (0.0, 0.3, [0.5, -2.0]),
+        (np.inf, 0.3, [0.5, -2.0]),
+    ],
+)
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_adamw_keeps_the_gradient_it_used(dtype, scale, clip, kept):
+    weight, grad, mean, var = (
+        mx.nd.array(v, dtype=dtype) for v in ([1, 2], [0.5, -2], [0.1, 0.2], [0.3, 0.4])
+    )
+    mx.nd._internal._adamw_update(
+        *(weight, grad, mean, var, mx.nd.array([scale])),
+        **dict(out=weight, lr=0.1, eta=1.0, clip_gradient=clip),
+    )
+    np.testing.assert_allclose(grad.asnumpy(), kept, rtol=1e-3)
+
+
 def test_counts_must_agree():
     w = mx.nd.ones((2,))
     with pytest.raises(mx.base.MXNetError, match="lrs"):

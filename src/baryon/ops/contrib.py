@@ -15,6 +15,7 @@ from .op import get, op
 from .rules import broadcast_shapes, forward, output_dtype, unify
 from .samples import constant, integers, normal
 from .storage import KEEPS, case, on_values
+from .unary import sign
 
 
 @op("_contrib_div_sqrt_dim")
@@ -90,14 +91,14 @@ def round_ste(xp: Any, data: Any) -> Any:
 
 @op("_contrib_sign_ste", aliases=("_sparse__contrib_sign_ste",), storage=KEEPS)
 def sign_ste(xp: Any, data: Any) -> Any:
-    """The sign, -1, 0 or 1; gradients pass straight through.
+    """The sign, -1, 0 or 1 (0 for NaN); gradients pass straight through.
 
     Source: Bengio et al. 2013; MXNet operator contrib.sign_ste.
 
     >>> mx.nd.contrib.sign_ste(mx.nd.array([-2.0, 0.0, 3.0])).asnumpy()
     array([-1.,  0.,  1.], dtype=float32)
     """
-    return xp.sign(data)
+    return sign.body(xp, data)
 
 
 def _straight_through(dy: Any) -> Any:

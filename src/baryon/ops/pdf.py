@@ -235,7 +235,7 @@ def _(dy: Any, out: Any, sample: Any, mu: Any, alpha: Any, is_log: bool) -> Any:
 def _dirichlet_shape(attrs: Attrs, sample: tuple, alpha: tuple) -> tuple:
     if not alpha or alpha[-1] != sample[-1]:
         raise MXNetError(f"samples {show(sample)} and alpha {show(alpha)} differ in the last axis")
-    return _shape(attrs, sample[:-1], alpha[:-1])
+    return _shape(attrs, sample[:-1], alpha[:-1]) or (1,)  # of one vector, too, one element
 
 
 def _weights(alpha: Any, ndim: int) -> tuple:
@@ -254,14 +254,15 @@ def pdf_dirichlet(xp: Any, sample: Any, alpha: Any, *, is_log: bool = False) -> 
     """
     x, a = widen(xp, sample), widen(xp, alpha).reshape(_weights(alpha, sample.ndim))
     value = ((a - 1) * xp.log(x) - special(xp, "gammaln", a)).sum(axis=-1)
-    return _result(xp, value + special(xp, "gammaln", a.sum(axis=-1)), is_log)
+    value = value + special(xp, "gammaln", a.sum(axis=-1))
+    return _result(xp, value.reshape(sample.shape[:-1] or (1,)), is_log)
 
 
 @pdf_dirichlet.gradient("sample", "alpha")
 def _(dy: Any, out: Any, sample: Any, alpha: Any, is_log: bool) -> Any:
     a = get("Reshape")(alpha, shape=_weights(alpha, sample.ndim))
     total = get("sum")(a, axis=a.ndim - 1, keepdims=True)
-    head = get("expand_dims")(dy if is_log else dy * out, axis=dy.ndim)
+    head = get("Reshape")(dy if is_log else dy * out, shape=(*sample.shape[:-1], 1))
     by_alpha = head * (get("log")(sample) - digamma(a) + digamma(total))
     extra = tuple(range(alpha.ndim - 1, sample.ndim - 1))
     return head * ((a - 1) / sample), get("sum")(by_alpha, axis=extra) if extra else by_alpha

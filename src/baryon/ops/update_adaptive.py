@@ -73,15 +73,15 @@ def adam_update(
 
 
 def adamw_step(xp, weight, grad, mean, var, rescale_grad, attrs) -> tuple:
-    """New weight, moments, clipped gradient, and whether its scale lets anything change."""
+    """New weight, moments, scaled gradient, and whether its scale lets anything change."""
     scale = rescale_grad.reshape(()).astype(np.float32)
     go = xp.isfinite(scale) & (scale != 0)
-    grad = clip(xp, single(xp, grad) * scale, attrs["clip_gradient"])
-    new_mean, new_var = _adam_moments(xp, grad, mean, var, attrs["beta1"], attrs["beta2"])
+    scaled = clip(xp, single(xp, grad) * scale, attrs["clip_gradient"])
+    new_mean, new_var = _adam_moments(xp, scaled, mean, var, attrs["beta1"], attrs["beta2"])
     step = attrs["lr"] * new_mean / (xp.sqrt(new_var) + attrs["epsilon"]) + attrs["wd"] * weight
     new = weight - attrs["eta"] * step
-    new = tuple(xp.where(go, a, b) for a, b in ((new, weight), (new_mean, mean), (new_var, var)))
-    return (*new, xp.where(go, grad, 0), go)
+    pairs = (new, weight), (new_mean, mean), (new_var, var), (scaled, grad)
+    return (*(xp.where(go, a, b) for a, b in pairs), go)
 
 
 def _adamw_shapes(attrs: Attrs, ins: list, outs: list) -> tuple[list, list]:
@@ -109,7 +109,7 @@ _ADAMW = numbers("lr", "wd", "eta", "clip_gradient", "beta1", "beta2", "epsilon"
     "_adamw_update",
     shape=_adamw_shapes,
     dtype=_adamw_dtypes,
-    mutates=lambda a: (2, 3, 1) if a.clip_gradient >= 0 else (2, 3),
+    mutates=("mean", "var", "grad"),
     aux=("mean", "var"),
     kernel=True,
     params=_ADAMW,
@@ -133,9 +133,9 @@ def adamw_update(
     """Adam with decoupled weight decay (MXNet's ``_adamw_update``).
 
     The result is ``weight - eta * (lr * mean / (sqrt(var) + epsilon) + wd * weight)``. The scale of
-    the gradient is an array of one element; nothing changes where it is 0, infinite or NaN. With
-    ``clip_gradient`` the gradient is overwritten by the clipped one, as in MXNet. `beta1` and
-    `beta2` are the decays of mean and var. Source: Loshchilov and Hutter, ICLR 2019.
+    the gradient is an array of one element; nothing changes where it is 0, infinite or NaN. The
+    gradient is overwritten by the scaled and clipped one, as in MXNet. `beta1` and `beta2` are the
+    decays of mean and var. Source: Loshchilov and Hutter, ICLR 2019.
 
     >>> weight, grad, scale = mx.nd.array([1.0]), mx.nd.array([2.0]), mx.nd.ones((1,))
     >>> states = mx.nd.zeros((1,)), mx.nd.zeros((1,))
@@ -145,8 +145,7 @@ def adamw_update(
     """
     attrs = dict(lr=lr, beta1=beta1, beta2=beta2, epsilon=epsilon, wd=wd, eta=eta)
     attrs["clip_gradient"] = clip_gradient
-    found = adamw_step(xp, weight, grad, mean, var, rescale_grad, attrs)
-    return found[:4] if clip_gradient >= 0 else found[:3]
+    return adamw_step(xp, weight, grad, mean, var, rescale_grad, attrs)[:4]
 
 
 @op(
