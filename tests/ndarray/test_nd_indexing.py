@@ -25,7 +25,8 @@ KEYS = [
     (None, 1), (slice(None), None, 2), Ellipsis, (), (slice(1, 2), slice(0, 2), slice(1, None)),
     (0, slice(1, 3)), (0, 1, slice(1, 3)), [1, 0], [[0, 1], [2, 0]], np.array([0, -1]),
     ([0, 1], [1, 2]), ([0, 1], slice(None), [1, 2]), (slice(None), [2, 0]), (1, [0, 2]),
-    (Ellipsis, [3, 0]), (None, [1, 2]), ([0, 2], 1, slice(1, 3)), np.array([True, False, True]),
+    (Ellipsis, [3, 0]), (None, [1, 2]), ([0, 2], 1, slice(1, 3)), range(2),
+    np.array([True, False, True]),
     (slice(None), np.array([True, False, True])), np.arange(36).reshape(3, 3, 4) % 5 == 0,
     np.zeros((3, 3, 4), bool), (np.eye(3, dtype=bool), slice(1, 3)), slice(5, 9),
 ]  # fmt: skip

@@ -90,3 +90,22 @@ def test_svm_output_is_the_gradient_of_the_hinge(linear):
     want = sign * (excess > 0) if linear else 2 * sign * np.maximum(excess, 0)
     got = gradient(mx.nd.SVMOutput, x, label, use_linear=linear, regularization_coefficient=0.3)
     np.testing.assert_allclose(got, 0.3 * want, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(2, 12), (2, 4, 3), (2, 3, 4, 1)])
+def test_regression_labels_may_have_another_shape(shape):
+    x, y = np.random.normal(size=(2, 3, 4)), np.random.normal(size=shape)
+    got = gradient(mx.nd.LinearRegressionOutput, x, y)
+    want = (x - y.reshape(x.shape)) / np.prod(shape[1:])
+    np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(6,), (3, 2), (2,)])
+def test_regression_labels_of_other_samples_are_refused(shape):
+    with pytest.raises(mx.base.MXNetError, match="label"):
+        mx.nd.LinearRegressionOutput(mx.nd.ones((2, 3)), mx.nd.ones(shape))
+
+
+def test_mae_goes_down_where_data_is_the_label():
+    got = gradient(mx.nd.MAERegressionOutput, [[1, 0, -1, 2, 3]], [[1, 0, 0, 1, 4]])
+    np.testing.assert_allclose(got, [[-0.2, -0.2, -0.2, 0.2, -0.2]], rtol=1e-6)

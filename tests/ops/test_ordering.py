@@ -69,10 +69,17 @@ def test_too_large_a_k_is_refused():
 
 def test_positions_have_a_gradient_of_zero():
     x = np.array([[3, 1, 2], [5, 6, 4]], np.float32)
-    for name in ("argsort", "topk", "argmax"):
+    for name, attrs in {
+        "argsort": {"axis": 1},
+        "topk": {"axis": 1},
+        "argmax": {"axis": 1},
+        "one_hot": {"depth": 3},
+        "_ravel_multi_index": {"shape": (7, 7)},
+        "_unravel_index": {"shape": (7, 7)},
+    }.items():
         data = mx.nd.array(x)
         data.attach_grad()
         with mx.autograd.record():
-            found = mx.ops.get(name)(data, axis=1)
+            found = mx.ops.get(name)(data, **attrs)
         found.backward()
         np.testing.assert_array_equal(data.grad.asnumpy(), np.zeros_like(x))

@@ -99,7 +99,7 @@ def _part(x: Any, part: Any) -> Any:
         return np.asarray(part) if _masks(x, part) else int(part)
     if isinstance(part, _BASIC):
         return part
-    if isinstance(part, (list, tuple, np.ndarray)) or hasattr(part, "_data"):
+    if isinstance(part, (list, tuple, range, np.ndarray)) or hasattr(part, "_data"):
         return _index_array(x, part)
     raise ValueError(f"NDArray does not support slicing with key {part!r} of type {type(part)}.")
 
@@ -112,7 +112,7 @@ def _masks(x: Any, part: Any) -> bool:
 def _index_array(x: Any, part: Any) -> Any:
     raw = part._data if hasattr(part, "_data") else part
     on_gpu = not isinstance(x._data, np.ndarray)
-    if not on_gpu and not isinstance(raw, (np.ndarray, list, tuple)):
+    if not on_gpu and not isinstance(raw, (np.ndarray, list, tuple, range)):
         raw = raw.get()
     array = _xp(x).asarray(raw)
     if array.dtype.kind in "biu":

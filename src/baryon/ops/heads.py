@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any, Literal
 
 import numpy as np
@@ -180,15 +181,14 @@ def _(dy, out, label, attrs):
 
 
 def _regression_shapes(attrs: Attrs, ins: list, outs: list) -> tuple[list, list]:
-    """Label like data, or without data's unit axis 1."""
+    """Label like data, or as many numbers a sample in another shape; (N,) for data (N, 1)."""
     data, label = ins
     data = unify(data, outs[0])
+    if known(data) and known(label) and data[:1] == label[:1] and prod(data) == prod(label):
+        return [data, label], [data]
     if data is not None:
-        column = len(data) == 2 and data[1] == 1
-        if label is None or not (column and len(label) == 1):
-            label = unify(label, data[:1] if column and label is None else data)
-        else:
-            label = unify(label, data[:1])
+        column = len(data) == 2 and data[1] == 1 and (label is None or len(label) == 1)
+        label = unify(label, data[:1] if column else data)
     return [data, label], [data]
 
 
@@ -214,7 +214,7 @@ def _regression(name: str) -> Any:
 def linear_regression_output(xp, data, label, *, grad_scale: float = 1.0):
     """Data itself; the gradient is ``(data - label) * grad_scale / labels per sample``.
 
-    `label` has data's shape, or (N,) for data (N, 1) (MXNet's ``LinearRegressionOutput``).
+    `label` has data's size and batch (MXNet's ``LinearRegressionOutput``).
 
     >>> data, label = mx.nd.array([[1.0]]), mx.nd.array([0.5])
     >>> mx.nd.LinearRegressionOutput(data, label).asnumpy()
@@ -227,7 +227,7 @@ def linear_regression_output(xp, data, label, *, grad_scale: float = 1.0):
 def logistic_regression_output(xp, data, label, *, grad_scale: float = 1.0):
     """sigmoid(data); its gradient is ``(output - label) * grad_scale / labels per sample``.
 
-    `label` has data's shape, or (N,) for data (N, 1) (MXNet's ``LogisticRegressionOutput``).
+    `label` has data's size and batch (MXNet's ``LogisticRegressionOutput``).
 
     >>> data, label = mx.nd.array([[0.0]]), mx.nd.array([1.0])
     >>> mx.nd.LogisticRegressionOutput(data, label).asnumpy()
@@ -240,7 +240,8 @@ def logistic_regression_output(xp, data, label, *, grad_scale: float = 1.0):
 def mae_regression_output(xp, data, label, *, grad_scale: float = 1.0):
     """Data itself; the gradient is ``sign(data - label) * grad_scale / labels per sample``.
 
-    `label` has data's shape, or (N,) for data (N, 1) (MXNet's ``MAERegressionOutput``).
+    Where they are equal the sign is taken as -1. `label` has data's size and batch (MXNet's
+    ``MAERegressionOutput``).
 
     >>> data, label = mx.nd.array([[1.0]]), mx.nd.array([0.5])
     >>> mx.nd.MAERegressionOutput(data, label).asnumpy()
@@ -257,7 +258,7 @@ def _(out, label, grad_scale):
 
 @mae_regression_output.gradient("data")
 def _(out, label, grad_scale):
-    return get("sign")(_residual(out, label)) * _share(label, grad_scale)
+    return ((_residual(out, label) > 0) * 2 - 1) * _share(label, grad_scale)
 
 
 softmax_output.sample(data=normal(4, 5), label=integers(4, high=5), _grad=())
