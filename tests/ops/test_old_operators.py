@@ -18,12 +18,26 @@ def test_histogram_as_mxnet_counts():
     np.testing.assert_allclose(edges.asnumpy(), np.linspace(0, 4, 4), rtol=1e-6)
     counts, edges = mx.nd.histogram(x, bins=mx.nd.array([0, 2, 4]))
     assert counts.asnumpy().tolist() == [1, 3]
-    counts, edges = INTERNAL._histogram(mx.nd.array([1, 2], dtype="int32"), bin_cnt=2, range=(0, 4))
-    assert edges.dtype == np.float32
     with pytest.raises(mx.MXNetError, match="_histogram: .*range"):
         INTERNAL._histogram(x, bin_cnt=3)
     with pytest.raises(mx.MXNetError, match="_histogram: .*edges"):
         INTERNAL._histogram(x, mx.nd.array([1]))
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "counts", "edges"),
+    [
+        (0, 10, [3, 3, 5], [0, 3, 6, 10]),
+        (1, 9, [2, 3, 4], [1, 3, 6, 9]),
+        (0.5, 9.5, [2, 3, 4], [0, 3, 6, 9]),
+    ],
+)
+@pytest.mark.parametrize("dtype", ["int32", "uint8"])
+def test_histogram_of_integers_has_integer_edges_as_in_mxnet(dtype, low, high, counts, edges):
+    x = mx.nd.arange(12, dtype=dtype)
+    got = INTERNAL._histogram(x, bin_cnt=3, range=(low, high))
+    assert [g.asnumpy().tolist() for g in got] == [counts, edges]
+    assert got[1].dtype == np.dtype(dtype)
 
 
 def test_distinct_samples():

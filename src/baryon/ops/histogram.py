@@ -32,8 +32,7 @@ def _shapes(attrs: Attrs, data: Sequence[int], *bins: tuple[int, ...]) -> list:
 
 def _dtypes(attrs: Attrs, ins: list, outs: list) -> tuple[list, list]:
     ins, _ = numeric(attrs, ins, [])
-    edges = ins[-1] if len(ins) > 1 or ins[0] is None or is_float(ins[0]) else np.dtype("float32")
-    return ins, [np.dtype("int64"), edges]
+    return ins, [np.dtype("int64"), ins[-1]]
 
 
 @op(
@@ -55,7 +54,8 @@ def histogram(
     """How many elements of `data` lie in each bin (int64), and the edges of the bins.
 
     bins: ascending edges; or `bin_cnt` bins of one width over `range`. All bins but the last leave
-    out their upper edge; what lies outside is not counted.  (MXNet operator ``_histogram``.)
+    out their upper edge; what lies outside is not counted. Edges have the type of `data`, so that
+    those of integers are cut to integers.  (MXNet operator ``_histogram``.)
 
     >>> x = mx.nd.array([0, 1, 1, 3])
     >>> counts, edges = mx.nd._internal._histogram(x, bin_cnt=3, range=(0, 3))
@@ -63,11 +63,13 @@ def histogram(
     ([1, 2, 1], [0.0, 1.0, 2.0, 3.0])
     """
     wide = data.astype(xp.float64)
-    if bins is None:
-        counts, edges = xp.histogram(wide, bin_cnt, range)
-        return counts, edges
-    counts, _ = xp.histogram(wide, bins.astype(xp.float64))
-    return counts, bins
+    if bins is not None:
+        return xp.histogram(wide, bins.astype(xp.float64))[0], bins
+    if is_float(data.dtype):
+        return xp.histogram(wide, bin_cnt, range)
+    edges = xp.trunc(xp.linspace(*range, bin_cnt + 1))
+    wide = wide[(wide >= range[0]) & (wide <= range[1])]
+    return xp.histogram(wide, edges)[0], edges.astype(np.int64)
 
 
 histogram.sample(data=normal(20), bin_cnt=4, range=(-2.0, 2.0), _grad=())
