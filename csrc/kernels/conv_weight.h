@@ -11,6 +11,7 @@
 #include "../gemm.h"
 #include "../parallel.h"
 #include "conv_depthwise.h"
+#include "conv_weight_lanes.h"
 
 namespace baryon::BARYON_ISA {
 
@@ -173,6 +174,7 @@ void gather_weights(const ConvShape& s, const T* head, const T* data, T* weight)
     return;
   }
   if (is_depthwise(s)) return depthwise_weights(s, head, data, weight);
+  if (lanes_pay<T>(s)) return LanesGradient<T>(s, head, data, weight).run();
   WeightGradient<T>(s, head, data, weight).run();
 }
 

@@ -183,3 +183,37 @@ def test_what_does_not_fit_is_named(changes, message):
     attrs = {"kernel": (3, 3), "num_filter": 4, "no_bias": True, **changes}
     with pytest.raises(mx.MXNetError, match=f"operator Convolution.*{message}"):
         mx.nd.Convolution(mx.nd.ones((1, 3, 5, 5)), mx.nd.ones((4, 3, 3, 3)), **attrs)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    ("filters", "channels", "image", "attrs"),
+    [
+        (20, 1, (12, 12), {"kernel": (5, 5)}),
+        (50, 3, (7, 9), {"kernel": (3, 3), "pad": (1, 1)}),
+        (37, 5, (15, 17), {"kernel": (3, 2), "stride": (2, 3), "pad": (2, 0)}),
+        (30, 4, (14, 11), {"kernel": (3, 3), "dilate": (2, 3), "pad": (1, 4), "num_group": 2}),
+        (13, 14, (40,), {"kernel": (1,)}),
+        (16, 2, (4, 5, 6), {"kernel": (2, 2, 2), "stride": (1, 1, 2)}),
+    ],
+    ids=str,
+)
+def test_weight_gradient_of_many_images(filters, channels, image, attrs, dtype):
+    rng, groups, rank = np.random.default_rng(11), attrs.get("num_group", 1), len(image)
+    shape = (filters, channels // groups, *attrs["kernel"])
+    x = rng.normal(size=(9, channels, *image)).astype(dtype)
+    w = mx.nd.zeros(shape, dtype=dtype)
+    w.attach_grad()
+    with mx.autograd.record():
+        out = mx.nd.Convolution(
+            mx.nd.array(x, dtype=dtype), w, no_bias=True, num_filter=filters, **attrs
+        )
+    head = rng.normal(size=out.shape).astype(dtype)
+    out.backward(mx.nd.array(head, dtype=dtype))
+    settings = [attrs.get(n, (v,) * rank) for n, v in (("stride", 1), ("dilate", 1), ("pad", 0))]
+    for _ in range(2):  # linear in the weights: along any others the slope is the result there
+        along = rng.normal(size=shape)
+        want = (by_hand(x.astype("f8"), along, *settings, groups) * head).sum()
+        slope = (w.grad.asnumpy() * along).sum()
+        tolerance = {"atol": 0.02} if dtype == "float32" else {"rtol": 1e-10}
+        np.testing.assert_allclose(slope, want, **tolerance)
