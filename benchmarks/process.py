@@ -6,6 +6,7 @@ import importlib.util
 import json
 import os
 import select
+import signal
 import subprocess
 import sys
 import tempfile
@@ -75,7 +76,18 @@ class Peer:
         self._log.close()
 
     def ask(self, **request: Any) -> dict[str, Any]:
-        """The answer to a request; PeerError for an error."""
+        """The answer to a request; PeerError for an error.
+
+        Between its answers the process is stopped: threads of OpenMP that still spin for work after
+        a turn would otherwise take a processor from whoever comes next.
+        """
+        self._process.send_signal(signal.SIGCONT)
+        try:
+            return self._answer(request)
+        finally:
+            self._process.send_signal(signal.SIGSTOP)
+
+    def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
         try:
             self._process.stdin.write(json.dumps(request) + "\n")
             self._process.stdin.flush()
