@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
@@ -82,6 +84,23 @@ def test_integer_functions(name):
     for a in TYPES:
         got = [result_type(name, a, b) for b in TYPES]
         assert got == [a if a == b and not a.startswith("float") else None for b in TYPES]
+
+
+# MXNet writes `x & 6.0` with is_int False, and cuts the number to the array's type.
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int32", "int64"])
+@pytest.mark.parametrize(
+    ("name", "want"), [("and", [2, 4]), ("or", [7, 14]), ("xor", [5, 10]), ("lcm", [6, 12])]
+)
+def test_integer_functions_of_a_number_that_is_no_integer(name, want, dtype):
+    name = "_npi_lcm_scalar" if name == "lcm" else f"_npi_bitwise_{name}_scalar"
+    node = {"op": name, "name": "y", "inputs": [[0, 0, 0]]}
+    node["attrs"] = {"scalar": "6.7", "is_int": "False"}
+    graph = {"nodes": [{"op": "null", "name": "x", "inputs": []}, node], "heads": [[1, 0, 0]]}
+    symbol = mx.sym.load_json(json.dumps(graph | {"arg_nodes": [0]}))
+    data = mx.nd.array([3, 12], dtype=dtype)
+    (got,) = symbol.bind(mx.cpu(), {"x": data}).forward()
+    assert got.dtype == np.dtype(dtype)
+    assert got.asnumpy().tolist() == want
 
 
 @pytest.mark.parametrize("name", ["equal", "less", "greater_equal"])

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..dtypes import is_float
 from . import rules
 from .linalg_triangle import floating
 from .numeric import numeric, widen
@@ -199,6 +200,11 @@ def _lcm(xp: Any, a: Any, b: Any) -> Any:
     return a & b if a.dtype == np.bool_ else xp.lcm(a, b)
 
 
+def _whole(xp: Any, x: Any) -> Any:
+    """An integer array; beside a number that is not `is_int`, one comes as float64."""
+    return x.astype(np.int64) if is_float(x.dtype) else x
+
+
 _few = integers(2, 3, low=1), integers(3, low=1)
 for _name, _body, _doc, _printed in (
     ("lcm", _lcm, "Least common multiple, not negative; 0 where either is 0.", "[6, 15]"),
@@ -220,7 +226,7 @@ for _name, _body, _doc, _printed in (
     )
     numbered(
         f"{_name}_scalar",
-        lambda xp, x, s, body=_body: body(xp, x, xp.asarray(s).astype(x.dtype)),
+        lambda xp, x, s, body=_body: body(xp, *(_whole(xp, xp.asarray(v)) for v in (x, s))),
         flat,
         of=_name,
         example=f"{_name}({_array.format('2, 5')}, 3) -> {_printed}",
