@@ -114,9 +114,12 @@ bool accepts_indices(const Call& call) {
          call.out[0].size() == r.outer * r.k * r.inner;
 }
 
-template <class T, class I>
-void write_indices(const Tensor& in, const Runs& r, I* to) {
-  ordered<T>(in, r, [=](std::int64_t, std::int64_t at, const Item<T>* items) {
+// The places of the first k items. (Output types are told apart run by run: sorting is compiled
+// once for each type of values.)
+template <class T>
+void write_indices(const Tensor& out, const Runs& r, std::int64_t at, const Item<T>* items) {
+  by_output(out, [&](auto* to) {
+    using I = std::remove_pointer_t<decltype(to)>;
     for (std::int64_t j = 0; j < r.k; ++j) to[at + j * r.inner] = static_cast<I>(items[j].index);
   });
 }
@@ -125,7 +128,10 @@ void indices(const Call& call) {
   Runs r;
   read_runs(call, &r);
   by_value(call.in[0].dtype, [&](auto kind) {
-    by_output(call.out[0], [&](auto* to) { write_indices<decltype(kind)>(call.in[0], r, to); });
+    using T = decltype(kind);
+    ordered<T>(call.in[0], r, [&](std::int64_t, std::int64_t at, const Item<T>* items) {
+      write_indices(call.out[0], r, at, items);
+    });
   });
 }
 
@@ -157,14 +163,14 @@ void mask(const Call& call, const Runs& r) {
   });
 }
 
-template <class T, class I>
-void write_both(const Call& call, const Runs& r, I* index) {
-  T* to = call.out[0].as<T>();
-  ordered<T>(call.in[0], r, [=](std::int64_t, std::int64_t at, const Item<T>* items) {
-    for (std::int64_t j = 0; j < r.k; ++j) {
-      to[at + j * r.inner] = items[j].value;
-      index[at + j * r.inner] = static_cast<I>(items[j].index);
-    }
+void values_and_indices(const Call& call, const Runs& r) {
+  by_value(call.in[0].dtype, [&](auto kind) {
+    using T = decltype(kind);
+    T* to = call.out[0].as<T>();
+    ordered<T>(call.in[0], r, [&](std::int64_t, std::int64_t at, const Item<T>* items) {
+      for (std::int64_t j = 0; j < r.k; ++j) to[at + j * r.inner] = items[j].value;
+      write_indices(call.out[1], r, at, items);
+    });
   });
 }
 
@@ -173,9 +179,7 @@ void topk(const Call& call) {
   read_runs(call, &r);
   if (is_mask(call)) return mask(call, r);
   if (call.n_out == 1) return indices(call);
-  by_value(call.in[0].dtype, [&](auto kind) {
-    by_output(call.out[1], [&](auto* index) { write_both<decltype(kind)>(call, r, index); });
-  });
+  values_and_indices(call, r);
 }
 
 // ---- _backward_topk: zeros but for values put at indices ----------------------------------------
