@@ -94,10 +94,11 @@ def same(found, wanted, **tolerance):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", UNARY)
 def test_functions_of_one_array(name, dtype):
+    wanted = np.trunc if name == "fix" else getattr(np, name)  # NumPy 2.5 deprecates its fix
     for shape in SHAPES:
         x = values(shape, dtype)
         found = getattr(mx.np, name)(mx.np.array(x))
-        same(found, getattr(np, name)(x))
+        same(found, wanted(x))
         assert found.dtype == dtype or found.dtype == np.bool_
 
 

@@ -69,7 +69,7 @@ _SAME = {"abs": "absolute", "fabs": "absolute", "invert": "bitwise_not", "rad2de
 
 
 def _unary(name: str, op: str, what: str) -> Callable:
-    plain = getattr(np, name)
+    plain = getattr(np, "trunc" if name == "fix" else name)  # NumPy 2.5 deprecates its fix
 
     def function(x: Any, out: Any = None, **kwargs: Any) -> Any:
         if is_tensor(x):
