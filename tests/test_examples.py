@@ -21,6 +21,8 @@ EXAMPLES = [
 def test_example(path, tmp_path):
     if path.stem == "image_records" and not (find_spec("cv2") or find_spec("PIL")):
         pytest.skip("needs OpenCV or Pillow")
+    if path.stem == "mnist_two_ways":
+        pytest.importorskip("graphviz")
     source = str(ROOT / "src")
     known = {"PYTHONPATH": os.pathsep.join([source, os.environ.get("PYTHONPATH", "")])}
     if REFERENCE.exists():
