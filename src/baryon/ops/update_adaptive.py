@@ -134,8 +134,9 @@ def adamw_update(
 
     The result is ``weight - eta * (lr * mean / (sqrt(var) + epsilon) + wd * weight)``. The scale of
     the gradient is an array of one element; nothing changes where it is 0, infinite or NaN. The
-    gradient is overwritten by the scaled and clipped one, as in MXNet. `beta1` and `beta2` are the
-    decays of mean and var. Source: Loshchilov and Hutter, ICLR 2019.
+    gradient is overwritten by the scaled one, limited to `clip_gradient` in size where that is not
+    negative, as in MXNet. `beta1` and `beta2` are the decays of mean and var. Source: Loshchilov
+    and Hutter, ICLR 2019.
 
     >>> weight, grad, scale = mx.nd.array([1.0]), mx.nd.array([2.0]), mx.nd.ones((1,))
     >>> states = mx.nd.zeros((1,)), mx.nd.zeros((1,))
