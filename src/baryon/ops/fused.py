@@ -108,7 +108,6 @@ blocked(fused_convolution, ("data", "addend"), (0,), heavy=True, options=("winog
 
 @op(
     "_BatchNorm_affine",
-    shape=lambda a, ins, outs: (ins, [ins[0]] * 2),
     outputs=("scale", "shift"),
     mutates=lambda a: (0,) if a.fix_gamma else (),
     kernel=True,
