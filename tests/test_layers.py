@@ -27,6 +27,7 @@ ROOMS = [
     {"state", "streams", "name", "attribute", "context", "util", "nested", "pixels", "recordio"},
     {"backend"},
     {"ops"},
+    {"cuda"},
     {"graph"},
     {"namespaces", "operands", "samplers", "stubs", "numpy_functions", "ndarray"},
     {"backward", "autograd", "random"},

@@ -1,0 +1,42 @@
+"""Kernels by operator name, and `implementation`, which finds the one of an operator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+from ..ops.entry import Op
+
+Implementation = Callable[..., Any]
+
+# Modules of this package whose import adds kernels.
+FAMILIES: tuple[str, ...] = ()
+
+_KERNELS: dict[str, Implementation] = {}
+
+
+def kernel(*names: str) -> Callable[[Implementation], Implementation]:
+    """Decorate what computes operators of these names on a GPU.
+
+    It is called as their bodies are, ``(xp, *inputs, **attributes)``, with arrays of one device
+    that is current, and gives what they give; or ``NotImplemented`` for a case that it leaves to
+    the body. It may be given ``out``, a sequence of contiguous arrays (or None) to write its
+    outputs into, and then returns these. New values of mutated inputs may be written in place.
+    """
+
+    def declare(function: Implementation) -> Implementation:
+        for name in names:
+            if name in _KERNELS:
+                raise ValueError(f"operator {name} has two CUDA kernels")
+            _KERNELS[name] = function
+        return function
+
+    return declare
+
+
+def implementation(op: Op) -> Implementation | None:
+    """What computes an operator on a GPU in place of its body, if anything does (see `kernel`)."""
+    for family in FAMILIES:
+        import_module(f"{__package__}.{family}")
+    return _KERNELS.get(op.name)
