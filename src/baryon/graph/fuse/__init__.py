@@ -1,0 +1,26 @@
+"""Fusion: neighbours are drawn as one node where one kernel does their work in fewer passes.
+
+A rule is a function ``(redrawn, node, inputs)`` in a file of its family. It is shown every operator
+node, users after what they read, with the inputs already redrawn; it looks back through these and
+gives the entries that stand in for the node's outputs, or None. Patterns thus grow one node at a
+time, from a fused call to a longer one. `Redrawn.alone` says whether a value has no other reader,
+so that nobody misses it. What operators mean to a rule they state themselves, in `Op.fusion`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ... import settings
+from ..graph import Entry
+from . import endings
+from .redraw import Rule, redraw
+
+RULES: tuple[Rule, ...] = (endings.ended,)  # the first that answers for a node is taken
+
+
+def fuse(heads: Sequence[Entry]) -> list[Entry]:
+    """The same values from fewer passes over memory."""
+    if not settings.get("BARYON_FUSE"):
+        return list(heads)
+    return redraw(heads, RULES)
