@@ -61,6 +61,7 @@ ROOMS = [
 ]
 # Imports inside a function that reach to the right, each for a reason.
 LAZY = {
+    ("ops", "cuda"): "kernels for GPU arrays are looked up when an operator first runs on one",
     ("autograd", "symbol"): "get_symbol returns the type of a later room",
     ("ndarray", "autograd"): "NDArray.backward and attach_grad are methods of an earlier room",
 }

@@ -15,6 +15,7 @@ import numpy as np
 from ..base import MXNetError
 from . import rules
 from .attrs import Attr, Attrs, AttrType, attr_type, negative_zeros
+from .device import device_body
 from .fusion import NOTHING, Fusion
 from .parameters import EMPTY, parameters
 from .rules import Rule, known, show
@@ -143,6 +144,7 @@ class Op:
         self.gradients: list[Gradient] = []
         self.expressed: Callable[..., Any] | None = None
         self.samples: list[Sample] = []
+        self._on_device: Callable[..., Any] | None = None
         self._memo: dict[Any, Attrs] = {}
         self._interned: dict[Attrs, Attrs] = {}
         self._inferred: dict[Any, tuple[Spec, ...]] = {}
@@ -417,12 +419,19 @@ class Op:
         except FAULTS as error:
             raise MXNetError(f"operator {self.name}: {error}") from None
 
+    def on_device(self) -> Callable[..., Any]:
+        """What computes the operator on GPU arrays, called as its body is."""
+        if self._on_device is None:
+            self._on_device = device_body(self)
+        return self._on_device
+
     def run(self, xp: Any, attrs: Attrs, arrays: Sequence[Any], rng: Any = None) -> tuple:
         """The reference body: all outputs, then the new values of the mutated inputs."""
         extra = {"rng": rng} if self.is_random else {}
         with np.errstate(all="ignore"):  # MXNet computes inf and nan without a word
             try:
-                result = self.body(xp, *arrays, **attrs, **extra)
+                compute = self.body if xp is np else self.on_device()
+                result = compute(xp, *arrays, **attrs, **extra)
             except FAULTS as error:
                 if str(error).startswith("operator ") or REGISTRY.get(self.name) is not self:
                     raise  # an operator made at run time runs its user's code
