@@ -11,7 +11,7 @@ from ..ops.entry import Op
 Implementation = Callable[..., Any]
 
 # Modules of this package whose import adds kernels.
-FAMILIES: tuple[str, ...] = ()
+FAMILIES: tuple[str, ...] = ("softmax",)
 
 _KERNELS: dict[str, Implementation] = {}
 
