@@ -8,7 +8,6 @@ import numpy as np
 
 from ..base import MXNetError
 from ..context import load_cupy, num_gpus
-from ..dtypes import bfloat16
 
 xp = load_cupy()
 
@@ -20,28 +19,20 @@ def _device(device_id: int) -> Any:
     return xp.cuda.Device(device_id)
 
 
-def _check(dtype: Any) -> None:
-    if dtype == bfloat16:
-        raise MXNetError("bfloat16 arrays are not supported on the GPU yet")
-
-
 def empty(shape: tuple[int, ...], dtype: Any, device_id: int = 0) -> Any:
     """Uninitialised memory on a GPU."""
-    _check(dtype)
     with _device(device_id):
         return xp.empty(shape, dtype)
 
 
 def full(shape: tuple[int, ...], value: Any, dtype: Any, device_id: int = 0) -> Any:
     """An array filled with one value."""
-    _check(dtype)
     with _device(device_id):
         return xp.full(shape, value, dtype)
 
 
 def asarray(data: Any, device_id: int = 0) -> Any:
     """A C-contiguous copy of host or device `data` on a GPU."""
-    _check(getattr(data, "dtype", None))
     with _device(device_id):
         return xp.array(data, order="C")
 

@@ -5,17 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..dtypes import bfloat16
+
 
 def device_body(op: Any) -> Callable[..., Any]:
-    """What computes `op` on device arrays, called as its body is."""
+    """What computes `op` on device arrays, called as its body is.
+
+    Bodies compute bfloat16 as float32, and the caller rounds their results once: CuPy has no sums,
+    products of matrices or scans of bfloat16.
+    """
     from ..cuda import implementation
 
     found = implementation(op)
-    if found is None:
-        return op.body
+
+    def body(xp: Any, *arrays: Any, **attrs: Any) -> Any:
+        return op.body(xp, *map(_widened, arrays), **attrs)
 
     def compute(xp: Any, *arrays: Any, **attrs: Any) -> Any:
         result = found(xp, *arrays, **attrs)
-        return op.body(xp, *arrays, **attrs) if result is NotImplemented else result
+        return body(xp, *arrays, **attrs) if result is NotImplemented else result
 
-    return compute
+    return body if found is None else compute
+
+
+def _widened(x: Any) -> Any:
+    return x.astype("float32") if x.dtype == bfloat16 else x

@@ -155,9 +155,21 @@ def add_at(xp: Any, out: Any, index: Any, values: Any) -> None:
     if xp is np:
         np.add.at(out, index, values)
     else:
-        import cupyx
+        _add_on_device(xp, out, index, values)
 
+
+def _add_on_device(xp: Any, out: Any, index: Any, values: Any) -> None:
+    """`add_at` by atomic additions, which a GPU has for some element types only."""
+    import cupyx
+
+    if out.dtype == np.int64:  # the sums of unsigned numbers have the same bits
+        out, values = out.view(np.uint64), xp.asarray(values, np.int64).view(np.uint64)
+    if out.dtype.kind == "f" or out.dtype.itemsize >= 4:
         cupyx.scatter_add(out, index, values)
+        return
+    wide = out.astype(np.int32 if out.dtype.kind in "iub" else np.float32)
+    cupyx.scatter_add(wide, index, values)
+    out[...] = wide
 
 
 @take_gradient.gradient("dy")

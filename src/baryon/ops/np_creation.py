@@ -66,7 +66,7 @@ def full_like(
     >>> mx.np.full_like(mx.np.zeros((1, 2)), 7).tolist()
     [[7.0, 7.0]]
     """
-    return xp.full(a.shape, np.asarray(fill_value).astype(dtype or a.dtype))
+    return xp.full(a.shape, fill_value, dtype or a.dtype)
 
 
 full_like.gradient("a")(flat)

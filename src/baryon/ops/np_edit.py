@@ -105,8 +105,8 @@ def _insert(xp: Any, arr: Any, values: Any, obj: Any, attrs: Attrs) -> Any:
     number = _number(positions)
     whole, count = _inserted(attrs, arr.shape, values.shape, number)
     places = _places(positions, shape[axis], count)
-    kept = np.ones(whole[axis], bool)
-    kept[places] = False
+    kept = xp.asarray(np.setdiff1d(np.arange(whole[axis]), places))
+    places = xp.asarray(places)
     full = values.reshape((1,) * (len(shape) - values.ndim) + values.shape)
     out, before = xp.empty(whole, arr.dtype), (slice(None),) * axis
     out[(*before, kept)] = arr.reshape(shape)

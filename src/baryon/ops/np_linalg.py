@@ -245,6 +245,14 @@ def _pinv_shape(attrs: Attrs, a: tuple[int, ...], *rcond: tuple[int, ...]) -> tu
     return (*a[:-2], a[-1], a[-2])
 
 
+def _pseudo_inverse(xp: Any, a: Any, rcond: Any, hermitian: bool) -> Any:
+    """Of each matrix, by its singular vectors; by half of the matrix where that is all there is."""
+    if hermitian:
+        upper = xp.triu(xp.swapaxes(a, -1, -2), 1)
+        a = xp.tril(a) + upper
+    return xp.linalg.pinv(a, rcond)
+
+
 @op("_npi_pinv", shape=forward(_pinv_shape), dtype=floating)
 def pinv(xp: Any, A: Any, rcond: Any, *, hermitian: bool = False) -> Any:
     """Pseudo-inverse of each matrix: singular values up to `rcond` times the largest count as 0.
@@ -255,7 +263,7 @@ def pinv(xp: Any, A: Any, rcond: Any, *, hermitian: bool = False) -> Any:
     >>> mx.np.linalg.pinv(mx.np.array([[2.0], [0.0]]), mx.np.array(0.1)).tolist()
     [[0.5, 0.0]]
     """
-    return xp.linalg.pinv(widen(xp, A), rcond=rcond, hermitian=hermitian)
+    return _pseudo_inverse(xp, widen(xp, A), rcond, hermitian)
 
 
 @op("_npi_pinv_scalar_rcond", shape=forward(_pinv_shape), dtype=floating)
@@ -268,7 +276,7 @@ def pinv_scalar_rcond(xp: Any, A: Any, *, rcond: float = 1e-15, hermitian: bool 
     >>> mx.np.linalg.pinv(mx.np.array([[2.0], [0.0]])).tolist()
     [[0.5, 0.0]]
     """
-    return xp.linalg.pinv(widen(xp, A), rcond=rcond, hermitian=hermitian)
+    return _pseudo_inverse(xp, widen(xp, A), rcond, hermitian)
 
 
 def _pinv_gradient(dy: Any, A: Any, out: Any) -> Any:

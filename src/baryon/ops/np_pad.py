@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from ..base import MXNetError
 from .attrs import Attrs, Shapes
+from .indexing import add_at
 from .numeric import numeric
 from .op import get, op
 from .reshape import normalize, reshape_exactly
@@ -70,7 +71,7 @@ def _unpad_copies(xp: Any, dy: Any, shape: Sequence[int], width: Sequence, mode:
     for axis, (size, pair) in enumerate(zip(shape, width, strict=True)):
         moved = xp.moveaxis(dy, axis, 0)
         down = xp.zeros((size, *moved.shape[1:]), dy.dtype)
-        xp.add.at(down, _sources(xp, size, pair, mode), moved)
+        add_at(xp, down, _sources(xp, size, pair, mode), moved)
         dy = xp.moveaxis(down, 0, axis)
     return dy
 

@@ -87,7 +87,7 @@ def _nearest(xp: Any, a: Any, q: Any, axes: Sequence[int]) -> Any:
     """The nearest element, of two equally near ones the larger, which NumPy leaves to parity."""
     kept = [i for i in range(a.ndim) if i not in axes]
     rows = xp.transpose(a, (*kept, *axes)).reshape(*(a.shape[i] for i in kept), -1)
-    at = xp.floor(q / 100 * (rows.shape[-1] - 1) + 0.5).astype(xp.int64)
+    at = xp.floor(xp.asarray(q) / 100 * (rows.shape[-1] - 1) + 0.5).astype(xp.int64)
     found = xp.take(xp.sort(rows, axis=-1), at, axis=-1)
     return xp.moveaxis(found, tuple(range(len(kept), found.ndim)), tuple(range(at.ndim)))
 
@@ -118,7 +118,7 @@ def percentile(
     >>> mx.np.percentile(mx.np.array([1.0, 2.0, 4.0, 9.0]), 50).item()
     3.0
     """
-    wanted = np.asarray(q_scalar) if q is None else q.astype(xp.float64)
+    wanted = np.float64(q_scalar) if q is None else q.astype(xp.float64)
     if bool(((wanted < 0) | (wanted > 100)).any()):
         raise MXNetError("operator _npi_percentile: q must lie between 0 and 100")
     axes = np_axes(axis, a.ndim)

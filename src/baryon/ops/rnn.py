@@ -269,12 +269,12 @@ def backward_rnn(
         for target, grad in zip(d_weights[k], grads, strict=True):
             if target is not None:
                 target[...] = grad
-        firsts.append(first)
+        firsts.append(first[: 2 if lstm else 1])
         d_x = d_x + dx
         if k % directions(attrs) == 0:
             d_outs, d_x = (d_x * mask[layer - 1] if dropped else d_x), 0
     states = [xp.stack(ends[::-1]) for ends in zip(*firsts, strict=True)]
-    return (d_outs, d_parameters, *states)[: 4 if mode == "lstm" else 3]
+    return d_outs, d_parameters, *states
 
 
 @rnn.gradient("data", "parameters", "state", "state_cell")

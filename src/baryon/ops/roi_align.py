@@ -108,7 +108,7 @@ def _axis_matrix(
     step = bins / xp.maximum(samples, 1)
     begin = start[:, None] + xp.arange(count, dtype=bins.dtype) * bins[:, None]
     # Of a cell much larger than the image only the samples near the image matter.
-    most = int(min(max(int(samples.max(initial=0)), 0), max(2 * size + 8, ratio)))
+    most = int(min(max(int(samples.max()) if samples.size else 0, 0), max(2 * size + 8, ratio)))
     skipped = xp.floor((-1 - begin) / xp.maximum(step, 1e-6)[:, None]) - 1
     room = xp.maximum(samples - most, 0)[:, None]
     first = xp.minimum(xp.maximum(skipped, 0), room)

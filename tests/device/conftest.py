@@ -1,0 +1,32 @@
+"""Tests of GPU arrays: on a real GPU where there is one, else on a stand-in for CuPy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import stand_in
+
+from baryon import context
+
+ON_HARDWARE = context.num_gpus() > 0
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _cupy() -> Iterator[None]:
+    """Arrays of ``mx.gpu(0)`` can be made in these tests."""
+    if ON_HARDWARE:
+        yield
+        return
+    stand_in.install()
+    yield
+    stand_in.remove()
+
+
+@pytest.fixture
+def counts():
+    """What the stand-in counts: launches, synchronizations, allocations, captures and so on."""
+    if ON_HARDWARE:
+        pytest.skip("a real GPU does not count")
+    stand_in.counts.clear()
+    return stand_in.counts
