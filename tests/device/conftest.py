@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 import stand_in
 
-from baryon import context
+from baryon import context, cuda
+from baryon.ops import REGISTRY
 
 ON_HARDWARE = context.num_gpus() > 0
 
@@ -21,6 +22,21 @@ def _cupy() -> Iterator[None]:
     stand_in.install()
     yield
     stand_in.remove()
+
+
+def _forget_implementations() -> None:
+    for op in REGISTRY.values():
+        op._on_device = None
+
+
+@pytest.fixture(scope="module")
+def bodies() -> Iterator[None]:
+    """Operators run by their bodies even where they have kernels of their own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cuda, "implementation", lambda op: None)
+        _forget_implementations()
+        yield
+    _forget_implementations()
 
 
 @pytest.fixture

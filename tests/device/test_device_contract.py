@@ -43,6 +43,7 @@ def run(call: Call, ctx: mx.Context) -> dict[str, list[np.ndarray]]:
     }
 
 
+@pytest.mark.usefixtures("bodies")
 def test_gpu_agrees_with_cpu(call):
     with mx.util.np_shape(call.op.name.startswith("_np")):
         got, want = run(call, mx.gpu(0)), run(call, mx.cpu())

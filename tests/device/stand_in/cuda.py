@@ -6,9 +6,10 @@ import itertools
 import weakref
 from collections.abc import Callable
 from contextlib import contextmanager
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
+import cuda_emulator
 import numpy as np
 
 from .calls import CUDARuntimeError, call, counts, synchronizes
@@ -17,7 +18,6 @@ DEVICES = 2
 MEMORY = 1 << 36
 _state: dict[str, Any] = {"device": 0, "stream": None, "allocator": None}
 _numbers = itertools.count(1)
-EMULATED: dict[str, Callable[..., None]] = {}  # what stands for a CUDA kernel, by its name
 
 
 def current_device() -> int:
@@ -312,28 +312,43 @@ def get_elapsed_time(start: Event, end: Event) -> float:
 # ---- kernels -------------------------------------------------------------------------------------
 
 
-class RawKernel:
-    """A CUDA kernel, done by what `EMULATED` has under its name: ``(grid, block, *arguments)``."""
+class _Place:
+    """What the emulator takes for an array."""
 
-    def __init__(self, code: str, name: str, options: tuple = (), backend: str = "nvrtc",
-                 **more: Any) -> None:  # fmt: skip
-        self.code, self.name, self.options = code, name, options
+    def __init__(self, a: np.ndarray) -> None:
+        self.data = SimpleNamespace(ptr=a.__array_interface__["data"][0])
+
+
+class RawKernel:
+    """A CUDA kernel: its source compiled as C++ and run on the CPU."""
+
+    def __init__(
+        self,
+        code: str,
+        name: str,
+        options: tuple = (),
+        backend: str = "nvrtc",
+        **more: Any,
+    ) -> None:
+        self._emulated = cuda_emulator.RawKernel(code, name, options)
 
     def __call__(self, grid: tuple, block: tuple, args: tuple, *, shared_mem: int = 0) -> None:
-        if self.name not in EMULATED:
-            raise CUDARuntimeError(f"nothing stands for the kernel {self.name}")
-        call(EMULATED[self.name], (grid, block, *args), inplace=True)
+        def run(*args: Any) -> None:
+            places = [_Place(a) if isinstance(a, np.ndarray) else a for a in args]
+            self._emulated(grid, block, places, shared_mem)
+
+        call(run, args, inplace=True)
 
 
 class RawModule:
     """CUDA source with many kernels."""
 
-    def __init__(self, *, code: str | None = None, path: str | None = None, **more: Any) -> None:
-        self.code = code
+    def __init__(self, *, code: str | None = None, options: tuple = (), **more: Any) -> None:
+        self.code, self.options = code, options
 
     def get_function(self, name: str) -> RawKernel:
         """One of its kernels."""
-        return RawKernel(self.code or "", name)
+        return RawKernel(self.code or "", name, self.options)
 
 
 class ElementwiseKernel:
