@@ -44,7 +44,7 @@ def _cvimread(
 
 def _cvimresize(src: NDArray, w: int, h: int, interp: int = 1, out: Any = None) -> NDArray:
     """An image (h, w, channels) resized; see `baryon.image.imresize`."""
-    return _result(pixels.resize(src.asnumpy(), int(w), int(h), int(interp)), src, out)
+    return _result(pixels.resize(_on_host(src, "imresize"), int(w), int(h), int(interp)), src, out)
 
 
 def _cvcopyMakeBorder(
@@ -63,7 +63,16 @@ def _cvcopyMakeBorder(
         raise MXNetError(f"copyMakeBorder: expected an image (h, w, channels), got {src.shape}")
     sizes = (int(top), int(bot), int(left), int(right))
     fill = tuple(values) if len(values) else value
-    return _result(pixels.add_border(src.asnumpy(), sizes, int(type), fill), src, out)
+    return _result(pixels.add_border(_on_host(src, "copyMakeBorder"), sizes, int(type), fill), src, out)
+
+
+def _on_host(image: NDArray, name: str) -> np.ndarray:
+    if image.context.device_type == "gpu":
+        raise MXNetError(
+            f"{name} runs on the CPU only, got an image on {image.context}; "
+            "copy it with as_in_context(mx.cpu())"
+        )
+    return image.asnumpy()
 
 
 def _result(made: np.ndarray, source: NDArray | None, out: NDArray | None) -> NDArray:

@@ -82,13 +82,14 @@ def _best(hist: np.ndarray, edges: np.ndarray, groups: int) -> tuple[float, floa
     shape=_shapes,
     dtype=output_dtype("float32"),
     outputs=("threshold", "divergence"),
+    host=True,
 )
 def calibrate_entropy(xp, hist, hist_edges, *, num_quantized_bins: int = 255):
     """The magnitude beyond which a tensor is best cut before it is quantized, and the loss then.
 
     hist : (bins,), how often values fall between hist_edges (bins + 1,), symmetric about 0. Of all
     cuts the one is taken whose histogram of `num_quantized_bins` bins diverges least (Kullback
-    and Leibler) from that of the values. It is computed on the CPU.
+    and Leibler) from that of the values. It runs on the CPU only.
 
     >>> hist, edges = np.histogram([-1, 0, 0, 0, 0, 0, 0.1, -0.1, 1], bins=9, range=(-1, 1))
     >>> cut, loss = mx.nd.contrib.calibrate_entropy(
@@ -96,8 +97,9 @@ def calibrate_entropy(xp, hist, hist_edges, *, num_quantized_bins: int = 255):
     >>> cut.shape, loss.shape
     ((1,), (1,))
     """
-    host = (np.asarray(x.get() if hasattr(x, "get") else x, np.float64) for x in (hist, hist_edges))
-    threshold, divergence = _best(*host, num_quantized_bins)
+    threshold, divergence = _best(
+        hist.astype(np.float64), hist_edges.astype(np.float64), num_quantized_bins
+    )
     return xp.asarray([threshold]), xp.asarray([divergence])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..base import MXNetError
 from ..dtypes import bfloat16
 
 
@@ -16,6 +17,8 @@ def device_body(op: Any) -> Callable[..., Any]:
     """
     from ..cuda import implementation
 
+    if op.host:
+        return _refused(op)
     found = implementation(op)
 
     def body(xp: Any, *arrays: Any, **attrs: Any) -> Any:
@@ -30,3 +33,10 @@ def device_body(op: Any) -> Callable[..., Any]:
 
 def _widened(x: Any) -> Any:
     return x.astype("float32") if x.dtype == bfloat16 else x
+
+
+def _refused(op: Any) -> Callable[..., Any]:
+    def refuse(xp: Any, *arrays: Any, **attrs: Any) -> Any:
+        raise MXNetError("it runs on the CPU only; copy its inputs there with as_in_context")
+
+    return refuse

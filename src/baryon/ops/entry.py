@@ -116,6 +116,7 @@ class Op:
         self._inplace: Mapping[int, str] | Callable[[int], str] = facts["inplace"]
         self.view: bool = facts["view"]
         self.dynamic: bool = facts["dynamic"]
+        self.host: bool = facts.get("host", False)
         self.pointwise: bool = facts["pointwise"]
         self.blocked: Any = None  # its form on channel-blocked images, see `blocked.Twin`
         self.origin: Op | None = None  # what it is the blocked form of

@@ -44,6 +44,7 @@ def op(
     upgrade: Callable[[int, dict[str, str]], dict] | None = None,
     storage: Iterable[Case] = (),
     stored_as: Callable[[Attrs], str | None] | None = None,
+    host: bool = False,
 ) -> Callable[[Callable], Op]:
     """Declare an operator whose reference body is the decorated function.
 
@@ -77,6 +78,7 @@ def op(
                     this version of MXNet wrote (905: 0.9.5); None removes one.
     storage       : what happens with sparse inputs (see `storage`); by default they become dense.
     stored_as     : attributes -> storage type of the result, None where the inputs decide.
+    host          : it runs on the CPU only; with arrays of a GPU it is an error that says so.
     """
 
     def declare(body: Callable) -> Op:
@@ -109,6 +111,7 @@ def op(
             upgrade=upgrade,
             storage=storage,
             stored_as=stored_as,
+            host=host,
         )
         for key in (name, *made.aliases):
             if key in REGISTRY:

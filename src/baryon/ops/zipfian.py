@@ -37,12 +37,13 @@ def _distinct(draw: Any, count: int) -> tuple[np.ndarray, int]:
     outputs=("output0", "output1"),
     shape=forward(_shapes),
     dtype="int64",
+    host=True,
 )
 def sample_unique_zipfian(xp: Any, *, range_max: int, shape: Shape | None = None, rng: Any) -> Any:
     """Rows of distinct numbers below `range_max`, and how many draws each row took (int64).
 
     A draw is k with probability ``log((k + 2) / (k + 1)) / log(range_max + 1)``.
-    (MXNet operator ``_sample_unique_zipfian``.)
+    It runs on the CPU only.  (MXNet operator ``_sample_unique_zipfian``.)
 
     >>> drawn, tries = mx.nd._internal._sample_unique_zipfian(3, shape=(1, 3))
     >>> sorted(drawn.asnumpy()[0].tolist()), bool(tries.asnumpy()[0] >= 3)
@@ -52,7 +53,6 @@ def sample_unique_zipfian(xp: Any, *, range_max: int, shape: Shape | None = None
 
     def draw(n: int) -> np.ndarray:
         u = rng.uniform((n,), np.float64)
-        u = u.get() if hasattr(u, "get") else u
         return np.exp(u * math.log(range_max + 1)).astype(np.int64) - 1
 
     found = [_distinct(draw, count) for _ in range(rows)]
