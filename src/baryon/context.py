@@ -158,11 +158,27 @@ def load_cupy() -> Any:
         import cupy
     except ImportError as error:
         raise MXNetError(
-            "GPU arrays need CuPy, which cannot be imported here "
-            f"({error}); install the wheel of your CUDA version, e.g. "
-            "`pip install cupy-cuda13x` or `pip install cupy-cuda12x`"
+            f"GPU arrays need CuPy, which cannot be imported here ({error}); {_WHEELS}"
         ) from None
     return cupy
+
+
+_WHEELS = (
+    "install the wheel of your CUDA version: `pip install cupy-cuda13x` (drivers from 580 on) "
+    "or `pip install cupy-cuda12x`"
+)
+
+
+def no_such_gpu(device_id: int) -> MXNetError:
+    """The error that says why a GPU cannot be used."""
+    why = ""
+    try:
+        count = int(load_cupy().cuda.runtime.getDeviceCount())
+    except MXNetError as error:
+        return error
+    except Exception as error:  # CuPy's errors have no public base
+        count, why = 0, f": {error}; {_WHEELS}"
+    return MXNetError(f"gpu({device_id}) does not exist; {count} GPUs are usable{why}")
 
 
 def num_gpus() -> int:
@@ -180,7 +196,7 @@ def num_gpus() -> int:
 def gpu_memory_info(device_id: int = 0) -> tuple[int, int]:
     """Free and total bytes of a GPU."""
     if num_gpus() <= device_id:
-        raise MXNetError(f"gpu({device_id}) does not exist; {num_gpus()} GPUs are usable")
+        raise no_such_gpu(device_id)
     with load_cupy().cuda.Device(device_id):
         free, total = load_cupy().cuda.runtime.memGetInfo()
     return int(free), int(total)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..context import Context
+from ..context import Context, num_gpus
 from . import cpu
 
 
@@ -34,9 +34,24 @@ def of_array(data: Any) -> ModuleType:
     return cuda
 
 
+def active(ctx: Context) -> Any:
+    """A ``with`` block in which arrays of a device can be computed with."""
+    return of_context(ctx).active(ctx.device_id)
+
+
 def move(data: Any, ctx: Context) -> Any:
     """A fresh copy of an array on a device."""
     target = of_context(ctx)
     if target is cpu:
-        return of_array(data).to_numpy(data)
+        made = of_array(data).to_numpy(data)
+        return _pinned(made) if ctx.device_type == "cpu_pinned" and num_gpus() else made
     return target.asarray(data, ctx.device_id)
+
+
+def _pinned(data: Any) -> np.ndarray:
+    """A copy in page-locked memory."""
+    from . import cuda
+
+    made = cuda.empty_pinned(data.shape, data.dtype)
+    made[...] = data
+    return made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,15 @@ def to_numpy(data: np.ndarray) -> np.ndarray:
 def context_of(data: np.ndarray) -> tuple[str, int]:
     """Kind and number of the device that holds an array."""
     return "cpu", 0
+
+
+def active(device_id: int) -> Any:
+    """A ``with`` block in which a device is the current one (all CPUs are one)."""
+    return nullcontext()
+
+
+def wait(data: np.ndarray) -> None:
+    """Wait for the work that computes `data` (the CPU queues none)."""
 
 
 def synchronize() -> None:

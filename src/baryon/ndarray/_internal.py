@@ -63,7 +63,9 @@ def _cvcopyMakeBorder(
         raise MXNetError(f"copyMakeBorder: expected an image (h, w, channels), got {src.shape}")
     sizes = (int(top), int(bot), int(left), int(right))
     fill = tuple(values) if len(values) else value
-    return _result(pixels.add_border(_on_host(src, "copyMakeBorder"), sizes, int(type), fill), src, out)
+    return _result(
+        pixels.add_border(_on_host(src, "copyMakeBorder"), sizes, int(type), fill), src, out
+    )
 
 
 def _on_host(image: NDArray, name: str) -> np.ndarray:

@@ -47,7 +47,7 @@ def _filled(name: str, shape: Any, value: Any, ctx: Any, dtype: Any, options: di
     dtype = as_dtype(np.float32 if dtype is None else dtype)
     if stype not in (None, "default"):
         return NDArray._wrap(blank(backend.array_module(ctx), stype, dims, dtype), ctx)
-    value = np.asarray(value).astype(dtype)
+    value = np.asarray(value).astype(dtype)[()]
     return NDArray._wrap(backend.of_context(ctx).full(dims, value, dtype, ctx.device_id), ctx)
 
 
@@ -119,7 +119,7 @@ def array(source_array: Any, ctx: Context | None = None, dtype: Any = None) -> N
         data = _host_array(source_array, wanted)
     except (TypeError, ValueError) as error:
         raise TypeError(f"source_array must be an array-like object: {error}") from None
-    if ctx.device_type == "gpu":
+    if ctx.device_type in ("gpu", "cpu_pinned"):
         data = backend.move(data, ctx)
     return NDArray._wrap(data, ctx)
 

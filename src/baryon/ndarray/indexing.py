@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import state
+from .. import backend, state
 from ..base import MXNetError
 from ..ops.op import get
 from ..ops.stored import dense
@@ -96,7 +96,7 @@ def normalise(x: Any, key: Any) -> tuple[Any, bool]:
 
 def _part(x: Any, part: Any) -> Any:
     if isinstance(part, bool):
-        return np.asarray(part) if _masks(x, part) else int(part)
+        return _xp(x).asarray(part) if _masks(x, part) else int(part)
     if isinstance(part, _BASIC):
         return part
     if isinstance(part, (list, tuple, range, np.ndarray)) or hasattr(part, "_data"):
@@ -143,6 +143,8 @@ def _raw(value: Any, x: Any) -> Any:
         raw = np.asarray(raw).astype(x._data.dtype)  # wraps around, where numpy would refuse
     if isinstance(x._data, np.ndarray):
         return raw if isinstance(raw, (np.ndarray, list, tuple)) or np.isscalar(raw) else _host(raw)
+    if getattr(raw, "device", None) not in (None, x._data.device, "cpu"):
+        return backend.move(raw, x.context)
     return raw if np.isscalar(raw) else _xp(x).asarray(raw)
 
 
@@ -153,8 +155,6 @@ def _host(raw: Any) -> Any:
 
 
 def _xp(x: Any) -> Any:
-    from .. import backend
-
     return backend.of_array(x._data).xp
 
 

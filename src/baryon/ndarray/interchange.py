@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import backend
 from ..base import MXNetError
-from ..context import load_cupy
+from ..context import load_cupy, num_gpus
 from ..dtypes import as_dtype, bfloat16
 
 
@@ -28,8 +28,11 @@ def to_array(self: Any, dtype: Any = None, copy: bool | None = None) -> np.ndarr
 
 
 def to_dlpack(self: Any, **kwargs: Any) -> Any:
-    """A DLPack capsule that shares the memory (bool and bfloat16 as numpy allows)."""
-    if self._data.dtype == bfloat16:
+    """A DLPack capsule that shares the memory (bool and bfloat16 as numpy and CuPy allow).
+
+    stream : of a GPU array, the stream on which the receiver reads it, as DLPack numbers streams.
+    """
+    if self._data.dtype == bfloat16 and isinstance(self._data, np.ndarray):
         raise BufferError("numpy cannot export bfloat16 through DLPack; use astype first")
     return self._data.__dlpack__(**kwargs)
 
@@ -38,6 +41,13 @@ def dlpack_device(self: Any) -> tuple[int, int]:
     """DLPack's device: (1, 0) for the CPU, (2, number) for a GPU."""
     kind, number = self._data.__dlpack_device__()
     return int(kind), int(number)
+
+
+def cuda_array_interface(self: Any) -> dict:
+    """What Numba, PyTorch and CuPy read a GPU array through; AttributeError of a CPU array."""
+    if isinstance(self._data, np.ndarray):
+        raise AttributeError("an array on the CPU has no __cuda_array_interface__")
+    return self._data.__cuda_array_interface__
 
 
 def to_dlpack_for_read(self: Any) -> Any:
@@ -85,10 +95,21 @@ def _writable(data: np.ndarray) -> np.ndarray:
     return np.frombuffer(memory, data.dtype).reshape(data.shape)
 
 
+def _from_capsule(capsule: Any) -> Any:
+    """An array over a bare capsule, which only its reader knows to be of the CPU or of a GPU."""
+    try:
+        return _writable(np.from_dlpack(_Capsule(capsule)))
+    except (RuntimeError, BufferError):
+        if "dltensor" not in repr(capsule) or not num_gpus():
+            raise
+        return load_cupy().from_dlpack(capsule)
+
+
 def from_dlpack(dlpack: Any) -> Any:
     """An NDArray over the memory of another library's array, or of a DLPack capsule.
 
-    dlpack : an object with ``__dlpack__`` (preferred), or a capsule of CPU memory.
+    dlpack : an object with ``__dlpack__`` (preferred), or a capsule. On a GPU the producer's work
+             is waited for by CuPy's current stream where it has ``__dlpack__``.
 
     >>> x = mx.nd.from_dlpack(np.ones(2, "float32"))
     >>> x.asnumpy()
@@ -98,9 +119,10 @@ def from_dlpack(dlpack: Any) -> Any:
 
     bare = not hasattr(dlpack, "__dlpack__")
     try:
-        if bare or dlpack.__dlpack_device__()[0] == 1:
-            data = np.from_dlpack(_Capsule(dlpack) if bare else dlpack)
-            data = _writable(data) if bare else data
+        if bare:
+            data = _from_capsule(dlpack)
+        elif dlpack.__dlpack_device__()[0] == 1:
+            data = np.from_dlpack(dlpack)
         else:
             data = load_cupy().from_dlpack(dlpack)
     except (TypeError, ValueError, AttributeError, RuntimeError, BufferError) as error:

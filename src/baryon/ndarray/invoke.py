@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import state
-from ..backend import array_module
+from ..backend import active, array_module
 from ..base import MXNetError, _as_list
 from ..context import Context, current_context
 from ..graph.tape import Plan, TapeNode, make_plan
@@ -86,8 +86,17 @@ def _invoke_all(op: Op, inputs: Sequence[Any], attrs: Attrs, out: Any, cls: type
         if made is not None:
             return made
     check_inputs(op, inputs, attrs)
-    arrays = [x._data for x in inputs]
     device = _device(op, inputs, attrs)
+    if device.device_typeid != 2:
+        return _invoke_on(device, op, inputs, attrs, out, cls)
+    with active(device):
+        return _invoke_on(device, op, inputs, attrs, out, cls)
+
+
+def _invoke_on(
+    device: Context, op: Op, inputs: Sequence[Any], attrs: Attrs, out: Any, cls: type | None
+) -> list:
+    arrays = [x._data for x in inputs]
     xp = array_module(device)
     given = [] if out is None else list(_as_list(out))
     plan = plan_for(op, attrs, arrays, [getattr(x, "_data", None) for x in given])

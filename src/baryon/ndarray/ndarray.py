@@ -250,7 +250,7 @@ class NDArray(Arithmetic):
 
     def wait_to_read(self) -> None:
         """Wait until the values are computed; errors of the device surface here."""
-        backend.of_array(self._data).synchronize()
+        backend.of_array(self._data).wait(self._data)
 
     wait_to_write = wait_to_read
 
@@ -315,11 +315,13 @@ class NDArray(Arithmetic):
         >>> x[:, 1].asnumpy(), x[mx.nd.array([1, 0])].shape
         (array([1., 4.], dtype=float32), (2, 3))
         """
-        return indexing.take(self, key)
+        with backend.active(self.context):
+            return indexing.take(self, key)
 
     def __setitem__(self, key: Any, value: Any) -> None:
         """Write numbers or arrays, broadcast and cast to the array's type, at any key."""
-        indexing.assign(self, key, value)
+        with backend.active(self.context):
+            indexing.assign(self, key, value)
 
     def slice_assign(self, rhs: NDArray, begin: Any, end: Any, step: Any) -> NDArray:
         """Write an array into the basic slice ``begin:end:step`` (tuples, None: open); itself."""
@@ -367,6 +369,7 @@ class NDArray(Arithmetic):
     __array__ = interchange.to_array
     __dlpack__ = interchange.to_dlpack
     __dlpack_device__ = interchange.dlpack_device
+    __cuda_array_interface__ = property(interchange.cuda_array_interface)
     __getstate__ = interchange.get_state
     __setstate__ = interchange.set_state
     __deepcopy__ = interchange.deep_copy
