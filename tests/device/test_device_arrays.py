@@ -21,11 +21,19 @@ def x():
 
 def test_arrays_are_made_on_the_gpu():
     made = [
-        mx.nd.array([1, 2], ctx=GPU), mx.nd.zeros((2, 3), ctx=GPU), mx.nd.ones(2, ctx=GPU),
-        mx.nd.full(2, 7, ctx=GPU), mx.nd.empty((2, 2), ctx=GPU), mx.nd.arange(5, ctx=GPU),
-        mx.nd.linspace(0, 1, 3, ctx=GPU), mx.nd.eye(3, ctx=GPU), mx.nd.random.normal(shape=3, ctx=GPU),
-        mx.np.ones((2, 2), ctx=GPU), mx.np.array([1.0], ctx=GPU), mx.np.random.uniform(size=3, ctx=GPU),
-    ]  # fmt: skip
+        mx.nd.array([1, 2], ctx=GPU),
+        mx.nd.zeros((2, 3), ctx=GPU),
+        mx.nd.ones(2, ctx=GPU),
+        mx.nd.full(2, 7, ctx=GPU),
+        mx.nd.empty((2, 2), ctx=GPU),
+        mx.nd.arange(5, ctx=GPU),
+        mx.nd.linspace(0, 1, 3, ctx=GPU),
+        mx.nd.eye(3, ctx=GPU),
+        mx.nd.random.normal(shape=3, ctx=GPU),
+        mx.np.ones((2, 2), ctx=GPU),
+        mx.np.array([1.0], ctx=GPU),
+        mx.np.random.uniform(size=3, ctx=GPU),
+    ]
     assert all(x.context == GPU for x in made)
     assert made[0].asnumpy().tolist() == [1, 2]
     with GPU:

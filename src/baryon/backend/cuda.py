@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from ..base import MXNetError
 from ..context import load_cupy, no_such_gpu, num_gpus
 
 xp = load_cupy()
