@@ -43,11 +43,23 @@ class Philox:
     array([1713891541, 3781805453], dtype=uint32)
     """
 
+    advance: Any = None
+
     def __init__(self, xp: Any, seed: int, stream: int) -> None:
         self._xp = xp
         self._key = (seed & _MASK, seed >> 32 & _MASK)
         self._stream = (stream & _MASK, stream >> 32 & _MASK)
         self._block = 0
+
+    def drawn_by_kernel(self, count: int) -> tuple[np.ndarray, Any]:
+        """What a kernel needs to draw `count` words itself, which are thereby used up.
+
+        Key, stream and first block, each as a low and a high word; and `advance`: None, or a
+        device array of one uint64 that is added to the stream when the kernel runs.
+        """
+        first, self._block = self._block, self._block + -(-count // 4)
+        state = *self._key, *self._stream, first & _MASK, first >> 32
+        return np.array(state, np.uint32), self.advance
 
     def bits(self, shape: tuple[int, ...]) -> Any:
         """uint32 words, each value equally likely."""

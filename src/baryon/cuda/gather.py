@@ -1,0 +1,62 @@
+"""Launches of take, Embedding and their gradient."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from .launch import TYPES, blocks, dense, kernel_of, launch, output, width
+from .registry import kernel
+from .rows import floating, wide
+
+
+def _split(shape: tuple[int, ...], axis: int) -> tuple[int, int, int]:
+    axis %= len(shape)
+    return prod(shape[:axis]), shape[axis], prod(shape[axis + 1 :])
+
+
+def _served(data: Any, indices: Any, mode: str) -> bool:
+    return mode != "raise" and floating(data) and np.dtype(indices.dtype) in TYPES
+
+
+def _run(xp: Any, name: str, data: Any, indices: Any, target: Any, split: tuple, mode: str) -> None:
+    outer, rows, inner = split
+    each = width(data, target, along=inner) if name == "take" else 1
+    settings = {"T": data.dtype, "N": indices.dtype, "WIDTH": each, "WRAP": mode == "wrap"}
+    run = kernel_of(xp, "gather", name, **settings)
+    threads = min(128, 32 * max(1, -(-inner // (each * 32))))
+    sizes = (np.int64(n) for n in (outer, rows, indices.size, inner))
+    grid = blocks(outer * indices.size, 256 // threads)
+    launch(run, grid, (threads, 256 // threads), data, dense(xp, indices), target, *sizes)
+
+
+@kernel("take")
+def take(xp, a, indices, *, axis, mode):
+    """See the operator."""
+    if not _served(a, indices, mode):
+        return NotImplemented
+    axis %= a.ndim
+    out = output(xp, (*a.shape[:axis], *indices.shape, *a.shape[axis + 1 :]), a.dtype)
+    if out.size:
+        _run(xp, "take", dense(xp, a), indices, out, _split(a.shape, axis), mode)
+    return out
+
+
+@kernel("Embedding")
+def embedding(xp, data, weight, *, input_dim, output_dim, dtype, sparse_grad):
+    """See the operator."""
+    return take(xp, weight, data, axis=0, mode="clip")
+
+
+@kernel("_backward_take")
+def take_gradient(xp, dy, indices, *, shape, axis, mode, sparse):
+    """See the operator. Sums of one place are added in no fixed order."""
+    if sparse or not _served(dy, indices, mode):
+        return NotImplemented
+    total = output(xp, shape, np.dtype(wide(dy.dtype)))
+    total.fill(0)
+    if dy.size:
+        _run(xp, "add_rows", dense(xp, dy), indices, total, _split(shape, axis), mode)
+    return total.astype(dy.dtype, copy=False)

@@ -1,0 +1,35 @@
+// Rows read by index, and gradients added where they were read. Types: T of the data, N of the
+// indices; WIDTH elements a memory access. Arrays are (outer, rows, inner); WRAP: indices outside
+// count modulo the rows, else they move to the nearest end.
+
+typedef Wide<T>::type A;
+
+__device__ inline Index row_of(N given, Index rows) {
+  const double exact = static_cast<double>(widened(given));
+  Index index = exact != exact ? 0 : static_cast<Index>(widened(given));
+  if (!WRAP) return index < 0 ? 0 : index >= rows ? rows - 1 : index;
+  index %= rows;
+  return index < 0 ? index + rows : index;
+}
+
+// A row of threads (threadIdx.y) a row of the result.
+extern "C" __global__ void take(const T* data, const N* indices, T* out, Index outer, Index rows,
+                                Index count, Index inner) {
+  for (Index r = static_cast<Index>(blockIdx.x) * blockDim.y + threadIdx.y; r < outer * count;
+       r += Index{gridDim.x} * blockDim.y) {
+    const T* from = data + (r / count * rows + row_of(indices[r % count], rows)) * inner;
+    for (Index i = Index{threadIdx.x} * WIDTH; i < inner; i += Index{blockDim.x} * WIDTH)
+      store<WIDTH>(out + r * inner + i, load<WIDTH>(from + i));
+  }
+}
+
+// total, (outer, rows, inner), is zero before.
+extern "C" __global__ void add_rows(const T* dy, const N* indices, A* total, Index outer,
+                                    Index rows, Index count, Index inner) {
+  for (Index r = static_cast<Index>(blockIdx.x) * blockDim.y + threadIdx.y; r < outer * count;
+       r += Index{gridDim.x} * blockDim.y) {
+    A* to = total + (r / count * rows + row_of(indices[r % count], rows)) * inner;
+    for (Index i = threadIdx.x; i < inner; i += blockDim.x)
+      atomicAdd(to + i, A(widened(dy[r * inner + i])));
+  }
+}
