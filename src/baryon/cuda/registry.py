@@ -11,7 +11,17 @@ from ..ops.entry import Op
 Implementation = Callable[..., Any]
 
 # Modules of this package whose import adds kernels.
-FAMILIES: tuple[str, ...] = ("softmax", "norm", "batch_norm", "pooling", "columns", "update", "dropout", "gather")
+FAMILIES: tuple[str, ...] = (
+    "softmax",
+    "norm",
+    "batch_norm",
+    "pooling",
+    "columns",
+    "update",
+    "dropout",
+    "gather",
+    "rnn",
+)
 
 _KERNELS: dict[str, Implementation] = {}
 

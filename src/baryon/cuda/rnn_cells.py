@@ -1,0 +1,79 @@
+"""The steps of LSTM and GRU layers: a matrix product and one kernel each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..ops.rnn_steps import GATES, KEPT, Weights
+from .launch import blocks, kernel_of, launch
+from .rows import wide
+
+
+def _run(xp: Any, name: str, dtype: Any, arrays: tuple, samples: int, units: int, *more: int):
+    kernel = kernel_of(xp, "rnn", name, T=dtype)
+    sizes = (np.int32(n) for n in (samples, units, *more))
+    launch(kernel, blocks(samples * units, 128), 128, *arrays, *sizes)
+
+
+def forward_layer(
+    xp: Any, mode: str, w: Weights, x: Any, h: Any, c: Any, steps: range
+) -> tuple[Any, Any, Any, Any]:
+    """Outputs (T, N, H), kept blocks (T, N, K*H), last h and c: `ops.rnn_steps.run_layer`."""
+    count, samples, _ = x.shape
+    units, dtype = h.shape[1], x.dtype
+    lstm = mode == "lstm"
+    gx = x.reshape(count * samples, -1) @ w.wx.T + (w.bx + w.bh if lstm else w.bx)
+    gx = gx.reshape(count, samples, GATES[mode] * units)
+    outs = xp.empty((count, samples, units), dtype)
+    kept = xp.empty((count, samples, KEPT[mode] * units), dtype)
+    for t in steps:
+        gh = h @ w.wh.T
+        if lstm:
+            new = xp.empty(c.shape, c.dtype)
+            _run(xp, "lstm_step", dtype, (gx[t], gh, c, outs[t], new, kept[t]), samples, units)
+            c = new
+        else:
+            _run(xp, "gru_step", dtype, (gx[t], gh, w.bh, h, outs[t], kept[t]), samples, units)
+        h = outs[t]
+    return outs, kept, h, c
+
+
+def backward_layer(
+    xp: Any, mode: str, w: Weights, x: Any, firsts: tuple, outs: Any, kept: Any, d_outs: Any,
+    d_last: tuple, steps: range,
+) -> tuple[Any, Weights, Any, Any]:  # fmt: skip
+    """Gradients of x, the weights, and the first h and c: `ops.rnn_steps.run_layer_back`."""
+    count, samples, units = outs.shape
+    dtype, lstm, order = x.dtype, mode == "lstm", list(steps)
+    stride = d_outs.strides[1] // d_outs.itemsize
+    gates = [
+        xp.empty((count, samples, GATES[mode] * units), dtype) for _ in range(1 if lstm else 2)
+    ]
+    dh, dc = d_last
+    dc = xp.array(dc, wide(dtype)) if lstm else None  # a copy: the kernel changes it
+    for i in reversed(range(count)):
+        t, before = order[i], order[i - 1]
+        if lstm:
+            first, earlier = (firsts[1], None) if i == 0 else (None, kept[before])
+            arrays = kept[t], d_outs[t], dh, first, earlier, dc, gates[0][t]
+            _run(xp, "lstm_back", dtype, arrays, samples, units, stride)
+            dh = gates[0][t] @ w.wh
+        else:
+            h, more = firsts[0] if i == 0 else outs[before], xp.empty((samples, units), dtype)
+            arrays = kept[t], d_outs[t], dh, h, gates[0][t], gates[1][t], more
+            _run(xp, "gru_back", dtype, arrays, samples, units, stride)
+            dh = gates[1][t] @ w.wh + more
+    dgx, dgh = (g.reshape(count * samples, -1) for g in (gates[0], gates[-1]))
+    late, early = (slice(1, None), slice(None, -1))[:: 1 if steps.step > 0 else -1]
+    states = xp.empty(outs.shape, dtype)
+    states[late], states[order[0]] = outs[early], firsts[0]
+    grads = Weights(
+        wx=dgx.T @ x.reshape(count * samples, -1),
+        wh=dgh.T @ states.reshape(count * samples, units),
+        wr=None,
+        bx=dgx.sum(axis=0, dtype=wide(dtype)),
+        bh=dgh.sum(axis=0, dtype=wide(dtype)),
+    )
+    return (dgx @ w.wx).reshape(x.shape), grads, dh, dc
