@@ -13,14 +13,17 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from .peers.base import PACKAGES
+
 ROOT = Path(__file__).parent.parent
 THREAD_VARIABLES = (
     "BARYON_NUM_THREADS",
     "OMP_NUM_THREADS",
     "MKL_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
+    "NPROC",  # of JAX
 )
-PATIENCE = 300  # seconds for one answer
+PATIENCE = 600  # seconds for one answer
 
 
 class PeerError(RuntimeError):
@@ -32,7 +35,7 @@ def interpreter(peer: str) -> str | None:
     named = os.environ.get(f"BARYON_BENCH_{peer.upper()}_PYTHON")
     if named:
         return named
-    return sys.executable if importlib.util.find_spec(peer) else None
+    return sys.executable if importlib.util.find_spec(PACKAGES.get(peer, peer)) else None
 
 
 def environment(python: str, threads: int) -> dict[str, str]:

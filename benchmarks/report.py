@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .runner import Result, measured, ratio, spread, value
+from .runner import Result, measured, ratio, rival, spread, value
 from .workloads import Bar
 
 BEGIN, END = "<!-- benchmarks: begin -->", "<!-- benchmarks: end -->"
@@ -44,12 +44,15 @@ def verdict(result: Result, bar: Bar) -> str:
 
 
 def _bar_row(result: Result, bar: Bar) -> list[str]:
-    timed, found = result.workload.timed, measured(result, bar)
+    timed = result.workload.timed and "#" not in bar.ours
+    found = measured(result, bar)
     if bar.against is None:
         got, limit = quantity(found, timed), quantity(bar.at_most, timed)
     else:
         got = "-" if found is None else f"{found:.3f}"
         limit = f"{bar.at_most:g} x {bar.against}"
+        against = rival(result, bar)
+        limit += f" ({against.partition('#')[0]})" if against not in (None, bar.against) else ""
     return [result.workload.name, bar.ours, got, f"<= {limit}", verdict(result, bar)]
 
 
@@ -69,20 +72,24 @@ def _contestant_rows(result: Result) -> Iterable[list[str]]:
             quantity(value(result, name), True),
             f"± {spread(times):.0%}",
             "" if against is None else f"{against:.2f}",
+            quantity(result.figures.get(name, {}).get("growth"), False),
         ]
 
 
 def times_table(results: Sequence[Result]) -> str:
-    """One row a contestant: the median step, its spread, and its ratio to the first contestant."""
+    """One row a contestant: the median step, its spread and ratio to the first contestant's, and
+    the most memory that the process took from before the net was made.
+    """
     rows = [row for r in results for row in _contestant_rows(r)]
-    return table(("workload", "contestant", "step", "spread", "x first"), rows)
+    return table(("workload", "contestant", "step", "spread", "x first", "growth"), rows)
 
 
 def figures_table(results: Sequence[Result]) -> str:
-    """One row a figure that is no time."""
+    """One row a figure of what is not timed."""
     rows = [
         [r.workload.name, contestant, name, quantity(number, False)]
         for r in results
+        if not r.workload.timed
         for contestant, figures in r.figures.items()
         for name, number in figures.items()
     ]
@@ -96,7 +103,7 @@ def markdown(results: Sequence[Result], facts: Mapping[str, str]) -> str:
     voids = [f"{r.workload.name} is void: {r.void}" for r in results if r.void]
     notes = dict.fromkeys(n for r in results for n in (f"{r.workload.name}: {x}" for x in r.notes))
     parts = ["; ".join(told) + ".", bars_table(results), times_table(results)]
-    if any(any(r.figures.values()) for r in results):
+    if any(any(r.figures.values()) for r in results if not r.workload.timed):
         parts.append(figures_table(results))
     parts += ["\n".join(f"- {line}" for line in (*voids, *notes))] if voids or notes else []
     return "\n\n".join(parts)

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from .process import Peer, PeerError, interpreter
-from .workloads import Bar, Workload
+from .workloads import BARYON, BEST, Bar, Workload
 
 TOLERANCE = 1e-3  # relative, of check values
 SMALLEST = 1e-6  # check values closer than this agree
@@ -117,6 +117,17 @@ def value(result: Result, name: str) -> float | None:
     return statistics.median(times) if times else None
 
 
+def rival(result: Result, bar: Bar) -> str | None:
+    """Whom a bar is against: of all peers the one with the highest ratio where it says ``best``."""
+    name, _, figure = (bar.against or "").partition("#")
+    if name != BEST:
+        return bar.against
+    peers = [c + f"#{figure}" * bool(figure) for c in result.workload.contestants]
+    ratios = {p: ratio(result, bar.ours, p) for p in peers if not p.startswith(f"{BARYON}/")}
+    known = {p: found for p, found in ratios.items() if found is not None}
+    return max(known, key=known.get) if known else None
+
+
 def ratio(result: Result, ours: str, against: str) -> float | None:
     """Ours over theirs: of figures, or the median of ratios by round, which share disturbances."""
     mine, theirs = result.times.get(ours), result.times.get(against)
@@ -130,7 +141,8 @@ def measured(result: Result, bar: Bar) -> float | None:
     """The number that a bar limits."""
     if bar.against is None:
         return value(result, bar.ours)
-    return ratio(result, bar.ours, bar.against)
+    against = rival(result, bar)
+    return None if against is None else ratio(result, bar.ours, against)
 
 
 def spread(times: Sequence[float]) -> float:

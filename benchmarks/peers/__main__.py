@@ -17,13 +17,15 @@ import time
 
 from ..operators import WORKLOADS
 from ..workloads import ALL
-from .base import ADAPTERS, Prepared
+from . import growth
+from .base import ADAPTERS, PACKAGES, Prepared
 
 _MXNET_API = (
     "mx_eager",
     "mx_nets",
     "mx_resnet",
     "mx_convnets",
+    "mx_encoders",
     "mx_gluon",
     "mx_memory",
     "mx_records",
@@ -36,16 +38,20 @@ ADAPTER_FILES = {
         "torch_nets",
         "torch_resnet",
         "torch_convnets",
+        "torch_encoders",
         "torch_gluon",
         "operators",
     ),
-    "numpy": ("operators",),
+    "numpy": ("operators", "numpy_mlp"),
+    "ort": ("onnx_nets",),
+    "openvino": ("onnx_nets",),
+    "jax": ("jax_nets",),
 }
 
 
 def load(peer: str) -> object:
     """The peer's package, set to the threads that the environment names, and its adapters."""
-    package = importlib.import_module(peer)
+    package = importlib.import_module(PACKAGES.get(peer, peer))
     threads = int(os.environ.get("OMP_NUM_THREADS", "2"))
     if peer == "torch":
         package.set_num_threads(threads)
@@ -58,10 +64,13 @@ def prepare(package: object, workload: str, way: str) -> Prepared:
     """The workload, checked and warm."""
     if (workload, way) not in ADAPTERS:
         raise ValueError(f"{package.__name__} has no adapter for {workload}, {way}")
-    prepared = ADAPTERS[workload, way](package, {**ALL, **WORKLOADS}[workload].arrays())
+    arrays = {**ALL, **WORKLOADS}[workload].arrays()
+    before = growth.mark()
+    prepared = ADAPTERS[workload, way](package, arrays)
     if prepared.loop is not None:
         prepared.loop(3)
         prepared.finish()
+        prepared.figures.update(growth.since(before))
     return prepared
 
 

@@ -7,6 +7,8 @@ from typing import Callable  # noqa: UP035 (the peers' interpreters may be of Py
 
 import numpy as np
 
+PACKAGES = {"ort": "onnxruntime"}  # of peers that are named otherwise
+
 
 @dataclass
 class Prepared:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
+from ..workloads import gluon, language
+from . import mx_train
+from .base import Prepared, prepares
+from .mx_train import STATIC
 
-from ..workloads import gluon, resnet
-from .base import Prepared, prepares, repeat
-from .mx_nets import STATIC
+INPUTS = ("data", "label", "segment")
 
 
 def _mlp(mx: object, net: gluon.MLP) -> object:
@@ -18,35 +19,7 @@ def _mlp(mx: object, net: gluon.MLP) -> object:
     return block
 
 
-def _resnet(mx: object, net: resnet.Net) -> object:
-    nn = mx.gluon.nn
-
-    def convolution(filters: int, size: int, stride: int) -> tuple:
-        layer = nn.Conv2D(filters, size, stride, size // 2, use_bias=False)
-        return layer, nn.BatchNorm(epsilon=resnet.EPS)
-
-    class Residual(nn.HybridBlock):
-        def __init__(self, block: resnet.Block) -> None:
-            super().__init__()
-            self.body, self.side = nn.HybridSequential(), None
-            self.body.add(*convolution(block.filters, 3, block.stride), nn.Activation("relu"))
-            self.body.add(*convolution(block.filters, 3, 1))
-            if block.widens:
-                self.side = nn.HybridSequential()
-                self.side.add(*convolution(block.filters, 1, block.stride))
-
-        def hybrid_forward(self, F: object, x: object) -> object:
-            shortcut = x if self.side is None else self.side(x)
-            return F.Activation(self.body(x) + shortcut, act_type="relu")
-
-    block = nn.HybridSequential()
-    block.add(*convolution(*net.stem), nn.Activation("relu"))
-    block.add(*map(Residual, resnet.blocks(net)))
-    block.add(nn.GlobalAvgPool2D(), nn.Dense(net.classes))
-    return block
-
-
-def _lstm(mx: object, net: gluon.LSTM) -> object:
+def _lstm(mx: object, net: language.LSTM) -> object:
     nn = mx.gluon.nn
     block = nn.HybridSequential()
     block.add(nn.Embedding(net.vocabulary, net.width))
@@ -56,10 +29,9 @@ def _lstm(mx: object, net: gluon.LSTM) -> object:
     return block
 
 
-def _transformer(mx: object, net: gluon.Transformer) -> object:
+def _transformer(mx: object, net: language.Transformer) -> object:
     nn, steps, width, heads = mx.gluon.nn, net.steps, net.width, net.heads
     each = width // heads
-    ahead = np.triu(np.full((1, steps, steps), -1e9, np.float32), 1)
 
     class Layer(nn.HybridBlock):
         def __init__(self) -> None:
@@ -68,7 +40,7 @@ def _transformer(mx: object, net: gluon.Transformer) -> object:
             self.mix, self.norm2 = nn.Dense(width, flatten=False), nn.LayerNorm()
             self.wide = nn.Dense(4 * width, flatten=False, activation="relu")
             self.narrow = nn.Dense(width, flatten=False)
-            self.ahead = self.params.get_constant("ahead", mx.nd.array(ahead))
+            self.ahead = self.params.get_constant("ahead", mx.nd.array(net.ahead()))
 
         def hybrid_forward(self, F: object, x: object, ahead: object) -> object:
             y = self.qkv(self.norm1(x)).reshape((0, 0, 3, heads, each))
@@ -97,36 +69,22 @@ def _transformer(mx: object, net: gluon.Transformer) -> object:
     return Model()
 
 
-MAKERS = {"mlp": _mlp, "resnet20": _resnet, "lstm_lm": _lstm, "transformer_lm": _transformer}
+MAKERS = {"mlp": _mlp, "lstm_lm": _lstm, "transformer_lm": _transformer, "lstm650": _lstm}
 
 
 def _train(mx: object, arrays: dict, name: str, hybrid: bool) -> Prepared:
-    net = MAKERS[name](mx, {**gluon.NETS, "resnet20": resnet.RESNET20}[name])
-    data, label = mx.nd.array(arrays["data"]), mx.nd.array(arrays["label"])
+    net = MAKERS[name](mx, gluon.NETS[name])
     net.initialize()
     if hybrid:
         net.hybridize(**STATIC)
-    net(data)
-    _set(mx, net, arrays)
-    loss_of = mx.gluon.loss.SoftmaxCrossEntropyLoss()
-    options = {"learning_rate": gluon.LEARNING_RATE, "momentum": gluon.MOMENTUM}
-    trainer = mx.gluon.Trainer(net.collect_params(), "sgd", options, kvstore=None)
-    record, size = mx.autograd.record, label.size
-
-    def step() -> object:
-        with record():
-            loss = loss_of(net(data), label)
-        loss.backward()
-        trainer.step(size)
-        return loss
-
-    losses = [float(step().mean().asscalar()) for _ in range(gluon.CHECKED_STEPS)]
-    return Prepared(losses, repeat(step), mx.nd.waitall)
+    net(mx.nd.array(arrays["data"]))
+    fill(mx, net, arrays)
+    return mx_train.imperative(mx, net, arrays)
 
 
-def _set(mx: object, net: object, arrays: dict) -> None:
+def fill(mx: object, net: object, arrays: dict) -> None:
     """Give the parameters that are trained their values, which come in the same order."""
-    named = [(n, v) for n, v in arrays.items() if n not in ("data", "label")]
+    named = [(n, v) for n, v in arrays.items() if n not in INPUTS]
     params = [p for p in _in_order(net) if p.grad_req != "null"]
     if len(params) != len(named):
         raise ValueError(f"{len(params)} parameters for {len(named)} values")
@@ -148,3 +106,8 @@ for _name in MAKERS:
         prepares(f"gluon.{_name}", _way)(
             lambda mx, arrays, name=_name, hybrid=_hybrid: _train(mx, arrays, name, hybrid)
         )
+prepares("gluon.mlp", "symbol")(
+    lambda mx, arrays: mx_train.symbolic(
+        mx, arrays, mx.sym.SoftmaxOutput(gluon.NETS["mlp"].symbol(mx.sym), name="softmax")
+    )
+)

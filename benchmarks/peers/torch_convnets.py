@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..workloads import convnets
-from .base import Prepared, digest, prepares, repeat
+from .torch_train import inference
 
 
 def network(torch: object, arrays: dict, net: convnets.Net) -> object:
@@ -52,26 +52,15 @@ def network(torch: object, arrays: dict, net: convnets.Net) -> object:
         values = {"weight": arrays[f"fc{i}_weight"], "bias": arrays[f"fc{i}_bias"]}
         layers.append(fill(nn.Linear(before, units), **values))
         layers += [nn.ReLU()] if i + 1 < len(net.dense) else []
-    return nn.Sequential(*layers).eval()
-
-
-def infer(torch: object, arrays: dict, net: convnets.Net, channels_last: bool) -> Prepared:
-    """Plain calls without gradients."""
-    model, data = network(torch, arrays, net), torch.tensor(arrays["data"])
-    if channels_last:
-        model = model.to(memory_format=torch.channels_last)
-        data = data.to(memory_format=torch.channels_last)
-
-    def step() -> object:
-        with torch.inference_mode():
-            return model(data)
-
-    return Prepared(digest(step().numpy()), repeat(step))
+    return nn.Sequential(*layers)
 
 
 def _declare(name: str, net: convnets.Net) -> None:
-    for way, last in (("eager", False), ("channels_last", True)):
-        prepares(name, way)(lambda torch, arrays, last=last: infer(torch, arrays, net, last))
+    inference(
+        name,
+        ("eager", "channels_last", "compile"),
+        lambda torch, arrays: (network(torch, arrays, net), torch.tensor(arrays["data"])),
+    )
 
 
 for _name, (_net, _, _) in convnets.RUNS.items():

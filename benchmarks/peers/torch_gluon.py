@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Callable  # noqa: UP035 (the peers' interpreters may be of Python 3.8)
 
-from ..workloads import gluon, resnet
-from .base import Prepared, prepares, repeat
-from .torch_resnet import train as train_resnet
+from ..workloads import gluon, language
+from .torch_train import batch, fill, training
 
 
 def _mlp(torch: object, net: gluon.MLP) -> object:
@@ -16,7 +15,7 @@ def _mlp(torch: object, net: gluon.MLP) -> object:
     return nn.Sequential(*layers[:-1])
 
 
-def _lstm(torch: object, net: gluon.LSTM) -> object:
+def _lstm(torch: object, net: language.LSTM) -> object:
     nn = torch.nn
 
     class Model(nn.Module):
@@ -32,7 +31,7 @@ def _lstm(torch: object, net: gluon.LSTM) -> object:
     return Model()
 
 
-def _transformer(torch: object, net: gluon.Transformer) -> object:
+def _transformer(torch: object, net: language.Transformer) -> object:
     nn, width = torch.nn, net.width
     attend = nn.functional.scaled_dot_product_attention
 
@@ -64,37 +63,18 @@ def _transformer(torch: object, net: gluon.Transformer) -> object:
     return Model()
 
 
-def _train(torch: object, arrays: dict, make: Callable, net: object) -> Prepared:
-    """A step as users write it."""
-    values = dict(arrays)
-    data, label = torch.tensor(values.pop("data")), torch.tensor(values.pop("label")).long()
-    if data.ndim == 2 and isinstance(net, gluon.LanguageModel):
-        data = data.long()
-    model = make(torch, net)
-    with torch.no_grad():
-        for param, value in zip(model.parameters(), values.values(), strict=True):
-            if tuple(param.shape) != value.shape:
-                raise ValueError(f"a parameter of shape {tuple(param.shape)} for {value.shape}")
-            param.copy_(torch.tensor(value))
-    loss_of = torch.nn.CrossEntropyLoss()
-    options = {"lr": gluon.LEARNING_RATE, "momentum": gluon.MOMENTUM}
-    sgd = torch.optim.SGD(model.parameters(), **options)
+def _declare(name: str, make: Callable) -> None:
+    net = gluon.NETS[name]
 
-    def step() -> object:
-        sgd.zero_grad()
-        loss = loss_of(model(data), label)
-        loss.backward()
-        sgd.step()
-        return loss
+    def build(torch: object, arrays: dict) -> tuple:
+        data, label = batch(torch, arrays)
+        values = {k: v for k, v in arrays.items() if k not in ("data", "label")}
+        words = isinstance(net, language.LanguageModel)
+        return fill(torch, make(torch, net), values), data.long() if words else data, label
 
-    losses = [step().item() for _ in range(gluon.CHECKED_STEPS)]
-    return Prepared(losses, repeat(step))
+    training(f"gluon.{name}", ("eager", "compile"), build)
 
 
-for _name, _make in (("mlp", _mlp), ("lstm_lm", _lstm), ("transformer_lm", _transformer)):
-    prepares(f"gluon.{_name}", "eager")(
-        lambda torch, arrays, make=_make, name=_name: _train(torch, arrays, make, gluon.NETS[name])
-    )
-prepares("gluon.resnet20", "eager")(
-    lambda torch, arrays: train_resnet(torch, arrays, resnet.RESNET20)
-)
+MAKERS = {"mlp": _mlp, "lstm_lm": _lstm, "transformer_lm": _transformer, "lstm650": _lstm}
+for _pair in MAKERS.items():
+    _declare(*_pair)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ..workloads import lenet, tiny_hybrid
-from .base import Prepared, digest, prepares, repeat
+from .base import Prepared, digest, prepares
+from .torch_train import batch, training
 
 
 def _set(torch: object, layer: object, weight: object, bias: object) -> None:
@@ -44,20 +45,8 @@ def network(torch: object, arrays: dict) -> object:
     return nn.Sequential(*layers, nn.Flatten(), fc1, nn.ReLU(), fc2)
 
 
-@prepares("lenet", "eager")
-def training(torch: object, arrays: dict) -> Prepared:
-    """A step as users write it, with the optimizer's defaults."""
-    net = network(torch, arrays)
-    data, label = torch.tensor(arrays["data"]), torch.tensor(arrays["label"]).long()
-    loss_of = torch.nn.CrossEntropyLoss()
-    sgd = torch.optim.SGD(net.parameters(), lr=lenet.LEARNING_RATE, momentum=lenet.MOMENTUM)
-
-    def step() -> object:
-        sgd.zero_grad()
-        loss = loss_of(net(data), label)
-        loss.backward()
-        sgd.step()
-        return loss
-
-    losses = [step().item() for _ in range(lenet.CHECKED_STEPS)]
-    return Prepared(losses, repeat(step))
+training(
+    "lenet",
+    ("eager", "compile"),
+    lambda torch, arrays: (network(torch, arrays), *batch(torch, arrays)),
+)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..workloads import resnet
-from .base import Prepared, prepares, repeat
+from .torch_train import batch, training
 
 
 def network(torch: object, arrays: dict, net: resnet.Net) -> object:
@@ -40,26 +40,13 @@ def network(torch: object, arrays: dict, net: resnet.Net) -> object:
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), head)
 
 
-def train(torch: object, arrays: dict, net: resnet.Net) -> Prepared:
-    """A step as users write it."""
-    model = network(torch, arrays, net)
-    data, label = torch.tensor(arrays["data"]), torch.tensor(arrays["label"]).long()
-    loss_of = torch.nn.CrossEntropyLoss()
-    options = {"lr": resnet.LEARNING_RATE, "momentum": resnet.MOMENTUM}
-    sgd = torch.optim.SGD(model.parameters(), **options)
-
-    def step() -> object:
-        sgd.zero_grad()
-        loss = loss_of(model(data), label)
-        loss.backward()
-        sgd.step()
-        return loss
-
-    losses = [step().item() for _ in range(resnet.CHECKED_STEPS)]
-    return Prepared(losses, repeat(step))
+def _declare(net: resnet.Net) -> None:
+    training(
+        f"{net.name}.train",
+        ("eager", "channels_last", "compile"),
+        lambda torch, arrays: (network(torch, arrays, net), *batch(torch, arrays)),
+    )
 
 
 for _net in resnet.NETS:
-    prepares(f"{_net.name}.train", "eager")(
-        lambda torch, arrays, net=_net: train(torch, arrays, net)
-    )
+    _declare(_net)

@@ -6,6 +6,7 @@ from . import (
     add16,
     chain100,
     convnets,
+    encoders,
     gluon,
     large_eager,
     lenet,
@@ -14,11 +15,11 @@ from . import (
     resnet,
     tiny_hybrid,
 )
-from .base import Bar, Workload
+from .base import BARYON, BEST, Bar, Workload
 
 _FILES = (
     *(add16, chain100, tiny_hybrid, lenet, resnet, convnets),
-    *(gluon, large_eager, memory, records),
+    *(encoders, gluon, large_eager, memory, records),
 )
 ALL = {w.name: w for file in _FILES for w in file.WORKLOADS}
 
@@ -36,4 +37,4 @@ def select(only: str | None) -> list[Workload]:
     return found
 
 
-__all__ = ["ALL", "Bar", "Workload", "select"]
+__all__ = ["ALL", "BARYON", "BEST", "Bar", "Workload", "select"]

@@ -21,13 +21,13 @@ WORKLOADS = (
         "a + b on 16x16",
         arrays,
         ("baryon/eager", "torch/eager", "mxnet/eager"),
-        (times(1.0, "baryon/eager", "torch/eager"),),
+        (times(0.6, "baryon/eager", "torch/eager"),),
     ),
     Workload(
         "add16.recorded",
         "a + b on 16x16 while recording; a wants a gradient",
         arrays,
         ("baryon/eager", "torch/eager", "mxnet/eager"),
-        (times(1.0, "baryon/eager", "torch/eager"),),
+        (times(0.6, "baryon/eager", "torch/eager"),),
     ),
 )

@@ -7,15 +7,17 @@ from typing import Callable  # noqa: UP035 (the peers' interpreters may be of Py
 
 import numpy as np
 
-BARYON, TORCH, MXNET = "baryon", "torch", "mxnet"
+BARYON = "baryon"
+LEARNING_RATE, MOMENTUM, CHECKED_STEPS = 0.01, 0.9, 3  # of training
+BEST = "best"  # in a bar, stands for whichever contestant of another package does best
 
 
 @dataclass(frozen=True)
 class Bar:
     """``ours <= at_most * against``, or ``ours <= at_most`` (seconds, bytes) against nobody.
 
-    ours, against : contestants, such as ``"baryon/eager"``; a part after ``#`` names a figure of
-                    one, such as ``"baryon/symbol#planned"``.
+    ours, against : contestants, such as ``"baryon/eager"``, or ``"best"`` of all peers; a part
+                    after ``#`` names a figure of one, such as ``"baryon/symbol#planned"``.
     """
 
     ours: str
@@ -49,3 +51,9 @@ def floats(rng: np.random.RandomState, *shape: int, low: float = -1, high: float
 def times(at_most: float, ours: str, against: str) -> Bar:
     """A bar on a ratio."""
     return Bar(ours, at_most, against)
+
+
+def best(at_most: float, ours: str, figure: str = "") -> Bar:
+    """A bar on the ratio of times, or of a figure, to the best of all peers."""
+    suffix = f"#{figure}" if figure else ""
+    return Bar(ours + suffix, at_most, BEST + suffix)

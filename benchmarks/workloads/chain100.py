@@ -21,6 +21,6 @@ WORKLOADS = (
         "50 times x = tanh(x * w) on 16x16, then the gradients of x and w",
         arrays,
         ("baryon/eager", "torch/eager", "mxnet/eager"),
-        (times(1.0, "baryon/eager", "torch/eager"),),
+        (times(0.6, "baryon/eager", "torch/eager"),),
     ),
 )

@@ -11,7 +11,7 @@ from typing import Iterator  # noqa: UP035 (the peers' interpreters may be of Py
 
 import numpy as np
 
-from .base import Workload, floats, times
+from .base import Bar, Workload, best, floats
 
 CLASSES, IMAGE, EPS = 1000, (3, 224, 224), 1e-5
 
@@ -186,18 +186,22 @@ RUNS = {
         (mobilenetv2(), 1, 0.9),
     )
 }
-PEERS = ("torch/eager", "torch/channels_last", "mxnet/symbol", "mxnet/fused")
+PEERS = (
+    *("torch/eager", "torch/channels_last", "torch/compile", "mxnet/symbol", "mxnet/fused"),
+    *("ort/session", "openvino/model", "jax/jit"),
+)
 
 
-def _workload(name: str) -> Workload:
+def _workload(name: str, *more: Bar) -> Workload:
     net, batch, bar = RUNS[name]
     return Workload(
         name,
         f"{net.name} inference, batch {batch} of 224x224",
         lambda: arrays(net, batch),
         ("baryon/symbol", *PEERS),
-        tuple(times(bar, "baryon/symbol", peer) for peer in PEERS),
+        (best(bar, "baryon/symbol"), *more),
     )
 
 
-WORKLOADS = tuple(map(_workload, RUNS))
+MORE = {"resnet50.b16": (best(0.8, "baryon/symbol", "growth"),)}
+WORKLOADS = tuple(_workload(name, *MORE.get(name, ())) for name in RUNS)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from .base import Workload, floats, times
+from .base import Workload, best, floats
 
 SEED, BATCH, CLASSES = 4, 64, 10
-LEARNING_RATE, MOMENTUM = 0.01, 0.9
 CONVOLUTIONS = (("conv1", 20), ("conv2", 50))
-CHECKED_STEPS = 3
 SHAPES = {
     "conv1": (20, 1, 5, 5),
     "conv2": (50, 20, 5, 5),
@@ -53,8 +51,7 @@ WORKLOADS = (
         "lenet",
         "LeNet training step, batch 64, SGD with momentum",
         arrays,
-        (*WAYS, "torch/eager", "mxnet/symbol", "mxnet/hybrid"),
-        tuple(times(1.0, w, "torch/eager") for w in WAYS)
-        + tuple(times(0.7, w, "mxnet/symbol") for w in WAYS),
+        (*WAYS, "torch/eager", "torch/compile", "mxnet/symbol", "mxnet/hybrid", "jax/jit"),
+        tuple(best(0.6, way) for way in WAYS),
     ),
 )

@@ -7,10 +7,9 @@ from typing import Iterator  # noqa: UP035 (the peers' interpreters may be of Py
 
 import numpy as np
 
-from .base import Workload, floats, times
+from .base import Bar, Workload, best, floats, times
 
-LEARNING_RATE, MOMENTUM, EPS = 0.01, 0.9, 1e-5
-CHECKED_STEPS = 3
+EPS = 1e-5
 
 
 @dataclass(frozen=True)
@@ -137,20 +136,23 @@ def arrays(net: Net) -> dict[str, np.ndarray]:
     return values
 
 
-PEERS = ("torch/eager", "mxnet/symbol")
+PEERS = ("torch/eager", "torch/channels_last", "torch/compile", "mxnet/symbol", "jax/jit")
 WAYS = ("baryon/symbol", "baryon/hybrid", "baryon/block")
 
 
-def _workload(net: Net, at_most: float) -> Workload:
+def _workload(net: Net, at_most: float, *more: Bar) -> Workload:
     size = "x".join(map(str, net.image[1:]))
     return Workload(
         f"{net.name}.train",
         f"{net.name} training step, batch {net.batch} of {size}, SGD with momentum",
         lambda: arrays(net),
         (*WAYS, *PEERS),
-        tuple(times(at_most, way, peer) for way in WAYS[:2] for peer in PEERS)
-        + (times(1.0, "baryon/block", "torch/eager"),),
+        tuple(best(at_most, way) for way in WAYS[:2])
+        + (times(1.0, "baryon/block", "torch/eager"), *more),
     )
 
 
-WORKLOADS = (_workload(RESNET20, 0.6), _workload(RESNET18, 0.75))
+WORKLOADS = (
+    _workload(RESNET20, 0.6, times(1.1, "baryon/block", "baryon/hybrid")),
+    _workload(RESNET18, 0.75, *(best(0.7, way, "growth") for way in WAYS[:2])),
+)

@@ -25,6 +25,6 @@ WORKLOADS = (
         "5 x (dense 16, relu) on a batch of 4, one hybridized call (torch: eager)",
         arrays,
         ("baryon/hybrid", "mxnet/hybrid", "torch/eager"),
-        (Bar("baryon/hybrid", 30e-6), times(0.2, "baryon/hybrid", "mxnet/hybrid")),
+        (Bar("baryon/hybrid", 10e-6), times(0.2, "baryon/hybrid", "mxnet/hybrid")),
     ),
 )

@@ -1,0 +1,60 @@
+"""Steps of training in MXNet's API: of a bound executor, and of a Gluon network."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..workloads.base import CHECKED_STEPS, LEARNING_RATE, MOMENTUM
+from .base import Prepared, repeat
+from .mx_eager import arrays_of
+
+SGD = {"learning_rate": LEARNING_RATE, "momentum": MOMENTUM}
+STATIC = {"static_alloc": True, "static_shape": True}
+
+
+def symbolic(mx: object, arrays: dict, symbol: object) -> Prepared:
+    """As `Module` does it: forward, backward, and the updates in one call of the updater."""
+    values = arrays_of(mx, arrays)
+    data, label = values.pop("data"), values.pop("label")
+    executor = symbol.simple_bind(
+        mx.cpu(), data=data.shape, grad_req=dict.fromkeys(values, "write")
+    )
+    moving = {n: mx.nd.ones(x.shape) for n, x in executor.aux_dict.items() if n.endswith("_var")}
+    executor.copy_params_from(values, moving)
+    update = mx.optimizer.get_updater(
+        mx.optimizer.create("sgd", rescale_grad=1 / label.size, **SGD)
+    )
+    indices = list(range(len(values)))
+    grads = [executor.grad_dict[name] for name in values]
+    weights = [executor.arg_dict[name] for name in values]
+
+    def step() -> object:
+        executor.forward(is_train=True, data=data, softmax_label=label)
+        executor.backward()
+        update(indices, grads, weights)
+        return executor.outputs[0]
+
+    def loss() -> float:
+        chosen = step().asnumpy()[np.arange(label.size), arrays["label"].astype(int)]
+        return float(-np.log(chosen).mean())
+
+    losses = [loss() for _ in range(CHECKED_STEPS)]
+    return Prepared(losses, repeat(step), mx.nd.waitall)
+
+
+def imperative(mx: object, net: object, arrays: dict) -> Prepared:
+    """As users of Gluon write it; the loss stays outside the network. `net` has its values."""
+    data, label = mx.nd.array(arrays["data"]), mx.nd.array(arrays["label"])
+    loss_of = mx.gluon.loss.SoftmaxCrossEntropyLoss()
+    trainer = mx.gluon.Trainer(net.collect_params(), "sgd", SGD, kvstore=None)
+    record, size = mx.autograd.record, label.size
+
+    def step() -> object:
+        with record():
+            loss = loss_of(net(data), label)
+        loss.backward()
+        trainer.step(size)
+        return loss
+
+    losses = [float(step().mean().asscalar()) for _ in range(CHECKED_STEPS)]
+    return Prepared(losses, repeat(step), mx.nd.waitall)
