@@ -291,6 +291,31 @@ PyObject* invoke(PyObject*, PyObject* const* args, Py_ssize_t count) {
   return PyObject_CallFunctionObjArgs(classes.slow, args[0], args[1], kwargs, nullptr);
 }
 
+// Whether nobody but `references` owners reaches the memory of a numpy array.
+bool is_sole(PyObject* object, Py_ssize_t references) {
+  if (object == nullptr || !PyArray_CheckExact(object) || Py_REFCNT(object) != references) {
+    return false;
+  }
+  auto* array = reinterpret_cast<PyArrayObject*>(object);
+  return PyArray_BASE(array) == nullptr && PyArray_CHKFLAGS(array, NPY_ARRAY_OWNDATA) &&
+         *PyObject_GET_WEAKREFS_LISTPTR(object) == nullptr;
+}
+
+PyObject* seal(PyObject*, PyObject* const* args, Py_ssize_t count) {
+  if (count != 3 || !PyObject_TypeCheck(args[0], classes.array)) {
+    PyErr_SetString(PyExc_TypeError, "seal(array: NDArray, stamp: int, references: int)");
+    return nullptr;
+  }
+  const Py_ssize_t references = PyLong_AsSsize_t(args[2]);
+  if (references == -1 && PyErr_Occurred()) return nullptr;
+  PyObject*& memory = classes.data.of(args[0]);
+  if (!is_sole(memory, references)) return flag(false);
+  PyObject* sealed = PyTuple_Pack(2, memory, args[1]);
+  if (sealed == nullptr) return nullptr;
+  Py_SETREF(memory, sealed);
+  return flag(true);
+}
+
 PyMethodDef functions[] = {
     {"invoke", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(invoke)), METH_FASTCALL,
      "invoke(op, args, kwargs=None)\n\nApply an operator to NDArrays: natively where that is "
@@ -301,6 +326,11 @@ PyMethodDef functions[] = {
     {"set_training", set_training, METH_O, "Set the flag; the value before."},
     {"set_fast_calls", set_fast_calls, METH_O,
      "Whether calls run natively at all, in every thread; the value before."},
+    {"seal", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(seal)), METH_FASTCALL,
+     "seal(array, stamp, references)\n\nPut (memory, stamp) in the place of an NDArray's memory, "
+     "if "
+     "nobody but `references` owners, the NDArray among them, can reach that; whether it was "
+     "done."},
     {nullptr, nullptr, 0, nullptr},
 };
 

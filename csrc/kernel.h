@@ -22,6 +22,10 @@ struct Call {
   int n_out;
   const double* params;  // numbers packed by the operator's `params`
   int n_params;
+  // Memory that lasts between calls, as large as the kernel's KeepFn says, or null. It is `filled`
+  // once a call has put there what it makes of the second input, whose values are still the same.
+  void* kept = nullptr;
+  bool filled = false;
 };
 
 // A kernel throws only from its caller's thread: std::bad_alloc, or std::out_of_range for an index
@@ -30,6 +34,10 @@ using KernelFn = void (*)(const Call&);
 // Whether the kernel serves these shapes, dtypes and parameters; asked once per planned call,
 // before any data pointer is set. A false answer sends the call to the reference body.
 using AcceptFn = bool (*)(const Call&);
+
+// Bytes that a kernel would keep between calls of what it makes of its second input (weights), as
+// long as nobody writes to that; asked once per planned call that was accepted.
+using KeepFn = std::int64_t (*)(const Call&);
 
 template <DType... kinds>
 bool same_dtype(const Call& call) {
@@ -42,7 +50,12 @@ bool same_dtype(const Call& call) {
   return true;
 }
 
-using AddFn = void (*)(const char* name, KernelFn kernel, AcceptFn accepts);
+// Takes a kernel up into the registry.
+struct Adder {
+  void operator()(const char* name, KernelFn kernel, AcceptFn accepts,
+                  KeepFn keeps = nullptr) const;
+};
+using AddFn = const Adder&;
 
 }  // namespace baryon
 

@@ -1,10 +1,12 @@
 #include "program.h"
 
+#include <algorithm>
 #include <chrono>
 #include <string_view>
 #include <utility>
 
 #include "error.h"
+#include "keeper.h"
 #include "registry.h"
 #include "types.h"
 
@@ -44,7 +46,10 @@ Program::Program(std::vector<Instruction> instructions, std::vector<Tensor> exte
     for (const Ref& ref : instruction.outs) check(instruction, ref, true);
     add(instruction);
   }
+  add_keepers();
 }
+
+Program::~Program() = default;
 
 void Program::check(const Instruction& instruction, const Ref& ref, bool output) const {
   const std::size_t index = steps_.size();
@@ -106,6 +111,31 @@ void Program::add(Instruction& instruction) {
     bytes_ += bytes;
   }
   steps_.push_back(step);
+}
+
+// Externals are kept track of that only kernels touch, and these only read.
+void Program::add_keepers() {
+  std::vector<bool> fixed(externals_.size(), true);
+  for (const Instruction& instruction : instructions_) {
+    for (const Ref& ref : instruction.outs)
+      if (ref.space == Space::external) fixed[ref.offset] = false;
+    for (const Ref& ref : instruction.ins)
+      if (ref.space == Space::external && instruction.callback >= 0) fixed[ref.offset] = false;
+  }
+  for (std::size_t i = 0; i < size(); ++i) {
+    Step& step = steps_[i];
+    if (step.kernel == nullptr || step.n_in < 2) continue;
+    const Ref& ref = instructions_[i].ins[1];
+    if (ref.space != Space::external || !fixed[ref.offset]) continue;
+    const KeepFn keeps = find_kernel(instructions_[i].name)->keeps;
+    const std::int64_t bytes = keeps == nullptr ? 0 : keeps(call_of(blank_, step));
+    if (bytes == 0) continue;
+    const auto known = std::find(kept_.begin(), kept_.end(), ref.offset);
+    step.kept = static_cast<std::size_t>(known - kept_.begin());
+    if (known == kept_.end()) kept_.push_back(ref.offset);
+    keepers_.push_back(std::make_unique<Keeper>(bytes));
+    step.keeper = keepers_.back().get();
+  }
 }
 
 Call Program::call_of(const Frame& frame, const Step& step) {
@@ -182,9 +212,18 @@ void Program::bind_step(Frame& frame, std::size_t index, char* arena,
   for (const Ref& ref : instruction.outs) place(ref, true);
 }
 
+void Program::execute(const Step& step, Call call, const std::vector<std::uint64_t>& stamps) const {
+  if (step.keeper == nullptr || stamps.empty()) return step.kernel(call);
+  const Keeper::Loan loan = step.keeper->lend(stamps[step.kept]);
+  call.kept = loan.memory.get();
+  call.filled = loan.filled;
+  step.kernel(call);
+  step.keeper->take_back(loan);
+}
+
 void Program::run(std::size_t begin, std::size_t end, char* arena,
-                  const std::vector<External>& externals, Streams streams, Host& host,
-                  std::int64_t* clock) const {
+                  const std::vector<External>& externals, const std::vector<std::uint64_t>& stamps,
+                  Streams streams, Host& host, std::int64_t* clock) const {
   Borrowed borrowed(*this);
   Frame& frame = borrowed.frame();
   bind(frame, begin, end, arena, externals, streams);
@@ -193,7 +232,7 @@ void Program::run(std::size_t begin, std::size_t end, char* arena,
     const Step& step = steps_[i];
     const Call call = call_of(frame, step);
     if (step.kernel != nullptr) {
-      step.kernel(call);
+      execute(step, call, stamps);
     } else {
       host.call(instructions_[i], call, {streams.seed, streams.stream + step.ordinal});
     }

@@ -42,6 +42,9 @@ struct Streams {
   std::uint64_t stream;  // of the program's first random instruction
 };
 
+// What runs keep of one external: the memory of each instruction that makes something of it.
+class Keeper;
+
 // Whoever runs instructions that are no kernels.
 class Host {
  public:
@@ -55,15 +58,22 @@ class Program {
   // external or constant it names, or a kernel does not accept its call.
   Program(std::vector<Instruction> instructions, std::vector<Tensor> externals,
           std::vector<Tensor> constants, std::int64_t arena_bytes);
+  ~Program();
 
   // Runs instructions [begin, end). May be called by several threads at once. A clock is given the
   // monotonic time, in nanoseconds, before the first instruction and after each.
+  // `stamps` of the externals that `kept` names, or none: as long as one stays the same and is not
+  // zero, that external's values are the same, too.
   void run(std::size_t begin, std::size_t end, char* arena, const std::vector<External>& externals,
-           Streams streams, Host& host, std::int64_t* clock = nullptr) const;
+           const std::vector<std::uint64_t>& stamps, Streams streams, Host& host,
+           std::int64_t* clock = nullptr) const;
 
   std::size_t size() const { return steps_.size(); }
   std::int64_t arena_bytes() const { return arena_bytes_; }
   const std::vector<Tensor>& externals() const { return externals_; }
+  // Externals of which kernels would keep something between runs; none is written by the program
+  // or read by the host.
+  const std::vector<std::int64_t>& kept() const { return kept_; }
   // Bytes that the kernels of a range touch.
   std::int64_t kernel_bytes(std::size_t begin, std::size_t end) const;
 
@@ -74,6 +84,8 @@ class Program {
     int n_in, n_out, n_params;
     std::uint64_t ordinal;      // among the random instructions
     std::int64_t bytes_before;  // touched by the kernels of earlier steps
+    Keeper* keeper;             // or null
+    std::size_t kept;           // the place of its external in `kept_`
   };
   struct Frame {  // tensors and parameters as one run sets them
     std::vector<Tensor> tensors;
@@ -83,6 +95,8 @@ class Program {
 
   void check(const Instruction& instruction, const Ref& ref, bool output) const;
   void add(Instruction& instruction);
+  void add_keepers();
+  void execute(const Step& step, Call call, const std::vector<std::uint64_t>& stamps) const;
   static Call call_of(const Frame& frame, const Step& step);
   void bind(Frame& frame, std::size_t begin, std::size_t end, char* arena,
             const std::vector<External>& externals, Streams streams) const;
@@ -96,6 +110,8 @@ class Program {
   std::uint64_t random_count_ = 0;
   std::int64_t bytes_ = 0;
   Frame blank_;
+  std::vector<std::int64_t> kept_;
+  std::vector<std::unique_ptr<Keeper>> keepers_;
   mutable std::mutex mutex_;  // guards idle_
   mutable std::vector<std::unique_ptr<Frame>> idle_;
 };

@@ -34,10 +34,15 @@ class PythonProgram {
                  arena_bytes) {}
 
   void run(std::size_t begin, std::size_t end, const py::object& arena, const py::sequence& arrays,
-           std::uint64_t seed, std::uint64_t stream, const py::object& clock) const {
+           std::uint64_t seed, std::uint64_t stream, const py::object& clock,
+           const std::vector<std::uint64_t>& stamps) const {
     if (begin > end || end > program_.size()) {
       throw Error("program: no instructions " + std::to_string(begin) + " to " +
                   std::to_string(end) + " among " + std::to_string(program_.size()));
+    }
+    if (!stamps.empty() && stamps.size() != program_.kept().size()) {
+      throw Error("program: expected " + std::to_string(program_.kept().size()) + " stamps, got " +
+                  std::to_string(stamps.size()));
     }
     char* memory = arena_memory(arena.ptr());
     const py::tuple externals(arrays);  // keeps them alive, whatever happens to the sequence
@@ -45,14 +50,15 @@ class PythonProgram {
     PythonHost host(*this, arena, externals);
     std::int64_t* times = clock.is_none() ? nullptr : clock_memory(clock.ptr(), end - begin + 1);
     if (program_.kernel_bytes(begin, end) < kReleaseBytes) {
-      program_.run(begin, end, memory, given, {seed, stream}, host, times);
+      program_.run(begin, end, memory, given, stamps, {seed, stream}, host, times);
     } else {
       const py::gil_scoped_release unlocked;
-      program_.run(begin, end, memory, given, {seed, stream}, host, times);
+      program_.run(begin, end, memory, given, stamps, {seed, stream}, host, times);
     }
   }
 
   std::size_t size() const { return program_.size(); }
+  const std::vector<std::int64_t>& kept() const { return program_.kept(); }
   std::int64_t arena_bytes() const { return program_.arena_bytes(); }
 
  private:
@@ -183,9 +189,12 @@ void bind_program(py::module_& m) {
            py::arg("constants") = py::tuple())
       .def("run", &PythonProgram::run, py::arg("begin"), py::arg("end"), py::arg("arena"),
            py::arg("externals"), py::arg("seed") = 0, py::arg("stream") = 0,
-           py::arg("clock") = py::none(),
+           py::arg("clock") = py::none(), py::arg("stamps") = py::tuple(),
            "Run instructions [begin, end) on an arena and external arrays; an int64 array as clock "
-           "is given the time before them and after each.")
+           "is given the time before them and after each. Stamps, one for each external of `kept`, "
+           "stay the same while nobody writes to it; zero: that is not known.")
+      .def_property_readonly("kept", &PythonProgram::kept,
+                             "Externals of which something may be kept between runs.")
       .def("__len__", &PythonProgram::size)
       .def_property_readonly("arena_bytes", &PythonProgram::arena_bytes);
 }

@@ -35,10 +35,6 @@ struct Registry {
 
 Registry* filling = nullptr;
 
-void add(const char* name, KernelFn run, AcceptFn accepts) {
-  filling->table[name] = {run, accepts, filling->isa};
-}
-
 void fill_baseline([[maybe_unused]] AddFn add) {
 #define FAMILY(name) register_##name##_baseline(add);
 #include "kernels/families.def"
@@ -80,7 +76,7 @@ Registry make_registry() {
   for (const Isa& isa : isas) {
     if (!isa.supported) break;
     registry.isa = isa.name;
-    isa.fill(add);
+    isa.fill(Adder());
     if (forced != nullptr && std::strcmp(forced, isa.name) == 0) break;
   }
   filling = nullptr;
@@ -93,6 +89,10 @@ const Registry& registry() {
 }
 
 }  // namespace
+
+void Adder::operator()(const char* name, KernelFn run, AcceptFn accepts, KeepFn keeps) const {
+  filling->table[name] = {run, accepts, keeps, filling->isa};
+}
 
 const Kernel* find_kernel(const std::string& name) {
   const auto found = registry().table.find(name);

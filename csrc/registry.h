@@ -11,6 +11,7 @@ namespace baryon {
 struct Kernel {
   KernelFn run;
   AcceptFn accepts;
+  KeepFn keeps;  // or null
   const char* isa;
 };
 

@@ -49,8 +49,16 @@ struct Ending {
   Finish finish;
 };
 
-// A product of images of `channels` with weights that are transformed here.
-void winograd(const ConvShape& s, const Tensor& data, const Tensor& out, const float* weight,
+// What `make` puts in `count` floats, in the call's own memory or in `scratch`.
+template <class Make>
+const float* made(const Call& call, const Scratch<float>& scratch, const Make& make) {
+  auto* memory = call.kept == nullptr ? scratch.get() : static_cast<float*>(call.kept);
+  if (!call.filled) make(memory);
+  return memory;
+}
+
+// A product of images of `channels` with weights that are transformed.
+void winograd(const Call& call, const ConvShape& s, const Tensor& data, const Tensor& out,
               const Ending& ending, bool turned) {
   WinogradProduct p{};
   const Int channels = turned ? s.filters : s.channels, filters = turned ? s.channels : s.filters;
@@ -63,9 +71,11 @@ void winograd(const ConvShape& s, const Tensor& data, const Tensor& out, const f
     p.size[i] = turned ? s.out[1 + i] : s.in[1 + i];
     p.out_size[i] = results.out[1 + i];
   }
-  const SpreadWeights spread(s, weight, turned);
+  const SpreadWeights spread(s, call.in[1].as<float>(), turned);
   p.data = data.as<float>();
   p.weights = &spread;
+  p.spread = static_cast<const float*>(call.kept);
+  if (call.kept != nullptr && !call.filled) spread.spread_all(static_cast<float*>(call.kept));
   p.bias = ending.bias;
   p.scale = ending.scale;
   p.finish = ending.finish;
@@ -120,7 +130,7 @@ void convolve(const Call& call, const Ending& ending) {
   const ConvShape s = shape_of(call, data, out);
   if (s.batch == 0 || volume(s.out) == 0) return;
   if (data.ndim == out.ndim && by_winograd(call, s))
-    return winograd(s, data, out, call.in[1].as<float>(), ending, false);
+    return winograd(call, s, data, out, ending, false);
   BlockedProduct p = product_of(data, out);
   p.blocked = data.ndim == out.ndim;
   p.groups = p.blocked ? s.channels / kBlock : s.channels;
@@ -134,10 +144,10 @@ void convolve(const Call& call, const Ending& ending) {
   p.scale = ending.scale;
   p.finish = ending.finish;
   const float* weight = call.in[1].as<float>();
+  const bool lasts = call.kept != nullptr;
   if (s.groups > 1) {
-    const Scratch<float> packed(s.filters * s.depth());
-    pack_depthwise(s, weight, all_taps(s), packed.get());
-    p.weights = packed.get();
+    const Scratch<float> packed(lasts ? 0 : s.filters * s.depth());
+    p.weights = made(call, packed, [&](float* to) { pack_depthwise(s, weight, all_taps(s), to); });
     return run_depthwise(p);
   }
   const bool picks = p.blocked && s.taps() == 1 && p.taps[0] == Int3{0, 0, 0} && !p.in_order();
@@ -152,11 +162,19 @@ void convolve(const Call& call, const Ending& ending) {
   p.pack = [&](Int block, float* to) { pack_pair(s, weight, inner, block, to); };
   // Weights that are read once or twice are packed by who reads them, and stay in its cache.
   const BlockedRunner alone(p);
-  if (alone.chunks() <= 2) return alone.run();
-  const Scratch<float> packed(s.filters * s.depth());
-  pack_forward(s, weight, inner, packed.get());
-  p.weights = packed.get();
+  if (!lasts && alone.chunks() <= 2) return alone.run();
+  const Scratch<float> packed(lasts ? 0 : s.filters * s.depth());
+  p.weights = made(call, packed, [&](float* to) { pack_forward(s, weight, inner, to); });
   BlockedRunner(p).run();
+}
+
+// Floats of packed or transformed weights, in bytes.
+std::int64_t kept_bytes(const Call& call) {
+  const Tensor &data = call.in[0], &out = call.out[0];
+  const ConvShape s = shape_of(call, data, out);
+  const bool transforms = data.ndim == out.ndim && by_winograd(call, s);
+  const Int count = transforms ? SpreadWeights(s, nullptr, false).all() : s.filters * s.depth();
+  return count * static_cast<Int>(sizeof(float));
 }
 
 // data, weight[, bias] -> out.
@@ -180,8 +198,7 @@ void forward_fused(const Call& call) {
 void backward_data(const Call& call) {
   const ConvShape s = shape_of(call, call.out[0], call.in[0]);
   if (s.batch == 0 || volume(s.in) == 0) return;
-  if (by_winograd(call, s))
-    return winograd(s, call.in[0], call.out[0], call.in[1].as<float>(), Ending(), true);
+  if (by_winograd(call, s)) return winograd(call, s, call.in[0], call.out[0], Ending(), true);
   const Scratch<float> packed(s.filters * s.depth());
   for_each_place(s.stride, [&](Int, const Int3& phase) {
     BlockedProduct p = product_of(call.in[0], call.out[0]);
@@ -258,8 +275,8 @@ bool weight_gradient_fits(const Call& call) {
 BARYON_REGISTER(blocked_convolution) {
   using namespace baryon;
   using namespace baryon::BARYON_ISA;
-  add("_blocked_Convolution", forward, forward_fits<1>);
-  add("_blocked__fused_Convolution", forward_fused, forward_fits<4>);
+  add("_blocked_Convolution", forward, forward_fits<1>, kept_bytes);
+  add("_blocked__fused_Convolution", forward_fused, forward_fits<4>, kept_bytes);
   add("_blocked__backward_Convolution_data", backward_data, data_gradient_fits);
   add("_blocked__backward_Convolution_weight", backward_weight, weight_gradient_fits);
 }

@@ -116,8 +116,9 @@ class SpreadWeights {
         column_(turned ? s.channels * kTaps : kTaps) {}
 
   Int pairs() const { return parts(blocks_, 2); }
-  // Floats of a pair.
+  // Floats of a pair, and of all.
   Int size() const { return kTilePlaces * place(2); }
+  Int all() const { return pairs() * size(); }
   // Where a place of a pair, which begins at `block`, begins among its weights.
   Int at(Int place_index, Int block) const {
     return place_index * place(std::min<Int>(2, blocks_ - block));
@@ -169,6 +170,7 @@ struct WinogradProduct {
   Int pad[2], size[2], out_size[2];
   const float* data;
   const SpreadWeights* weights;
+  const float* spread;        // all of them, or null: to be transformed here
   const float *bias, *scale;  // or null
   float* out;
   Finish finish;
@@ -186,14 +188,17 @@ class WinogradRunner {
   }
 
   void run() const {
-    const bool once = grid_.chunk >= grid_.all();  // then the weights are read once, too
-    const Scratch<float> spread(once ? 0 : p_.weights->pairs() * p_.weights->size());
-    if (!once) p_.weights->spread_all(spread.get());
+    // Where the weights are read once, too, their transforms stay in the caches.
+    const bool once = p_.spread == nullptr && grid_.chunk >= grid_.all();
+    const bool here = p_.spread == nullptr && !once;
+    const Scratch<float> made(here ? p_.weights->all() : 0);
+    if (here) p_.weights->spread_all(made.get());
+    const float* spread = here ? made.get() : p_.spread;
     for (Int first = 0; first < grid_.all(); first += grid_.chunk) {
       const Int rows = std::min(grid_.chunk, grid_.all() - first), tiles = rows * grid_.columns;
       spread_tiles<OfData>(grid_, first, rows, p_.data, p_.channel_blocks, p_.size[0], p_.size[1],
                            p_.pad[0], p_.pad[1], data_);
-      once ? multiply_once(tiles) : multiply(tiles, spread.get());
+      once ? multiply_once(tiles) : multiply(tiles, spread);
       gather(first, rows);
     }
   }

@@ -155,7 +155,7 @@ def mark_variables(
                 f"cannot have shape {g.shape} and dtype {g.dtype.__name__}"
             )
         x._grad = None if req == "null" else g
-        x._node = None if req == "null" else Leaf(_spec(x), x._data, g, req)
+        x._node = None if req == "null" else Leaf(_spec(x), g, req)
         x._index = 0
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from . import state
+from . import settings, state
 from .base import MXNetError
 from .graph.function import dynamic_op, with_stream
 from .graph.fuse import fuse
@@ -23,7 +23,8 @@ from .graph.simplify import simplify
 from .graph.storage import infer_storage
 from .graph.tape import Leaf, Plan, TapeNode
 from .interpreted import evaluate, is_dynamic
-from .ndarray.invoke import _new
+from .ndarray.invoke import _new, dense_class
+from .ndarray.sealed import peek, read
 from .ops.op import Spec
 from .ops.stored import Stored
 
@@ -35,6 +36,7 @@ class Drawn:
     reqs  : for each input ``"null"``, ``"write"`` or ``"add"``.
 
     outputs, grads  : typed entries; a gradient for each input that wants one, `wanted` how.
+    train : the mode.
     reads_head_grad : for each output, whether the gradients depend on its gradient (loss heads
             ignore theirs).
     """
@@ -42,6 +44,7 @@ class Drawn:
     def __init__(
         self, heads: Sequence[Entry], specs: Mapping[str, Spec], train: bool, reqs: Sequence[str]
     ) -> None:
+        self.train = train
         outputs, variables = typed(heads, specs, train)
         self.inputs = [variables.get(n) or variable(n, s) for n, s in specs.items()]
         self.output_specs = [e.spec for e in outputs]
@@ -84,6 +87,8 @@ class Compiled:
         results = [Head(e) for e in both[:count]]
         backward = [Head(g, r == "add") for g, r in zip(both[count:], drawn.wanted, strict=True)]
         self.program = Program(lower([*drawn.inputs, *drawn.dys], [results, backward]))
+        keeps = settings.get("BARYON_KEEP_WEIGHTS") and not drawn.wanted and not drawn.train
+        self.kept = self.program.kept if keeps else []
         self._no_dys = [None] * len(drawn.dys)
         self._no_grads = [None] * len(drawn.wanted)
 
@@ -93,10 +98,11 @@ class Compiled:
         outs: Sequence[np.ndarray],
         arena: np.ndarray,
         streams: tuple[int, int],
+        stamps: Sequence[int] = (),
     ) -> None:
-        """Compute the outputs into `outs`."""
+        """Compute the outputs into `outs`; `stamps` of the inputs `kept`, or none."""
         externals = [*inputs, *self._no_dys, *outs, *self._no_grads]
-        self.program.run(0, arena, externals, streams)
+        self.program.run(0, arena, externals, streams, stamps)
 
     def backward(
         self,
@@ -134,7 +140,7 @@ class CachedGraph:
         """
         if self._dynamic or any(map(_is_sparse, inputs)):
             return evaluate(self._entries, dict(zip(self._names, inputs, strict=True)))
-        arrays = [x._data for x in inputs]
+        arrays = [peek(x) for x in inputs]
         recording = state.is_recording()
         wants = tuple([x._node is not None for x in inputs]) if recording else None
         train = state.is_training()
@@ -142,9 +148,9 @@ class CachedGraph:
         call = self._calls.get(key)
         if call is None:
             call = self._calls[key] = self._compile(arrays, train, wants)
-        outs, arena, streams = call.run(arrays)
+        outs, arena, streams = call.run(arrays, read(inputs, arrays, call.compiled.kept))
         device = inputs[0].context
-        made = [_new(type(inputs[0]), data, device) for data in outs]
+        made = [_new(dense_class(inputs[0]), data, device) for data in outs]
         if wants is not None and any(wants):
             call.record(inputs, arrays, made, outs, arena, streams)
         return made
@@ -165,7 +171,7 @@ class CachedGraph:
 def _is_sparse(x: Any) -> bool:
     """Whether an array, or the gradient that a marked one collects, is sparse."""
     grad = x._node.grad._data if isinstance(x._node, Leaf) else None
-    return isinstance(x._data, Stored) or isinstance(grad, Stored)
+    return isinstance(peek(x), Stored) or isinstance(grad, Stored)
 
 
 class _Call:
@@ -182,12 +188,14 @@ class _Call:
         self._wanted = [i for i, r in enumerate(reqs) if r != "null"]
         self.plan = self._make_plan() if self._wanted else None
 
-    def run(self, arrays: Sequence[np.ndarray]) -> tuple[list, np.ndarray, tuple[int, int]]:
+    def run(
+        self, arrays: Sequence[np.ndarray], stamps: Sequence[int]
+    ) -> tuple[list, np.ndarray, tuple[int, int]]:
         """Outputs, the arena of this run, and its random streams."""
         program = self.compiled.program
         outs = [np.empty(shape, dtype) for shape, dtype in self._empty]
         arena, streams = program.new_arena(), program.reserve_streams()
-        self.compiled.forward(arrays, outs, arena, streams)
+        self.compiled.forward(arrays, outs, arena, streams, stamps)
         return outs, arena, streams
 
     def record(

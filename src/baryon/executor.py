@@ -15,6 +15,7 @@ from .graph.plan import MemoryPlan
 from .graph.program import Program
 from .interpreted import Interpreted, is_dynamic
 from .ndarray import NDArray, zeros
+from .ndarray.sealed import peek, read
 from .ops.op import Spec
 from .ops.stored import write
 from .util import np_shape
@@ -156,7 +157,10 @@ class Executor:
             compiled = self._compile(is_train)
             self._streams = compiled.program.reserve_streams()
             outs = [x._data for x in self.outputs]
-            compiled.forward(self._inputs(), outs, self._arena(is_train), self._streams)
+            given = [*self.arg_dict.values(), *self.aux_dict.values()]
+            inputs = [peek(x) for x in given]
+            stamps = read(given, inputs, compiled.kept)
+            compiled.forward(inputs, outs, self._arena(is_train), self._streams, stamps)
         self._trained, self._spent = is_train, False
         if self._watched is not None:
             self._watched.run({**self.arg_dict, **self.aux_dict}, is_train, self._streams)

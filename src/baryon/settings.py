@@ -66,6 +66,13 @@ SETTINGS: dict[str, Setting] = {
         "Whether compiled networks compute convolutions of 3 x 3 windows by minimal filtering "
         "where that is faster; rounding errors are then about twice as large.",
     ),
+    "BARYON_KEEP_WEIGHTS": Setting(
+        flag,
+        True,
+        "package",
+        "Whether compiled networks keep packed and transformed weights between calls of inference; "
+        "this takes one to four times the memory of the weights of their convolutions.",
+    ),
     "MXNET_HOME": Setting(
         str, "~/.mxnet", "package", "Where data sets and pretrained models are kept."
     ),

@@ -32,6 +32,7 @@ class Program:
         self.arena_bytes = max(lowered.plan.planned, 1)
         self._streams = lowered.random_count
         self._native = None if native is None else _build_native(lowered)
+        self.kept: list[int] = [] if self._native is None else self._native.kept
 
     def new_arena(self) -> np.ndarray:
         """Uninitialised memory for one run."""
@@ -47,12 +48,17 @@ class Program:
         arena: np.ndarray,
         externals: Sequence[np.ndarray | None],
         streams: tuple[int, int] = (0, 0),
+        stamps: Sequence[int] = (),
     ) -> None:
-        """Run one group of instructions. Externals that the group does not touch may be None."""
+        """Run one group of instructions. Externals that the group does not touch may be None.
+
+        stamps : of the externals `kept`, or none. As long as one that is not zero stays the same,
+                 so do the values of that external, and what kernels made of them may be kept.
+        """
         begin, end = self.boundaries[group], self.boundaries[group + 1]
         clock = np.zeros(end - begin + 1, np.int64) if listeners else None
         if self._native is not None:
-            self._native.run(begin, end, arena, externals, *streams, clock)
+            self._native.run(begin, end, arena, externals, *streams, clock, stamps)
         else:
             _run_python(self.lowered, begin, end, arena, externals, streams, clock)
         for listener in listeners:

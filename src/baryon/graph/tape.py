@@ -22,11 +22,10 @@ class Leaf:
     fresh : set by every backward pass that reaches it; Trainer clears it.
     """
 
-    __slots__ = ("array", "fresh", "grad", "req", "spec", "__weakref__")
+    __slots__ = ("fresh", "grad", "req", "spec", "__weakref__")
 
-    def __init__(self, spec: Spec, data: np.ndarray, grad: Any, req: str) -> None:
+    def __init__(self, spec: Spec, grad: Any, req: str) -> None:
         self.spec = spec
-        self.array = data
         self.grad = grad
         self.req = req
         self.fresh = False

@@ -1,0 +1,53 @@
+// What one instruction keeps between runs of an input that has not been written since.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+
+#include "parallel.h"
+
+namespace baryon {
+
+// Values are known by stamps: equal ones that are not zero stand for the same values. Memory is
+// filled when a stamp comes for the second time, so that weights which change with every call (in
+// training) cost nothing. Several threads may run the instruction at once.
+class Keeper {
+ public:
+  struct Loan {
+    std::shared_ptr<void> memory;  // or null: nothing is kept in this call
+    bool filled;
+    std::uint64_t stamp;
+  };
+
+  explicit Keeper(std::int64_t bytes) : bytes_(bytes) {}
+
+  Loan lend(std::uint64_t stamp) {
+    if (stamp == 0) return {nullptr, false, 0};
+    const std::lock_guard lock(mutex_);
+    if (stamp == stamp_) return {memory_, true, stamp};
+    memory_ = nullptr;  // (of other values; who uses it in a running call holds it)
+    stamp_ = 0;
+    if (stamp != seen_) {
+      seen_ = stamp;
+      return {nullptr, false, stamp};
+    }
+    return {{allocate(static_cast<std::size_t>(bytes_)), release}, false, stamp};
+  }
+
+  // After the call.
+  void take_back(const Loan& loan) {
+    if (loan.memory == nullptr || loan.filled) return;
+    const std::lock_guard lock(mutex_);
+    memory_ = loan.memory;
+    stamp_ = loan.stamp;
+  }
+
+ private:
+  const std::int64_t bytes_;
+  std::mutex mutex_;
+  std::uint64_t seen_ = 0, stamp_ = 0;  // of the last call; of what `memory_` was made of
+  std::shared_ptr<void> memory_;
+};
+
+}  // namespace baryon
