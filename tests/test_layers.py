@@ -14,7 +14,6 @@ SOURCE = Path(__file__).parent.parent / "src" / "baryon"
 ROOMS = [
     {
         "base",
-        "collector",
         "dtypes",
         "settings",
         "files",

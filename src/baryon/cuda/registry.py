@@ -21,6 +21,7 @@ FAMILIES: tuple[str, ...] = (
     "dropout",
     "gather",
     "rnn",
+    "products",
 )
 
 _KERNELS: dict[str, Implementation] = {}

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..ops.rnn_steps import GATES, KEPT, Weights
+from .gemm import column_sums, times
 from .launch import blocks, kernel_of, launch
 from .rows import wide
 
@@ -24,12 +25,12 @@ def forward_layer(
     count, samples, _ = x.shape
     units, dtype = h.shape[1], x.dtype
     lstm = mode == "lstm"
-    gx = x.reshape(count * samples, -1) @ w.wx.T + (w.bx + w.bh if lstm else w.bx)
+    gx = times(xp, x.reshape(count * samples, -1), w.wx.T) + (w.bx + w.bh if lstm else w.bx)
     gx = gx.reshape(count, samples, GATES[mode] * units)
     outs = xp.empty((count, samples, units), dtype)
     kept = xp.empty((count, samples, KEPT[mode] * units), dtype)
     for t in steps:
-        gh = h @ w.wh.T
+        gh = times(xp, h, w.wh.T)
         if lstm:
             new = xp.empty(c.shape, c.dtype)
             _run(xp, "lstm_step", dtype, (gx[t], gh, c, outs[t], new, kept[t]), samples, units)
@@ -59,21 +60,21 @@ def backward_layer(
             first, earlier = (firsts[1], None) if i == 0 else (None, kept[before])
             arrays = kept[t], d_outs[t], dh, first, earlier, dc, gates[0][t]
             _run(xp, "lstm_back", dtype, arrays, samples, units, stride)
-            dh = gates[0][t] @ w.wh
+            dh = times(xp, gates[0][t], w.wh)
         else:
             h, more = firsts[0] if i == 0 else outs[before], xp.empty((samples, units), dtype)
             arrays = kept[t], d_outs[t], dh, h, gates[0][t], gates[1][t], more
             _run(xp, "gru_back", dtype, arrays, samples, units, stride)
-            dh = gates[1][t] @ w.wh + more
+            dh = times(xp, gates[1][t], w.wh) + more
     dgx, dgh = (g.reshape(count * samples, -1) for g in (gates[0], gates[-1]))
     late, early = (slice(1, None), slice(None, -1))[:: 1 if steps.step > 0 else -1]
     states = xp.empty(outs.shape, dtype)
     states[late], states[order[0]] = outs[early], firsts[0]
     grads = Weights(
-        wx=dgx.T @ x.reshape(count * samples, -1),
-        wh=dgh.T @ states.reshape(count * samples, units),
+        wx=times(xp, dgx.T, x.reshape(count * samples, -1)),
+        wh=times(xp, dgh.T, states.reshape(count * samples, units)),
         wr=None,
-        bx=dgx.sum(axis=0, dtype=wide(dtype)),
-        bh=dgh.sum(axis=0, dtype=wide(dtype)),
+        bx=column_sums(xp, dgx),
+        bh=column_sums(xp, dgh),
     )
-    return (dgx @ w.wx).reshape(x.shape), grads, dh, dc
+    return times(xp, dgx, w.wx).reshape(x.shape), grads, dh, dc

@@ -44,7 +44,7 @@ class Spec(NamedTuple):
     @property
     def size(self) -> int:
         """Number of elements."""
-        return prod(self.shape)
+        return int(np.prod(self.shape, dtype=np.int64))
 
     @property
     def nbytes(self) -> int:

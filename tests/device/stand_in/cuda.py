@@ -13,6 +13,7 @@ import cuda_emulator
 import numpy as np
 
 from .calls import CUDARuntimeError, call, counts, synchronizes
+from .cublas import cublas
 
 DEVICES = 2
 MEMORY = 1 << 36
@@ -319,6 +320,13 @@ class _Place:
         self.data = SimpleNamespace(ptr=a.__array_interface__["data"][0])
 
 
+class _ByValue:
+    """A host array among a kernel's arguments, whose bytes it gets as they are at the launch."""
+
+    def __init__(self, a: np.ndarray) -> None:
+        self.array = a.copy()
+
+
 class RawKernel:
     """A CUDA kernel: its source compiled as C++ and run on the CPU."""
 
@@ -335,9 +343,11 @@ class RawKernel:
     def __call__(self, grid: tuple, block: tuple, args: tuple, *, shared_mem: int = 0) -> None:
         def run(*args: Any) -> None:
             places = [_Place(a) if isinstance(a, np.ndarray) else a for a in args]
+            places = [a.array if isinstance(a, _ByValue) else a for a in places]
             self._emulated(grid, block, places, shared_mem)
 
-        call(run, args, inplace=True)
+        by_value = (_ByValue(a) if isinstance(a, np.ndarray) else a for a in args)
+        call(run, tuple(by_value), inplace=True)
 
 
 class RawModule:
@@ -380,4 +390,6 @@ def module() -> ModuleType:
     runtime.deviceCanAccessPeer = lambda a, b: 0
     runtime.CUDARuntimeError = CUDARuntimeError
     runtime.streamCaptureModeRelaxed, runtime.is_hip = 2, False
+    runtime.CUDA_R_32F, runtime.CUDA_R_16F, runtime.CUDA_R_16BF = 0, 2, 14
+    made.cublas, made.device = cublas, SimpleNamespace(get_cublas_handle=lambda: 1)
     return made

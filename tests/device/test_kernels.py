@@ -1,21 +1,19 @@
-"""CUDA kernels against the bodies of their operators, on the emulator."""
+"""CUDA kernels against the bodies of their operators: on a GPU, or on the emulator."""
 
 from __future__ import annotations
 
 import hashlib
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))  # the stand-in, from wherever pytest starts
 from contract import SEED, STREAM, Call, calls, make, tolerance
 from cuda_emulator import cache, compiler
-from standin import on_device, xp
 
+import baryon as mx
+from baryon import backend
 from baryon.cuda import launch
 from baryon.cuda.launch import own_source
 from baryon.cuda.registry import _KERNELS, implementation
@@ -23,15 +21,47 @@ from baryon.ops import REGISTRY, get
 from baryon.ops.philox import Philox
 
 implementation(get("softmax"))  # loads all families
-SAMPLES = {name: at for name, at in calls() if at[0].name in _KERNELS}
+HALVES = "float16", "bfloat16"
+
+
+def halved(call: Call, dtype: str) -> Call | None:
+    """A sample in a 16-bit type: the inputs that the first one's type decides about, and it."""
+    kind = mx.dtypes.as_dtype(dtype)
+    try:
+        given = [kind, *(None for _ in call.arrays[1:])]
+        asked, _ = call.op.infer_dtypes(call.attrs, given, [None] * 9)
+        pairs = zip(call.arrays, asked, strict=True)
+        arrays = [a if a.dtype.kind in "iub" else a.astype(d or kind) for a, d in pairs]
+        made = Call(call.op, call.sample, dtype, arrays, call.attrs)
+        call.op.infer(call.attrs, made.specs)
+    except (mx.MXNetError, ValueError):
+        return None
+    return made
+
+
+def samples() -> dict[str, Call]:
+    """All samples of operators with kernels, those in float32 also in the 16-bit types."""
+    found = {}
+    for name, at in calls():
+        if at[0].name not in _KERNELS:
+            continue
+        call = found[name] = make(*at)
+        if call.dtype == "float32":
+            halves = {f"{name[:-7]}{dtype}": halved(call, dtype) for dtype in HALVES}
+            found.update({n: c for n, c in halves.items() if c is not None and n not in found})
+    return found
+
+
+SAMPLES = samples()
 pytestmark = pytest.mark.skipif(compiler is None, reason="g++ is not installed")
 
 
 def launched(call: Call) -> object:
     """What the kernel gives for a sample."""
-    rng = {"rng": Philox(xp, SEED, STREAM)} if call.op.is_random else {}
-    arrays = [on_device(a.copy()) for a in call.arrays]
-    return _KERNELS[call.op.name](xp, *arrays, **call.attrs, **rng)
+    device = backend.of_context(mx.gpu(0))
+    rng = {"rng": Philox(device.xp, SEED, STREAM)} if call.op.is_random else {}
+    arrays = [device.asarray(a) for a in call.arrays]
+    return _KERNELS[call.op.name](device.xp, *arrays, **call.attrs, **rng)
 
 
 def compare(call: Call, found: object) -> None:
@@ -41,13 +71,12 @@ def compare(call: Call, found: object) -> None:
     for got, expected in zip(found, want, strict=True):
         assert got.shape == expected.shape
         np.testing.assert_allclose(
-            np.asarray(got).astype(np.float64), expected.astype(np.float64), **tolerance(call)
+            got.get().astype(np.float64), expected.astype(np.float64), **tolerance(call)
         )
 
 
-@pytest.mark.parametrize("where", SAMPLES.values(), ids=list(SAMPLES))
-def test_sample(where):
-    call = make(*where)
+@pytest.mark.parametrize("call", SAMPLES.values(), ids=list(SAMPLES))
+def test_sample(call):
     found = launched(call)
     if found is NotImplemented:
         pytest.skip("left to the body")
@@ -56,7 +85,7 @@ def test_sample(where):
 
 def test_every_kernel_serves_an_operator_and_a_sample():
     assert set(_KERNELS) <= set(REGISTRY)
-    served = {at[0].name for at in SAMPLES.values() if launched(make(*at)) is not NotImplemented}
+    served = {c.op.name for c in SAMPLES.values() if launched(c) is not NotImplemented}
     assert set(_KERNELS) == served
 
 
@@ -74,8 +103,8 @@ def test_sources_compile_for_hopper_without_a_warning(monkeypatch):
 
     launch._kernels.cache_clear()
     monkeypatch.setattr(launch, "own_source", own)
-    for at in SAMPLES.values():
-        launched(make(*at))
+    for call in SAMPLES.values():
+        launched(call)
     spaces = (f"namespace part{i} {{\n{text}\n}}" for i, text in enumerate(asked))
     whole = "\n".join((launch.common_source(), *spaces)).replace('extern "C" ', "")
     passed = cache() / f"{hashlib.sha256(whole.encode()).hexdigest()[:32]}.compiled"

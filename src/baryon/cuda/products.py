@@ -1,0 +1,95 @@
+"""Operators that are matrix products, for 16-bit arrays: their bodies would widen them first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+from ..ops.fully_connected import rows
+from .gemm import column_sums, halves, product
+from .launch import output
+from .registry import kernel
+
+# ---- FullyConnected ------------------------------------------------------------------------------
+
+
+@kernel("FullyConnected")
+def fully_connected(xp, data, weight, bias=None, *, num_hidden, no_bias, flatten):
+    """See the operator."""
+    if not halves(data, weight, bias) or not data.size:
+        return NotImplemented
+    matrix = rows(data, flatten)
+    shape = matrix.shape[:1] if flatten else data.shape[:-1]
+    out = output(xp, (*shape, num_hidden), data.dtype)
+    product(xp, matrix, weight.T, out.reshape(-1, num_hidden))
+    if bias is not None:
+        out += bias
+    return out
+
+
+@kernel("_backward_FullyConnected_data")
+def backward_data(xp, head, weight, *, shape, flatten):
+    """See the operator."""
+    if not halves(head, weight) or not head.size:
+        return NotImplemented
+    out = output(xp, shape, head.dtype)
+    product(xp, head.reshape(-1, weight.shape[0]), weight, out.reshape(-1, weight.shape[1]))
+    return out
+
+
+@kernel("_backward_FullyConnected_weight")
+def backward_weight(xp, head, data, *, no_bias, flatten):
+    """See the operator."""
+    if not halves(head, data) or not head.size:
+        return NotImplemented
+    head, data = rows(head, flatten), rows(data, flatten)
+    out = output(xp, (head.shape[1], data.shape[1]), head.dtype)
+    product(xp, head.T, data, out)
+    return (out,) if no_bias else (out, column_sums(xp, head))
+
+
+# ---- dot and batch_dot ---------------------------------------------------------------------------
+
+
+@kernel("dot")
+def dot(xp, lhs, rhs, *, transpose_a, transpose_b, forward_stype):
+    """See the operator."""
+    if not halves(lhs, rhs) or not lhs.size or not rhs.size or lhs.ndim == rhs.ndim == 1:
+        return NotImplemented
+    inner = lhs.shape[0 if transpose_a else -1]
+    left = lhs.shape[1:] if transpose_a else lhs.shape[:-1]
+    right = rhs.shape[:-1] if transpose_b else rhs.shape[1:]
+    a = lhs.reshape(inner, -1).T if transpose_a else lhs.reshape(-1, inner)
+    b = rhs.reshape(-1, inner).T if transpose_b else rhs.reshape(inner, -1)
+    out = output(xp, (*left, *right), lhs.dtype)
+    product(xp, a, b, out.reshape(prod(left), prod(right)))
+    return out
+
+
+def _stack(array: Any, turned: bool) -> Any:
+    array = array.reshape(-1, *array.shape[-2:])
+    return array.transpose(0, 2, 1) if turned else array
+
+
+def _multiplied(xp: Any, lhs: Any, rhs: Any, turned: Sequence[bool], alpha: float = 1.0) -> Any:
+    if not halves(lhs, rhs) or lhs.ndim < 3:
+        return NotImplemented
+    a, b = _stack(lhs, turned[0]), _stack(rhs, turned[1])
+    out = output(xp, (*lhs.shape[:-2], a.shape[1], b.shape[2]), lhs.dtype)
+    product(xp, a, b, out.reshape(-1, *out.shape[-2:]), alpha)
+    return out
+
+
+@kernel("batch_dot")
+def batch_dot(xp, lhs, rhs, *, transpose_a, transpose_b, forward_stype):
+    """See the operator."""
+    return _multiplied(xp, lhs, rhs, (transpose_a, transpose_b))
+
+
+@kernel("_linalg_gemm2")
+def gemm2(xp, A, B, *, transpose_a, transpose_b, alpha, axis):
+    """See the operator."""
+    if axis != -2:
+        return NotImplemented
+    return _multiplied(xp, A, B, (transpose_a, transpose_b), alpha)
