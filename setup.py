@@ -40,6 +40,7 @@ X86_ISAS = {
     "v3": ["-march=x86-64-v3"],
     "v4": ["-march=x86-64-v4", "-mprefer-vector-width=512"],
 }
+MATRIX_UNIT = ["split_product"]  # families for v4's processors that have AMX besides
 FLAGS = shlex.split("""
     -std=c++20 -O3 -DNDEBUG -fPIC -pthread -fvisibility=hidden -fvisibility-inlines-hidden
     -fno-math-errno -fno-trapping-math -ffp-contract=fast -fopenmp-simd
@@ -115,6 +116,9 @@ def units() -> list[Unit]:
     for tag, own in kernel_flags.items():
         own = [f"-DBARYON_ISA={tag}", *own]
         found += [Unit(path, own, " ".join(own)) for path in families()]
+    if is_x86():
+        own = ["-DBARYON_ISA=amx", *X86_ISAS["v4"]]
+        found += [Unit(KERNELS / f"{name}.cpp", own, " ".join(own)) for name in MATRIX_UNIT]
     return found
 
 

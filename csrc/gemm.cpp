@@ -104,6 +104,51 @@ CblasGemm<T> blas_gemm() {
   }
 }
 
+// ---- kernels' products ----------------------------------------------------------------------
+
+// A product as a call of a kernel family.
+template <class T>
+struct KernelCall {
+  Tensor in[2], out[2];
+  double params[kGemmParams];
+  bool done = false;
+
+  explicit KernelCall(const Product<T>& p) {
+    in[0].dtype = in[1].dtype = out[0].dtype = sizeof(T) == sizeof(float) ? DType::f32 : DType::f64;
+    in[0].data = const_cast<T*>(p.a);
+    in[1].data = const_cast<T*>(p.b);
+    out[0].data = p.c;
+    out[1].data = &done;
+    params[kTa] = p.ta;
+    params[kTb] = p.tb;
+    params[kM] = static_cast<double>(p.m);
+    params[kN] = static_cast<double>(p.n);
+    params[kK] = static_cast<double>(p.k);
+    params[kAlpha] = p.alpha;
+    params[kLda] = static_cast<double>(p.lda);
+    params[kLdb] = static_cast<double>(p.ldb);
+    params[kBeta] = p.beta;
+    params[kLdc] = static_cast<double>(p.ldc);
+  }
+  KernelCall(const KernelCall&) = delete;
+  KernelCall& operator=(const KernelCall&) = delete;
+
+  Call call() const { return {in, 2, out, 2, params, kGemmParams}; }
+};
+
+// Whether the matrix unit has done it.
+template <class T>
+bool by_matrix_unit(const Product<T>& p) {
+  static const Kernel* const kernel =
+      sizeof(T) == sizeof(float) ? find_kernel("_gemm_split_f32") : nullptr;
+  if (kernel == nullptr) return false;
+  const KernelCall<T> made(p);
+  const Call call = made.call();
+  if (!kernel->accepts(call)) return false;
+  kernel->run(call);
+  return made.done;
+}
+
 // ---- one thread's product -------------------------------------------------------------------
 
 template <class T>
@@ -135,23 +180,8 @@ class Micro {
   // Whether the family's kernel ran: it takes all products that it accepts, and any `must`.
   bool run(const Product<T>& p, bool must) const {
     if (kernel_ == nullptr) return false;
-    Tensor in[2], out;
-    in[0].dtype = in[1].dtype = out.dtype = sizeof(T) == sizeof(float) ? DType::f32 : DType::f64;
-    in[0].data = const_cast<T*>(p.a);
-    in[1].data = const_cast<T*>(p.b);
-    out.data = p.c;
-    double params[kGemmParams];
-    params[kTa] = p.ta;
-    params[kTb] = p.tb;
-    params[kM] = static_cast<double>(p.m);
-    params[kN] = static_cast<double>(p.n);
-    params[kK] = static_cast<double>(p.k);
-    params[kAlpha] = p.alpha;
-    params[kLda] = static_cast<double>(p.lda);
-    params[kLdb] = static_cast<double>(p.ldb);
-    params[kBeta] = p.beta;
-    params[kLdc] = static_cast<double>(p.ldc);
-    const Call call{in, 2, &out, 1, params, kGemmParams};
+    const KernelCall<T> made(p);
+    const Call call = made.call();
     if (!must && !kernel_->accepts(call)) return false;
     kernel_->run(call);
     return true;
@@ -220,6 +250,7 @@ template <class T>
 void product(const Product<T>& p) {
   if (p.m <= 0 || p.n <= 0) return;
   if (p.k <= 0 || p.alpha == 0) return scale(p);
+  if (by_matrix_unit(p)) return;
   const int threads = in_parallel() ? 1 : num_threads();
   const Int most = static_cast<Int>(std::min(2.0 * threads, std::ceil(p.work() / kPieceWork)));
   if (threads == 1 || most <= 1) return alone(p);

@@ -19,7 +19,8 @@ void gemm(bool ta, bool tb, std::int64_t m, std::int64_t n, std::int64_t k, doub
 // Arguments of a micro-kernel family: register kernels named "_gemm_f32" and "_gemm_f64" with in =
 // {a, b}, out = {c} (data pointers only) and params = {ta, tb, m, n, k, alpha, lda, ldb, beta,
 // ldc}; they run on the calling thread alone. gemm() calls them for products that they accept and
-// where there is no BLAS library.
+// where there is no BLAS library. Before all others it asks "_gemm_split_f32", which shares its work
+// out to the pool by itself; out[1] is a bool that says whether it could (all numbers were finite).
 enum GemmParam { kTa, kTb, kM, kN, kK, kAlpha, kLda, kLdb, kBeta, kLdc, kGemmParams };
 
 // Names the BLAS library (scipy-openblas32's), opened when the first large product needs it.

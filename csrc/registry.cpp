@@ -16,6 +16,7 @@ namespace baryon {
   void register_##name##_v4(AddFn add);
 #include "kernels/families.def"
 #undef FAMILY
+void register_split_product_amx(AddFn add);
 #endif
 
 namespace {
@@ -53,6 +54,11 @@ void fill_v4([[maybe_unused]] AddFn add) {
 #include "kernels/families.def"
 #undef FAMILY
 }
+
+// The matrix unit, of some of v4's processors, adds kernels and changes none.
+void fill_amx(AddFn add) { register_split_product_amx(add); }
+#else
+void fill_amx(AddFn) {}
 #endif
 
 // Fills the table from the lowest instruction set up, so that the best one stays.
@@ -79,6 +85,7 @@ Registry make_registry() {
     isa.fill(Adder());
     if (forced != nullptr && std::strcmp(forced, isa.name) == 0) break;
   }
+  if (forced == nullptr && std::strcmp(registry.isa, "v4") == 0) fill_amx(add);
   filling = nullptr;
   return registry;
 }
