@@ -28,6 +28,8 @@ struct Product {
   T beta;
   T* c;
   Int ldc;
+  const Finish& finish;
+  Int row = 0, column = 0;  // of c in the whole result
 
   double work() const { return static_cast<double>(m) * n * k; }
 
@@ -36,6 +38,7 @@ struct Product {
     part.m = to - from;
     part.a += ta ? from : from * lda;
     part.c += from * ldc;
+    part.row += from;
     return part;
   }
   Product columns(Int from, Int to) const {
@@ -43,6 +46,7 @@ struct Product {
     part.n = to - from;
     part.b += tb ? from * ldb : from;
     part.c += from;
+    part.column += from;
     return part;
   }
   Product depth(Int from, Int to) const {
@@ -192,7 +196,8 @@ class Micro {
 };
 
 template <class T>
-void alone(const Product<T>& p) {
+void sum_alone(const Product<T>& p) {
+  if (by_matrix_unit(p)) return;
   static const Micro<T> micro;
   if (micro.run(p, false)) return;
   const CblasGemm<T> cblas = blas_gemm<T>();
@@ -207,10 +212,17 @@ void alone(const Product<T>& p) {
   }
 }
 
+template <class T>
+void alone(const Product<T>& p) {
+  sum_alone(p);
+  if (p.finish) p.finish(p.row, p.column, p.m, p.n);
+}
+
 // ---- pieces for the pool --------------------------------------------------------------------
 
 constexpr double kPieceWork = 256.0 * 1024;  // multiplications that are worth another thread
-constexpr Int kPieceSide = 32;               // rows or columns a piece has at least
+constexpr double kLargeWork = 4e8;
+constexpr Int kPieceSide = 32;  // rows or columns a piece has at least
 
 Int pieces_of(Int size, Int side, Int wanted) { return std::clamp<Int>(size / side, 1, wanted); }
 
@@ -235,7 +247,7 @@ void split_depth(const Product<T>& p, Int pieces) {
     part.beta = 0;
     part.c = sums.get() + piece * area;
     part.ldc = p.n;
-    alone(part);
+    sum_alone(part);
   });
   scale(p);
   for (Int piece = 0; piece < pieces; ++piece) {
@@ -244,16 +256,22 @@ void split_depth(const Product<T>& p, Int pieces) {
       for (Int j = 0; j < p.n; ++j) p.c[i * p.ldc + j] += from[j];
     }
   }
+  if (p.finish) p.finish(0, 0, p.m, p.n);
 }
 
 template <class T>
 void product(const Product<T>& p) {
   if (p.m <= 0 || p.n <= 0) return;
-  if (p.k <= 0 || p.alpha == 0) return scale(p);
-  if (by_matrix_unit(p)) return;
+  if (p.k <= 0 || p.alpha == 0) {
+    scale(p);
+    if (p.finish) p.finish(0, 0, p.m, p.n);
+    return;
+  }
   const int threads = in_parallel() ? 1 : num_threads();
-  const Int most = static_cast<Int>(std::min(2.0 * threads, std::ceil(p.work() / kPieceWork)));
-  if (threads == 1 || most <= 1) return alone(p);
+  // Pieces pack what they read for themselves: no more of them than evens out a slow thread.
+  const double wanted = threads * (p.work() > kLargeWork ? 2.0 : 1.0);
+  const Int most = static_cast<Int>(std::min(wanted, std::ceil(p.work() / kPieceWork)));
+  if (most <= 1) return alone(p);
   const Int rows = pieces_of(p.m, kPieceSide, most), columns = pieces_of(p.n, kPieceSide, most);
   const Int depth = pieces_of(p.k, 16 * kPieceSide, threads);
   if (std::max(rows, columns) < threads && depth > std::max(rows, columns)) {
@@ -268,13 +286,13 @@ void product(const Product<T>& p) {
 }  // namespace
 
 void gemm(bool ta, bool tb, Int m, Int n, Int k, float alpha, const float* a, Int lda,
-          const float* b, Int ldb, float beta, float* c, Int ldc) {
-  product(Product<float>{ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc});
+          const float* b, Int ldb, float beta, float* c, Int ldc, const Finish& finish) {
+  product(Product<float>{ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, finish});
 }
 
 void gemm(bool ta, bool tb, Int m, Int n, Int k, double alpha, const double* a, Int lda,
-          const double* b, Int ldb, double beta, double* c, Int ldc) {
-  product(Product<double>{ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc});
+          const double* b, Int ldb, double beta, double* c, Int ldc, const Finish& finish) {
+  product(Product<double>{ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, finish});
 }
 
 void set_blas_path(const char* path) { blas_path = path; }

@@ -9,18 +9,31 @@
 
 namespace baryon {
 
+// What is done to blocks of a result, each while it is in the cache, once they are summed up.
+struct Finish {
+  void (*run)(const void* what, std::int64_t row, std::int64_t column, std::int64_t rows,
+              std::int64_t columns) = nullptr;
+  const void* what = nullptr;
+
+  explicit operator bool() const { return run != nullptr; }
+  void operator()(std::int64_t row, std::int64_t column, std::int64_t rows,
+                  std::int64_t columns) const {
+    run(what, row, column, rows, columns);
+  }
+};
+
 void gemm(bool ta, bool tb, std::int64_t m, std::int64_t n, std::int64_t k, float alpha,
           const float* a, std::int64_t lda, const float* b, std::int64_t ldb, float beta, float* c,
-          std::int64_t ldc);
+          std::int64_t ldc, const Finish& finish = {});
 void gemm(bool ta, bool tb, std::int64_t m, std::int64_t n, std::int64_t k, double alpha,
           const double* a, std::int64_t lda, const double* b, std::int64_t ldb, double beta,
-          double* c, std::int64_t ldc);
+          double* c, std::int64_t ldc, const Finish& finish = {});
 
 // Arguments of a micro-kernel family: register kernels named "_gemm_f32" and "_gemm_f64" with in =
 // {a, b}, out = {c} (data pointers only) and params = {ta, tb, m, n, k, alpha, lda, ldb, beta,
 // ldc}; they run on the calling thread alone. gemm() calls them for products that they accept and
-// where there is no BLAS library. Before all others it asks "_gemm_split_f32", which shares its work
-// out to the pool by itself; out[1] is a bool that says whether it could (all numbers were finite).
+// where there is no BLAS library. Before all others it asks "_gemm_split_f32", whose out[1] is a
+// bool that says whether it was done (not if a number is not finite).
 enum GemmParam { kTa, kTb, kM, kN, kK, kAlpha, kLda, kLdb, kBeta, kLdc, kGemmParams };
 
 // Names the BLAS library (scipy-openblas32's), opened when the first large product needs it.

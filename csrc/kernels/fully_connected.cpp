@@ -10,21 +10,33 @@
 namespace baryon::BARYON_ISA {
 namespace {
 
+// What follows the product: sums with the bias.
+template <class T>
+struct Ending {
+  const T* bias;
+  T* out;
+  Int hidden;
+
+  static void run(const void* what, Int row, Int column, Int rows, Int columns) {
+    const Ending& ending = *static_cast<const Ending*>(what);
+    const T* bias = ending.bias + column;
+    for (Int i = row; i < row + rows; ++i) {
+      T* out = ending.out + i * ending.hidden + column;
+#pragma GCC ivdep
+      for (Int j = 0; j < columns; ++j) out[j] += bias[j];
+    }
+  }
+};
+
 // data, weight[, bias] -> out; params rows, hidden, features.
 template <class T>
 void forward(const Call& call) {
   const Int rows = static_cast<Int>(call.params[0]), hidden = static_cast<Int>(call.params[1]);
   const Int features = static_cast<Int>(call.params[2]);
   T* out = call.out[0].as<T>();
-  const bool biased = call.n_in == 3;
-  if (biased) {
-    const T* bias = call.in[2].as<T>();
-    parallel_for(rows, std::max<Int>(1, 65536 / std::max<Int>(hidden, 1)), [&](Int begin, Int end) {
-      for (Int i = begin; i < end; ++i) std::copy_n(bias, hidden, out + i * hidden);
-    });
-  }
+  const Ending<T> ending{call.n_in == 3 ? call.in[2].as<T>() : nullptr, out, hidden};
   gemm(false, true, rows, hidden, features, T(1), call.in[0].as<T>(), features, call.in[1].as<T>(),
-       features, T(biased), out, hidden);
+       features, T(0), out, hidden, {call.n_in == 3 ? ending.run : nullptr, &ending});
 }
 
 // head, weight -> gradient by data.

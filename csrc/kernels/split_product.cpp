@@ -4,8 +4,6 @@
 // What is left out is below 2^-24 of a product, as the rounding of a product of floats is. Henry,
 // Tang and Heinecke 2019, Leveraging the bfloat16 artificial intelligence datatype for
 // higher-precision computations.
-#include <atomic>
-
 #include "../gemm.h"
 #include "../kernel.h"
 #include "../parallel.h"
@@ -39,9 +37,9 @@ struct Factor {
     const float* source = data + (deep ? first * stride + from : from * stride + first);
     if (along == deep && alpha == 1 && there == wide && deep_there == kTileDepth)
       return use(source, stride);
-    alignas(64) float room[kTileBits];
+    alignas(64) float room[kTileSize];
     const Int step = along ? kTileDepth : kTileWidth;
-    if (there < wide || deep_there < kTileDepth) std::fill_n(room, kTileBits, 0.0f);
+    if (there < wide || deep_there < kTileDepth) std::fill_n(room, kTileSize, 0.0f);
     const Int rows = along ? there : deep_there, columns = along ? deep_there : there;
     if (along == deep) {
       for (Int r = 0; r < rows; ++r)
@@ -57,57 +55,67 @@ struct Factor {
 
 // The rows of a product shared out to pairs of panels as evenly as possible.
 struct Rows {
-  Int panels, height;
+  Int pairs, height;  // of a panel
 
-  explicit Rows(Int m) : panels(round_up(parts(m, kTileWidth), 2)), height(parts(m, panels)) {}
+  explicit Rows(Int m) : pairs(parts(m, 2 * kTileWidth)), height(parts(m, 2 * pairs)) {}
+
+  Int tile() const { return height * kTileDepth; }
+  // Size of two packed panels.
+  Int pair(Int depth) const { return 2 * kThirds * height * round_up(depth, kTileDepth); }
 };
+constexpr Int kColumnPair = 2 * kThirds * kTileWidth;  // of packed columns, for each of the depth
 
-void pack_panel(const Factor& a, const Rows& rows, Int panel, float alpha, Splitter& split,
-                Third* to) {
-  for (Int from = 0; from < a.depth; from += kTileDepth, to += kThirds * rows.height * kTileDepth)
-    a.block<true>(panel * rows.height, rows.height, from, alpha, [&](const float* x, Int stride) {
-      split_rows(split, x, stride, rows.height, to);
-    });
+// Two panels of rows, or two groups of columns: for each step of depth three parts, each of two
+// tiles.
+void pack_rows(const Factor& a, Int row, Int height, float alpha, Splitter& split, Third* to) {
+  const Int tile = height * kTileDepth;
+  for (Int from = 0; from < a.depth; from += kTileDepth, to += 2 * kThirds * tile)
+    for (Int i = 0; i < 2; ++i)
+      a.block<true>(row + i * height, height, from, alpha, [&](const float* x, Int stride) {
+        split_rows(split, x, stride, height, to + i * tile, 2 * tile);
+      });
 }
 
-void pack_group(const Factor& b, Int group, Splitter& split, Third* to) {
-  for (Int from = 0; from < b.depth; from += kTileDepth, to += kThirds * kTileBits)
-    b.block<false>(group * kTileWidth, kTileWidth, from, 1,
-                   [&](const float* x, Int stride) { split_pairs(split, x, stride, to); });
+void pack_columns(const Factor& b, Int column, Splitter& split, Third* to) {
+  for (Int from = 0; from < b.depth; from += kTileDepth, to += 2 * kThirds * kTileSize)
+    for (Int i = 0; i < 2; ++i)
+      b.block<false>(column + i * kTileWidth, kTileWidth, from, 1, [&](const float* x, Int stride) {
+        split_pairs(split, x, stride, to + i * kTileSize, 2 * kTileSize);
+      });
 }
 
 // ---- two panels of rows by one or two groups of columns -----------------------------------------
 
-template <int groups, int a, int b>
-inline void multiply_all() {
+template <int groups>
+inline void multiply_loaded() {
   multiply_tiles<0, 4, 6>();
-  if constexpr (groups == 2) multiply_tiles<1, 4, 7>();
   multiply_tiles<2, 5, 6>();
-  if constexpr (groups == 2) multiply_tiles<3, 5, 7>();
+  if constexpr (groups == 2) {
+    multiply_tiles<1, 4, 7>();
+    multiply_tiles<3, 5, 7>();
+  }
 }
 
+// What pack_rows and pack_columns have packed, from some step on.
 struct Packed {
   const Third *a, *b;
-  Int a_panel, b_group;  // distances to the second panel and group
-  Int a_part, steps;
+  Int tile, steps;  // tile: size of one of a
 
   template <int part>
-  void load_a(Int step) const {
-    const Third* from = a + (step * kThirds + part) * a_part;
-    load_tile<4>(from, 64);
-    load_tile<5>(from + a_panel, 64);
+  void load_a() const {
+    load_tile<4>(a + 2 * part * tile, 64);
+    load_tile<5>(a + (2 * part + 1) * tile, 64);
   }
   template <int part, int groups>
-  void load_b(Int step) const {
-    const Third* from = b + (step * kThirds + part) * kTileBits;
-    load_tile<6>(from, 64);
-    if constexpr (groups == 2) load_tile<7>(from + b_group, 64);
+  void load_b() const {
+    load_tile<6>(b + 2 * part * kTileSize, 64);
+    if constexpr (groups == 2) load_tile<7>(b + (2 * part + 1) * kTileSize, 64);
   }
 };
 
 // c: 2 * height rows at distance ldc.
 template <int groups>
-void multiply(const Packed& p, bool adds, float* c, Int ldc, Int height) {
+void multiply(Packed p, bool adds, float* c, Int ldc, Int height) {
   const Int stride = ldc * static_cast<Int>(sizeof(float));
   float* below = c + height * ldc;
   if (adds) {
@@ -123,20 +131,22 @@ void multiply(const Packed& p, bool adds, float* c, Int ldc, Int height) {
     clear_tile<2>();
     clear_tile<3>();
   }
-  for (Int step = 0; step < p.steps; ++step) {
-    p.load_a<0>(step);
-    p.load_b<0, groups>(step);
-    multiply_all<groups, 0, 0>();
-    p.load_b<2, groups>(step);
-    multiply_all<groups, 0, 2>();
-    p.load_b<1, groups>(step);
-    multiply_all<groups, 0, 1>();
-    p.load_a<1>(step);
-    multiply_all<groups, 1, 1>();
-    p.load_b<0, groups>(step);
-    multiply_all<groups, 1, 0>();
-    p.load_a<2>(step);
-    multiply_all<groups, 2, 0>();
+  for (; p.steps > 0; --p.steps) {
+    p.load_a<0>();
+    p.load_b<2, groups>();
+    multiply_loaded<groups>();
+    p.load_b<1, groups>();
+    multiply_loaded<groups>();
+    p.load_b<0, groups>();
+    multiply_loaded<groups>();
+    p.load_a<2>();
+    multiply_loaded<groups>();
+    p.load_a<1>();
+    multiply_loaded<groups>();
+    p.load_b<1, groups>();
+    multiply_loaded<groups>();
+    p.a += 2 * kThirds * p.tile;
+    p.b += 2 * kThirds * kTileSize;
   }
   store_tile<0>(c, stride);
   store_tile<2>(below, stride);
@@ -147,26 +157,25 @@ void multiply(const Packed& p, bool adds, float* c, Int ldc, Int height) {
 }
 
 // A result's block: in place where it is whole, else by way of a whole one.
-template <int groups>
 void multiply_into(const Packed& p, bool adds, float* c, Int ldc, Int height, Int rows,
                    Int columns) {
-  constexpr Int kWidth = groups * kTileWidth;
-  if (rows >= 2 * height && columns >= kWidth) return multiply<groups>(p, adds, c, ldc, height);
-  alignas(64) float room[2 * kTileWidth * kWidth];
   rows = std::min(rows, 2 * height);
-  columns = std::min(columns, kWidth);
+  columns = std::min(columns, 2 * kTileWidth);
+  const auto whole = columns > kTileWidth ? multiply<2> : multiply<1>;
+  if (rows == 2 * height && columns % kTileWidth == 0) return whole(p, adds, c, ldc, height);
+  constexpr Int kWidth = 2 * kTileWidth;
+  alignas(64) float room[2 * kTileWidth * kWidth];
   if (adds)
     for (Int i = 0; i < rows; ++i) std::copy_n(c + i * ldc, columns, room + i * kWidth);
-  multiply<groups>(p, adds, room, kWidth, height);
+  whole(p, adds, room, kWidth, height);
   for (Int i = 0; i < rows; ++i) std::copy_n(room + i * kWidth, columns, c + i * ldc);
 }
 
 // ---- a product ------------------------------------------------------------------------------
 
-constexpr Int kDeepest = 1024;             // numbers summed before a block goes back to memory
-constexpr Int kWidest = 4096;              // columns packed together
-constexpr Int kRowBytes = 1024 * 1024;     // of packed rows, which the second cache keeps
-constexpr double kTaskWork = 1024 * 1024;  // multiplications that are worth another thread
+constexpr Int kDeepest = 1024;     // numbers summed before a block goes back to memory
+constexpr Int kStrip = 8;          // pairs of groups of columns that are packed together at most
+constexpr Int kKept = 512 * 1024;  // bytes of packed rows that the cache keeps beside them
 
 struct Product {
   Factor a, b;
@@ -174,99 +183,83 @@ struct Product {
   float* c;
   Int ldc;
 
-  Int m() const { return a.count; }
-  Int n() const { return b.count; }
-
   // Whether all numbers were finite; the result is void if not.
   bool run(bool adds) const {
-    const Rows rows(m());
+    const Rows rows(a.count);
     const Int blocks = parts(a.depth, kDeepest);
     const Int deepest = round_up(parts(a.depth, blocks), kTileDepth);
-    const Int widest = std::min(n(), kWidest);
-    const Int a_panel = kThirds * deepest * rows.height, b_group = kThirds * deepest * kTileWidth;
-    const Scratch<Third> a_packed(rows.panels * a_panel);
-    const Scratch<Third> b_packed(parts(widest, kTileWidth) * b_group);
+    const Scratch<Third> packed(rows.pairs * rows.pair(deepest));
+    const Scratch<Third> columns(strip(rows) * kColumnPair * deepest);
+    Splitter split;
     for (Int from = 0; from < a.depth; from += deepest) {
       const Int to = std::min(a.depth, from + deepest);
-      for (Int column = 0; column < n(); column += widest) {
-        const Product part{a.part(from, to),
-                           b.part(from, to).some(column, std::min(n(), column + widest)), alpha,
-                           c + column, ldc};
-        if (!part.pack(rows, column == 0, a_packed.get(), a_panel, b_packed.get(), b_group))
-          return false;
-        part.multiply_packed(rows, adds || from > 0, a_packed.get(), a_panel, b_packed.get(),
-                             b_group);
-      }
+      const Product part{a.part(from, to), b.part(from, to), alpha, c, ldc};
+      part.multiply(rows, split, packed.get(), columns.get(), adds || from > 0);
+      if (!split.all_finite()) return false;
     }
     return true;
   }
 
-  bool pack(const Rows& rows, bool first, Third* a_packed, Int a_panel, Third* b_packed,
-            Int b_group) const {
-    const Int panels = first ? rows.panels : 0, groups = parts(n(), kTileWidth);
-    std::atomic<bool> finite{true};
-    const Int grain = parts(16384, kTileWidth * a.depth);
-    parallel_for(panels + groups, grain, [&](Int begin, Int end) {
-      Splitter split;
-      for (Int i = begin; i < end; ++i) {
-        if (i < groups) {
-          pack_group(b, i, split, b_packed + i * b_group);
-        } else {
-          pack_panel(a, rows, i - groups, alpha, split, a_packed + (i - groups) * a_panel);
-        }
-      }
-      if (!split.all_finite()) finite = false;
-    });
-    return finite;
+ private:
+  Int steps() const { return parts(a.depth, kTileDepth); }
+  Int pairs() const { return parts(b.count, 2 * kTileWidth); }  // of groups of columns
+  Int strip(const Rows& rows) const {
+    const Int bytes = rows.pairs * rows.pair(a.depth) * static_cast<Int>(sizeof(Third));
+    return std::clamp<Int>(std::min(bytes / kKept, pairs()), 1, kStrip);
   }
 
-  void multiply_packed(const Rows& rows, bool adds, const Third* a_packed, Int a_panel,
-                       const Third* b_packed, Int b_group) const {
-    const Int across = parts(n(), 2 * kTileWidth), down = rows.panels / 2;
-    const Int by_cache = parts(rows.panels * a_panel * Int{sizeof(Third)}, kRowBytes);
-    const Int by_threads = in_parallel() ? 1 : parts(4 * num_threads(), across);
-    const Int blocks = std::min(down, std::max(by_cache, by_threads));
-    const double work = static_cast<double>(m()) * n() * a.depth / (across * blocks);
-    parallel_for(across * blocks, static_cast<Int>(kTaskWork / work) + 1, [&](Int begin, Int end) {
-      const Tiles tiles(static_cast<int>(rows.height));
-      for (Int task = begin; task < end; ++task) {
-        const Int column = task % across * 2 * kTileWidth, block = task / across;
-        Packed p{nullptr,
-                 b_packed + column / kTileWidth * b_group,
-                 a_panel,
-                 b_group,
-                 rows.height * kTileDepth,
-                 parts(a.depth, kTileDepth)};
-        for (Int i = down * block / blocks; i < down * (block + 1) / blocks; ++i) {
-          const Int row = 2 * i * rows.height;
-          p.a = a_packed + 2 * i * a_panel;
-          if (n() - column > kTileWidth) {
-            multiply_into<2>(p, adds, c + row * ldc + column, ldc, rows.height, m() - row,
-                             n() - column);
-          } else {
-            multiply_into<1>(p, adds, c + row * ldc + column, ldc, rows.height, m() - row,
-                             n() - column);
-          }
+  void multiply(const Rows& rows, Splitter& split, Third* packed, Third* columns, bool adds) const {
+    for (Int i = 0; i < rows.pairs; ++i)
+      pack_rows(a, 2 * i * rows.height, rows.height, alpha, split, packed + i * rows.pair(a.depth));
+    const Tiles tiles(static_cast<int>(rows.height));
+    const Int width = strip(rows), column_pair = kColumnPair * steps() * kTileDepth;
+    for (Int first = 0; first < pairs(); first += width) {
+      const Int last = std::min(pairs(), first + width);
+      for (Int j = first; j < last; ++j)
+        pack_columns(b, 2 * j * kTileWidth, split, columns + (j - first) * column_pair);
+      for (Int i = 0; i < rows.pairs; ++i) {
+        const Int row = 2 * i * rows.height;
+        for (Int j = first; j < last; ++j) {
+          const Packed p{packed + i * rows.pair(a.depth), columns + (j - first) * column_pair,
+                         rows.tile(), steps()};
+          const Int column = 2 * j * kTileWidth;
+          multiply_into(p, adds, c + row * ldc + column, ldc, rows.height, a.count - row,
+                        b.count - column);
         }
       }
-    });
+    }
   }
 };
 
-// The kernel "_gemm_split_f32": out[1] is whether it is done.
+// Whether all numbers of a factor are finite, rounded too.
+bool all_finite(const Factor& f) {
+  const Int lines = f.deep ? f.count : f.depth, length = f.deep ? f.depth : f.count;
+  std::uint32_t largest = 0;
+  for (Int i = 0; i < lines; ++i)
+    for (Int j = 0; j < length; ++j)
+      largest = std::max(largest, std::bit_cast<std::uint32_t>(f.data[i * f.stride + j]) << 1);
+  return largest < 0xfeff0000u;
+}
+
+// The kernel "_gemm_split_f32", as gemm.h says.
 void split_product(const Call& call) {
   const double* p = call.params;
   const auto number = [&](GemmParam i) { return static_cast<Int>(p[i]); };
   const Int m = number(kM), n = number(kN), k = number(kK);
   const Factor a{call.in[0].as<float>(), number(kLda), p[kTa] == 0, m, k};
   const Factor b{call.in[1].as<float>(), number(kLdb), p[kTb] != 0, n, k};
-  const Product product{a, b, static_cast<float>(p[kAlpha]), call.out[0].as<float>(), number(kLdc)};
-  *call.out[1].as<bool>() = product.run(p[kBeta] == 1);
+  const bool adds = p[kBeta] != 0;
+  bool& done = *call.out[1].as<bool>();
+  done = !adds || (all_finite(a) && all_finite(b));  // what is added to would be lost
+  if (!done) return;
+  done =
+      Product{a, b, static_cast<float>(p[kAlpha]), call.out[0].as<float>(), number(kLdc)}.run(adds);
 }
 
 bool pays(const Call& call) {
   const double m = call.params[kM], n = call.params[kN], k = call.params[kK];
-  return call.params[kBeta] == 0 && std::min(m, n) >= 32 && k >= 32 && m * n * k >= 64.0 * 64 * 64;
+  const double beta = call.params[kBeta];
+  return (beta == 0 || beta == 1) && std::min(m, n) >= 32 && k >= 32 && m * n * k >= 64.0 * 64 * 64;
 }
 
 }  // namespace

@@ -1,8 +1,8 @@
 // Numbers split into three bfloat16 each, whose sum is the number: 24 bits as 3 times 8.
 //
 // Packed for the matrix unit: a tile of the first factor is rows of 32 numbers, one of the second
-// 16 rows of pairs of numbers that follow each other in depth. A tile of first parts, one of second
-// and one of third parts lie one after the other.
+// 16 rows of pairs of numbers that follow each other in depth. Tiles of first, second and third
+// parts lie at a distance.
 #pragma once
 
 #include <algorithm>
@@ -15,7 +15,7 @@ namespace baryon::BARYON_ISA {
 
 constexpr Int kTileDepth = 32, kTileWidth = 16;
 constexpr int kThirds = 3;
-constexpr Int kTileBits = kTileDepth * kTileWidth;  // numbers in a whole tile
+constexpr Int kTileSize = kTileDepth * kTileWidth;  // numbers in a whole tile
 
 using Third = std::uint16_t;
 typedef std::uint32_t Words __attribute__((vector_size(64), may_alias));
@@ -51,23 +51,24 @@ class Splitter {
 };
 
 // Tiles of the first factor: `rows` rows of kTileDepth numbers at distance `stride`.
-inline void split_rows(Splitter& split, const float* from, Int stride, Int rows, Third* to) {
+inline void split_rows(Splitter& split, const float* from, Int stride, Int rows, Third* to,
+                       Int distance) {
   Halves upper;
   for (int i = 0; i < kTileDepth; ++i) upper[i] = static_cast<Third>(2 * i + 1);
   for (Int r = 0; r < rows; ++r, from += stride, to += kTileDepth) {
     const Splitter::Parts left = split(load(from)), right = split(load(from + kTileWidth));
     for (int i = 0; i < kThirds; ++i)
-      *reinterpret_cast<LooseHalves*>(to + i * rows * kTileDepth) = __builtin_shuffle(
+      *reinterpret_cast<LooseHalves*>(to + i * distance) = __builtin_shuffle(
           std::bit_cast<Halves>(left.of[i]), std::bit_cast<Halves>(right.of[i]), upper);
   }
 }
 
 // Tiles of the second factor: kTileDepth rows of kTileWidth numbers at distance `stride`.
-inline void split_pairs(Splitter& split, const float* from, Int stride, Third* to) {
+inline void split_pairs(Splitter& split, const float* from, Int stride, Third* to, Int distance) {
   for (Int k = 0; k < kTileDepth; k += 2, from += 2 * stride, to += kTileDepth) {
     const Splitter::Parts even = split(load(from)), odd = split(load(from + stride));
     for (int i = 0; i < kThirds; ++i)
-      *reinterpret_cast<LooseHalves*>(to + i * kTileBits) =
+      *reinterpret_cast<LooseHalves*>(to + i * distance) =
           std::bit_cast<Halves>(even.of[i] >> 16 | odd.of[i]);
   }
 }

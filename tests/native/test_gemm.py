@@ -55,3 +55,47 @@ def test_no_row_behind_the_last_is_read():
     left, right = mx.nd.array(whole[:, -9:]), mx.nd.ones((40, 32))
     got = mx.nd.dot(left, right, transpose_a=True).asnumpy()
     np.testing.assert_allclose(got, whole[:, -9:].T @ np.ones((40, 32), "f4"), rtol=1e-5)
+
+
+SPLIT = ((64, 64, 64), (100, 129, 70), (33, 300, 1100), (700, 40, 33), (35, 47, 2050))
+
+
+@pytest.mark.parametrize("size", SPLIT, ids=str)
+@pytest.mark.parametrize("positive", [False, True])
+def test_errors_are_those_of_float32(size, positive):
+    """Also where a matrix unit multiplies parts of numbers: as near the truth as NumPy's floats."""
+    m, n, k = size
+    rng = np.random.default_rng(m)
+    a, b = (rng.normal(size=s).astype("f4") for s in ((m, k), (k, n)))
+    a, b = (abs(a), abs(b)) if positive else (a, b)
+    a *= np.exp(rng.normal(size=(m, 1)) * 8).astype("f4")
+    truth, scale = a.astype("f8") @ b.astype("f8"), abs(a).astype("f8") @ abs(b)
+    most = 4 * (abs(a @ b - truth) / scale).max() + 2.0**-24
+    for ta, tb in itertools.product((False, True), repeat=2):
+        left, right = mx.nd.array(a.T if ta else a), mx.nd.array(b.T if tb else b)
+        got = mx.nd.dot(left, right, transpose_a=ta, transpose_b=tb).asnumpy()
+        assert (abs(got - truth) / scale).max() < most
+
+
+@pytest.mark.parametrize("beta", [0.0, 1.0])
+@pytest.mark.parametrize("special", [np.inf, -np.inf, np.nan, 3.4e38])
+@pytest.mark.parametrize("which", [0, 1])
+def test_numbers_that_are_not_finite(which, special, beta):
+    operands = [np.ones((70, 90), "f4"), np.ones((90, 80), "f4")]
+    operands[which][3, 5] = special
+    operands[which][60, 70] = 0.5
+    sums = np.full((70, 80), 2.0, "f4")
+    got = mx.nd.linalg.gemm(*map(mx.nd.array, (*operands, sums)), beta=beta).asnumpy()
+    with np.errstate(invalid="ignore", over="ignore"):
+        want = operands[0] @ operands[1] + np.float32(beta) * sums
+    np.testing.assert_allclose(got, want, rtol=1e-6)
+
+
+def test_a_bias_is_added_to_every_block():
+    rng = np.random.default_rng(1)
+    for rows, hidden, features in ((3, 5, 2), (70, 130, 40), (1, 300, 5000), (40, 33, 3000)):
+        x, w, b = (
+            rng.normal(size=s).astype("f4") for s in ((rows, features), (hidden, features), hidden)
+        )
+        got = mx.nd.FullyConnected(*map(mx.nd.array, (x, w, b)), num_hidden=hidden).asnumpy()
+        np.testing.assert_allclose(got, x.astype("f8") @ w.T + b, rtol=1e-4, atol=2e-4)
