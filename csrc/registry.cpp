@@ -85,7 +85,7 @@ Registry make_registry() {
     isa.fill(Adder());
     if (forced != nullptr && std::strcmp(forced, isa.name) == 0) break;
   }
-  if (forced == nullptr && std::strcmp(registry.isa, "v4") == 0) fill_amx(add);
+  if (forced == nullptr && std::strcmp(registry.isa, "v4") == 0) fill_amx(Adder());
   filling = nullptr;
   return registry;
 }
