@@ -112,6 +112,8 @@ void bind_kernels(py::module_& m) {
         return names;
       },
       "Names of all kernels.");
+  m.def("kernel_number", &kernel_number, py::arg("name"),
+        "The number by which kernels such as _fused_chain name another kernel; -1: unknown.");
   m.def("isa", &isa, "The instruction set whose kernels run: baseline, v3 or v4.");
   m.def("accepts", &accepts, py::arg("name"), py::arg("ins"), py::arg("outs"),
         py::arg("params") = std::vector<double>(),

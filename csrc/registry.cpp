@@ -1,5 +1,6 @@
 #include "registry.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -31,6 +32,7 @@ struct Isa {
 
 struct Registry {
   Table table;
+  std::vector<const Kernel*> numbered;
   const char* isa = "baseline";
 };
 
@@ -87,6 +89,7 @@ Registry make_registry() {
   }
   if (forced == nullptr && std::strcmp(registry.isa, "v4") == 0) fill_amx(Adder());
   filling = nullptr;
+  for (const auto& entry : registry.table) registry.numbered.push_back(&entry.second);
   return registry;
 }
 
@@ -104,6 +107,17 @@ void Adder::operator()(const char* name, KernelFn run, AcceptFn accepts, KeepFn 
 const Kernel* find_kernel(const std::string& name) {
   const auto found = registry().table.find(name);
   return found == registry().table.end() ? nullptr : &found->second;
+}
+
+const Kernel* kernel_at(int number) {
+  const auto& numbered = registry().numbered;
+  return number >= 0 && number < static_cast<int>(numbered.size()) ? numbered[number] : nullptr;
+}
+
+int kernel_number(const std::string& name) {
+  const auto& numbered = registry().numbered;
+  const auto found = std::find(numbered.begin(), numbered.end(), find_kernel(name));
+  return found == numbered.end() ? -1 : static_cast<int>(found - numbered.begin());
 }
 
 std::vector<std::string> kernel_names() {

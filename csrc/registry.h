@@ -4,21 +4,16 @@
 #include <string>
 #include <vector>
 
-#include "kernel.h"
+#include "numbered.h"
 
 namespace baryon {
-
-struct Kernel {
-  KernelFn run;
-  AcceptFn accepts;
-  KeepFn keeps;  // or null
-  const char* isa;
-};
 
 // The kernel of the best instruction set that this processor has (BARYON_ISA may force a lower
 // one), or null.
 const Kernel* find_kernel(const std::string& name);
 std::vector<std::string> kernel_names();
+// A number by which kernels name other kernels, the same as long as the process lives; -1: unknown.
+int kernel_number(const std::string& name);
 // The instruction set chosen: "baseline", "v3" or "v4".
 const char* isa();
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .base import MXNetError
+from .graph.fuse import fuse
 from .graph.gradient import gradient
 from .graph.graph import Entry, Key, Node, cut, draw, substitute, variable, walk
 from .graph.layout import block_channels
@@ -237,7 +238,7 @@ class _Compiled(_Kept):
     def __init__(self, *tape: Any) -> None:
         super().__init__(*tape)
         reqs = [req for _, req, reached in self.leaves if reached]
-        results = block_channels(self.results)
+        (results,) = fuse(block_channels(self.results))
         heads = [Head(e, req == "add") for e, req in zip(results, reqs, strict=True)]
         self.program = Program(lower(self.inputs, [heads]))
 

@@ -83,9 +83,10 @@ class Compiled:
         self.reads_head_grad = drawn.reads_head_grad
         count = len(drawn.outputs)
         grads = mirror(drawn.outputs, drawn.grads)
-        both = fuse(block_channels([*drawn.outputs, *grads]))
-        results = [Head(e) for e in both[:count]]
-        backward = [Head(g, r == "add") for g, r in zip(both[count:], drawn.wanted, strict=True)]
+        both = block_channels([*drawn.outputs, *grads])
+        outputs, grads = fuse(both[:count], both[count:])
+        results = [Head(e) for e in outputs]
+        backward = [Head(g, r == "add") for g, r in zip(grads, drawn.wanted, strict=True)]
         self.program = Program(lower([*drawn.inputs, *drawn.dys], [results, backward]))
         keeps = settings.get("BARYON_KEEP_WEIGHTS") and not drawn.wanted and not drawn.train
         self.kept = self.program.kept if keeps else []

@@ -15,6 +15,7 @@ from . import (
     broadcast,
     calibrate,
     cast,
+    chain,
     columns,
     contrib,
     control_flow,

@@ -14,13 +14,15 @@ from collections.abc import Sequence
 from ... import settings
 from ..graph import Entry
 from . import endings
+from .chains import chained
 from .redraw import Rule, redraw
 
 RULES: tuple[Rule, ...] = (endings.ended,)  # the first that answers for a node is taken
 
 
-def fuse(heads: Sequence[Entry]) -> list[Entry]:
-    """The same values from fewer passes over memory."""
+def fuse(*groups: Sequence[Entry]) -> list[list[Entry]]:
+    """The same values from fewer passes over memory: heads of groups that run one after another."""
     if not settings.get("BARYON_FUSE"):
-        return list(heads)
-    return redraw(heads, RULES)
+        return [list(heads) for heads in groups]
+    drawn = iter(redraw([e for heads in groups for e in heads], RULES))
+    return chained([[next(drawn) for _ in heads] for heads in groups])

@@ -1,0 +1,172 @@
+"""Chains: connected pointwise operators become one node, an expression program (`ops.chain`).
+
+Nodes are visited in an order in which pointwise ones come as early as they can. One joins the
+chains that it reads from if all that has read from them so far is part of them. Whoever reads a
+chain otherwise thus comes after all of it, and no two nodes can wait for each other.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Sequence
+
+from ...native import native
+from ...ops.chain import Chain, Step, step_kernel, written
+from ...ops.op import get
+from ...ops.rules import broadcast
+from ..graph import Entry, Key, Node, draw, drawing, walk, with_inputs
+
+MOST_STEPS, MOST_INPUTS = 32, 24  # of one chain
+
+
+class _Group:
+    """Nodes that become a chain; `open` while nobody else has read from them."""
+
+    def __init__(self, node: Node, stage: int) -> None:
+        self.nodes = [node]
+        self.stage, self.shape = stage, node.specs[0].shape
+        self.open = True
+
+    def takes(self, other: _Group) -> bool:
+        """Whether another group may become part of this one."""
+        alike = other.stage == self.stage and other.shape == self.shape
+        if not (other.open and alike and len(self.nodes) + len(other.nodes) <= MOST_STEPS):
+            return False
+        return len(_read(other.nodes + self.nodes)) <= MOST_INPUTS
+
+
+def chained(groups: Sequence[Sequence[Entry]]) -> list[list[Entry]]:
+    """The heads of groups that run one after the other, with chains as one node each."""
+    if native is None:
+        return [list(heads) for heads in groups]
+    heads = [e for group in groups for e in group]
+    stages = _stages(groups)
+    order = _pointwise_first(sorted(walk(heads), key=stages.__getitem__), stages)
+    group_of = {n: g for n, g in _grouped(order, stages).items() if len(g.nodes) > 1}
+    new = _redrawn(order, group_of, heads) if group_of else {}
+    return [[new.get(e.key, e) for e in group] for group in groups]
+
+
+def _stages(groups: Sequence[Sequence[Entry]]) -> dict[Node, int]:
+    """The first group that needs each node: it must not wait for what later ones are given."""
+    stages: dict[Node, int] = {}
+    for stage, heads in enumerate(groups):
+        for node in walk(heads, stop=stages.__contains__):
+            stages.setdefault(node, stage)
+    return stages
+
+
+def _pointwise_first(nodes: Sequence[Node], stages: dict[Node, int]) -> list[Node]:
+    """The nodes, stage after stage, and pointwise ones as soon as what they read is there."""
+    users: dict[Node, list[Node]] = {node: [] for node in nodes}
+    waits = {node: {e.node for e in node.inputs} for node in nodes}
+    for node in nodes:
+        for source in waits[node]:
+            users[source].append(node)
+    order: dict[Node, None] = {}
+    for node in nodes:
+        ready = deque([node])
+        while ready:
+            taken = ready.popleft()
+            if taken in order:
+                continue
+            order[taken] = None
+            for user in users[taken]:
+                waits[user].remove(taken)
+                at_once = user.op.pointwise and stages[user] == stages[node]
+                if at_once and not waits[user]:
+                    ready.append(user)
+    return list(order)
+
+
+def _grouped(order: Sequence[Node], stages: dict[Node, int]) -> dict[Node, _Group]:
+    """The group of each node that may be part of a chain."""
+    group_of: dict[Node, _Group] = {}
+    for node in order:
+        read = {group_of[e.node]: None for e in node.inputs if e.node in group_of}
+        if _is_step(node):
+            own = group_of[node] = _Group(node, stages[node])
+            for group in sorted(read, key=lambda g: -len(g.nodes)):
+                if own.takes(group):
+                    own.nodes[:0] = group.nodes
+                    group_of.update(dict.fromkeys(group.nodes, own))
+        for group in read:
+            group.open = False  # of one that became part of another nobody asks any more
+    return group_of
+
+
+def _is_step(node: Node) -> bool:
+    """Whether a node can be a step of a chain: pointwise, with a kernel that runs on blocks."""
+    op = node.op
+    if op is None or not op.pointwise or node.count > 1 or not node.inputs:
+        return False
+    (spec,) = node.specs
+    if not spec.size or op.needs_mode or op.is_random or op.mutated(node.params):
+        return False
+    if op.shape_rule is not broadcast and any(e.shape != spec.shape for e in node.inputs):
+        return False
+    return step_kernel(op, node.params, tuple(e.dtype for e in node.inputs), spec.dtype) is not None
+
+
+def _read(nodes: Sequence[Node]) -> dict[Key, Entry]:
+    """What a chain of these nodes reads."""
+    members = set(nodes)
+    return {e.key: e for node in nodes for e in node.inputs if e.node not in members}
+
+
+# ---- drawing -----------------------------------------------------------------------------------
+
+
+def _redrawn(
+    order: Sequence[Node], group_of: dict[Node, _Group], heads: Sequence[Entry]
+) -> dict[Key, Entry]:
+    """The new entry for each one."""
+    readers: dict[Key, set] = {}
+    for node in order:
+        for e in node.inputs:
+            readers.setdefault(e.key, set()).add(group_of.get(node, node))
+    for e in heads:
+        readers.setdefault(e.key, set()).add(None)
+    missing = Counter(group_of.values())
+    new: dict[Key, Entry] = {}
+    for node in order:
+        group = group_of.get(node)
+        if group is None:
+            outs = with_inputs(node, [new[e.key] for e in node.inputs]).entries
+            new.update(((node, i), e) for i, e in enumerate(outs))
+            continue
+        missing[group] -= 1
+        if not missing[group]:
+            _draw_chain(group, readers, new)
+    return new
+
+
+def _draw_chain(group: _Group, readers: dict[Key, set], new: dict[Key, Entry]) -> None:
+    results = [n for n in group.nodes if readers.get((n, 0), set()) - {group}]
+    reads = _ordered(results, list(_read(group.nodes).values()), group, readers)
+    number: dict[Key, int] = {e.key: i for i, e in enumerate(reads)}
+    number.update(((n, 0), len(reads) + i) for i, n in enumerate(group.nodes))
+    steps = [Step(n.op, n.params, tuple(number[e.key] for e in n.inputs)) for n in group.nodes]
+    outputs = tuple(number[(n, 0)] for n in results)
+    program = written(Chain(len(reads), tuple(steps), outputs))
+    with drawing(False, results[-1].name):
+        inputs = [new[e.key] for e in reads]
+        drawn = draw(get("_fused_chain"), inputs, {"program": program})
+    new.update(((n, 0), e) for n, e in zip(results, drawn, strict=True))
+
+
+def _ordered(
+    results: Sequence[Node], reads: list[Entry], group: _Group, readers: dict[Key, set]
+) -> list[Entry]:
+    """What a chain reads: at each result's place, if there is one, a value whose memory the result
+    may take over, since nobody else reads it.
+    """
+    spare = [e for e in reads if e.node.op is not None and readers[e.key] == {group}]
+    found: list[Entry | None] = []
+    for node in results:
+        fits = (e for e in spare if e.spec == node.specs[0] and e not in found)
+        found.append(next(fits, None))
+    chosen = {e.key for e in found if e is not None}
+    rest = iter([e for e in reads if e.key not in chosen])
+    placed = [next(rest, None) if e is None else e for e in found]
+    return [e for e in placed if e is not None] + list(rest)

@@ -1,0 +1,210 @@
+"""Chains of pointwise operators as one: an expression program, which is data.
+
+A program lists steps; each applies a pointwise operator to values by number: first the inputs, then
+what each step gave. The fuse pass draws chains; kernels run them block by block, so that what
+passes between the steps stays in the cache.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..base import MXNetError
+from ..dtypes import dtype_code
+from ..native import native
+from .attrs import Attrs
+from .binary import broadcast_add, broadcast_div, broadcast_mul, broadcast_sub
+from .functions import exp
+from .op import Op, Spec, get, op
+from .rules import broadcast_shapes
+from .samples import integers, normal
+from .scalar import power_scalar
+from .unary import negative, square
+
+_FLAT = 1024  # elements of a block, for questions to which any number is as good
+
+
+class Step(NamedTuple):
+    """One operator of a chain and the numbers of the values that it reads."""
+
+    op: Op
+    attrs: Attrs
+    reads: tuple[int, ...]
+
+
+class Chain(NamedTuple):
+    """Steps over `count` inputs, and the numbers of the values that are results."""
+
+    count: int
+    steps: tuple[Step, ...]
+    outputs: tuple[int, ...]
+
+
+def written(chain: Chain) -> str:
+    """A chain's program as text."""
+    steps = [[s.op.name, s.op.describe(s.attrs), list(s.reads)] for s in chain.steps]
+    return json.dumps([chain.count, steps, list(chain.outputs)])
+
+
+@lru_cache(maxsize=4096)
+def read(program: str) -> Chain:
+    """The chain of a program; MXNetError if it is none."""
+    try:
+        count, steps, outputs = json.loads(program)
+        found = tuple(_step(count + i, *step) for i, step in enumerate(steps))
+        values = range(count + len(found))
+        if not found or not outputs or any(values.index(i) < count for i in outputs):
+            raise ValueError("a chain gives what its steps computed")
+        return Chain(count, found, tuple(outputs))
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise MXNetError(f"program is none of a chain: {error}") from None
+
+
+def _step(known: int, name: str, attrs: dict[str, str], reads: list[int]) -> Step:
+    op = get(name)
+    if not op.pointwise:
+        raise ValueError(f"{name} is not pointwise")
+    return Step(op, op.attributes(attrs), tuple(range(known)[range(known).index(i)] for i in reads))
+
+
+def value_dtypes(chain: Chain, ins: Sequence[Any]) -> list[np.dtype]:
+    """Dtypes of all values, from those of the inputs."""
+    dtypes = list(ins)
+    for step in chain.steps:
+        _, (found,) = step.op.infer_dtypes(step.attrs, [dtypes[i] for i in step.reads], [None])
+        dtypes.append(found)
+    return dtypes
+
+
+def _shapes(attrs: Attrs, ins: list, outs: list) -> tuple[list, list]:
+    if any(s is None for s in ins):
+        return ins, outs
+    return ins, [broadcast_shapes(*ins)] * len(outs)
+
+
+def _dtypes(attrs: Attrs, ins: list, outs: list) -> tuple[list, list]:
+    if any(d is None for d in ins):
+        return ins, outs
+    chain = read(attrs.program)
+    dtypes = value_dtypes(chain, ins)
+    return ins, [dtypes[i] for i in chain.outputs]
+
+
+# ---- for the kernel ----------------------------------------------------------------------------
+
+
+def _numbers(attrs: Attrs, ins: Sequence[Spec], outs: Sequence[Spec]) -> tuple | None:
+    """A program as the kernel reads it (``csrc/kernels/chain.cpp``)."""
+    chain = read(attrs.program)
+    dtypes = value_dtypes(chain, [s.dtype for s in ins])
+    places, room = _places(chain, dtypes)
+    numbers = [len(room), *map(dtype_code, room), len(chain.steps)]
+    for i, step in enumerate(chain.steps):
+        kernel = step_kernel(
+            step.op, step.attrs, tuple(dtypes[k] for k in step.reads), dtypes[chain.count + i]
+        )
+        if kernel is None:
+            return None
+        number, own = kernel
+        reads = [places[k] for k in step.reads]
+        numbers += [number, len(reads), *reads, places[chain.count + i], len(own), *own]
+    return tuple(numbers)
+
+
+@lru_cache(maxsize=4096)
+def step_kernel(
+    op: Op, attrs: Attrs, ins: tuple[np.dtype, ...], out: np.dtype
+) -> tuple[int, tuple] | None:
+    """Number and parameters of the kernel that runs an operator on blocks, if there is one."""
+    if native is None or op.kernel is None:
+        return None
+    specs = [Spec((_FLAT,), dtype) for dtype in (*ins, out)]
+    own = op.kernel_params(attrs, specs[:-1], specs[-1:])
+    number = native.kernel_number(op.kernel)
+    if own is None or number < 0:
+        return None
+    described = [((_FLAT,), dtype_code(s.dtype)) for s in specs]
+    accepted = native.accepts(op.kernel, described[:-1], described[-1:], own)
+    return (number, tuple(own)) if accepted else None
+
+
+def _places(chain: Chain, dtypes: Sequence[np.dtype]) -> tuple[list[int], list[np.dtype]]:
+    """Where each value is: an input, an output, or room in a block that is used again and again.
+
+    Returns places as the kernel counts them, and the dtypes of the rooms.
+    """
+    last = {k: i for i, step in enumerate(chain.steps) for k in step.reads}
+    fixed = {k: chain.count + i for i, k in enumerate(chain.outputs)}
+    first = chain.count + len(chain.outputs)
+    places, room = list(range(chain.count)), []
+    free: list[int] = []
+    for i, step in enumerate(chain.steps):
+        free += [places[k] for k in set(step.reads) if last[k] == i and places[k] >= first]
+        value = chain.count + i
+        if value in fixed:
+            places.append(fixed[value])
+            continue
+        place = next((p for p in free if room[p - first] == dtypes[value]), None)
+        if place is None:
+            place = first + len(room)
+            room.append(dtypes[value])
+        else:
+            free.remove(place)
+        places.append(place)
+    return places, room
+
+
+# ---- the operator ------------------------------------------------------------------------------
+
+
+@op(
+    "_fused_chain",
+    shape=_shapes,
+    dtype=_dtypes,
+    outputs=lambda a: tuple(f"output{i}" for i in range(len(read(a.program).outputs))),
+    variadic="num_args",
+    inplace=lambda i: f"arg{i}",
+    kernel=True,
+    params=_numbers,
+    derived=True,
+)
+def chain(xp: Any, *data: Any, program: str, num_args: int) -> Any:
+    """What the steps of `program` compute from `num_args` tensors, which broadcast."""
+    found = read(program)
+    values = list(data)
+    dtypes = value_dtypes(found, [np.dtype(x.dtype) for x in data])
+    for step in found.steps:
+        (value,) = step.op.run(xp, step.attrs, [values[i] for i in step.reads])
+        values.append(xp.asarray(value).astype(dtypes[len(values)], copy=False))
+    shape = broadcast_shapes(*(x.shape for x in data))
+    return tuple(xp.broadcast_to(values[i], shape) for i in found.outputs)
+
+
+def _sample(steps: Sequence[tuple], outputs: tuple[int, ...], **more: Any) -> None:
+    """Steps are (operator, attributes, reads)."""
+    made = tuple(Step(op, op.attributes(raw), reads) for op, raw, reads in steps)
+    chain.sample(program=written(Chain(len(more["data"]), made, outputs)), **more)
+
+
+_sample(
+    [(broadcast_sub, {}, (0, 1)), (square, {}, (2,)), (power_scalar, {"scalar": 2.0}, (3,))],
+    (2, 4),
+    data=[normal(3, 5), normal(3, 1)],
+    _dtypes=("float32", "float64", "float16", "bfloat16"),
+)
+_sample(
+    [(broadcast_mul, {}, (0, 1)), (exp, {}, (3,)), (broadcast_add, {}, (4, 2))],
+    (5,),
+    data=[normal(2, 3, 4), normal(4), normal(3, 1)],
+)
+_sample(
+    [(broadcast_mul, {}, (0, 1)), (broadcast_div, {}, (2, 1)), (negative, {}, (3,))],
+    (4,),
+    data=[integers(7), integers(7)],
+    _dtypes=("int32", "int64", "int8"),
+)
