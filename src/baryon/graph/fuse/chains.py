@@ -98,7 +98,7 @@ def _grouped(order: Sequence[Node], stages: dict[Node, int]) -> dict[Node, _Grou
 def _is_step(node: Node) -> bool:
     """Whether a node can be a step of a chain: pointwise, with a kernel that runs on blocks."""
     op = node.op
-    if op is None or not op.pointwise or node.count > 1 or not node.inputs:
+    if op is None or not op.pointwise or node.count > 1 or not 0 < len(node.inputs) <= MOST_INPUTS:
         return False
     (spec,) = node.specs
     if not spec.size or op.needs_mode or op.is_random or op.mutated(node.params):
