@@ -14,6 +14,7 @@ SOURCE = Path(__file__).parent.parent / "src" / "baryon"
 ROOMS = [
     {
         "base",
+        "collector",
         "dtypes",
         "settings",
         "files",

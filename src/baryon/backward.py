@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .base import MXNetError
+from .collector import waiting
 from .graph.fuse import fuse
 from .graph.gradient import gradient
 from .graph.graph import Entry, Key, Node, cut, draw, substitute, variable, walk
@@ -235,6 +236,7 @@ class _Kept:
 class _Compiled(_Kept):
     """One Program, into the leaves' gradients."""
 
+    @waiting()
     def __init__(self, *tape: Any) -> None:
         super().__init__(*tape)
         reqs = [req for _, req, reached in self.leaves if reached]

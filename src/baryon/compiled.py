@@ -10,6 +10,7 @@ import numpy as np
 
 from . import settings, state
 from .base import MXNetError
+from .collector import waiting
 from .graph.function import dynamic_op, with_stream
 from .graph.fuse import fuse
 from .graph.gradient import constant, gradient
@@ -41,6 +42,7 @@ class Drawn:
             ignore theirs).
     """
 
+    @waiting()
     def __init__(
         self, heads: Sequence[Entry], specs: Mapping[str, Spec], train: bool, reqs: Sequence[str]
     ) -> None:
@@ -77,6 +79,7 @@ class Drawn:
 class Compiled:
     """Forward, and backward where gradients are wanted, as two ranges of one Program."""
 
+    @waiting()
     def __init__(self, drawn: Drawn) -> None:
         self.drawn = drawn
         self.output_specs = drawn.output_specs

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import baryon as mx
+import baryon.graph.plan as plan_module
 from baryon.graph.plan import ALIGNMENT, Buffer, MemoryPlan, check_plan, plan_memory
 
 buffers = st.builds(
@@ -65,3 +66,18 @@ def test_within_two_percent_of_the_bound_on_training_chains(seed):
     plan = plan_memory(training_chain(60, seed))
     check_plan(plan)
     assert plan.planned <= 1.02 * plan.lower_bound
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_many_buffers_are_placed_as_they_come(seed, monkeypatch):
+    monkeypatch.setattr(plan_module, "MANY", 0)
+    plan = plan_memory(training_chain(400, seed))
+    check_plan(plan)
+    assert plan.planned <= 1.02 * plan.lower_bound
+
+
+@given(st.lists(buffers, max_size=40))
+@settings(max_examples=150, deadline=None)
+def test_nothing_overlaps_where_buffers_are_placed_as_they_come(given_buffers):
+    offsets, peak = plan_module._as_they_come(given_buffers)
+    check_plan(MemoryPlan(tuple(given_buffers), tuple(offsets), 0, 0, peak))

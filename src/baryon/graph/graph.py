@@ -26,7 +26,7 @@ class Node:
     specs  : a `Spec` for each output once inferred.
     """
 
-    __slots__ = ("op", "name", "inputs", "attrs", "params", "specs", "__weakref__")
+    __slots__ = ("op", "name", "inputs", "attrs", "params", "specs", "_count", "__weakref__")
 
     def __init__(
         self,
@@ -43,6 +43,7 @@ class Node:
         self.params = params
         self.attrs = dict(attrs or {})
         self.specs = specs
+        self._count = 0 if op is not None else 1
 
     def __repr__(self) -> str:
         return f"<Node {self.op.name if self.op else 'variable'} {self.name!r}>"
@@ -50,7 +51,9 @@ class Node:
     @property
     def count(self) -> int:
         """Number of outputs, hidden ones included."""
-        return len(self.op.output_names(self.params)) if self.op else 1
+        if not self._count:
+            self._count = len(self.op.output_names(self.params))
+        return self._count
 
     @property
     def entries(self) -> list[Entry]:
@@ -144,17 +147,21 @@ def walk(heads: Iterable[Entry], stop: Callable[[Node], bool] | None = None) -> 
     """All nodes that `heads` depend on, inputs before users; those of `stop` nodes left out."""
     order: list[Node] = []
     seen: set[Node] = set()
+    open_nodes: list[Node] = []  # whose inputs are being walked; None on the stack ends the last
     for head in heads:
-        stack = [(head.node, False)]
+        stack: list[Node | None] = [head.node]
         while stack:
-            node, done = stack.pop()
-            if done:
-                order.append(node)
+            node = stack.pop()
+            if node is None:
+                order.append(open_nodes.pop())
             elif node not in seen:
                 seen.add(node)
-                stack.append((node, True))
-                if stop is None or not stop(node):
-                    stack.extend((e.node, False) for e in reversed(node.inputs))
+                if not node.inputs or (stop is not None and stop(node)):
+                    order.append(node)
+                    continue
+                open_nodes.append(node)
+                stack.append(None)
+                stack += [e.node for e in reversed(node.inputs)]
     return order
 
 

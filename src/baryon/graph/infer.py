@@ -19,7 +19,7 @@ Facts = dict[Node, list]  # for each node, one fact (shape or dtype) an output
 
 def infer_shapes(nodes: Sequence[Node], given: Mapping[Node, Any]) -> Facts:
     """Shapes (partial ones included) of all outputs of `nodes`, which are in walking order."""
-    return _complete(nodes, given, lambda n, i, o: n.op.infer_shapes(n.params, i, o), unify)
+    return _complete(nodes, given, lambda n, i, o: n.op.infer_shapes(n.params, i, o), unify, known)
 
 
 def infer_dtypes(nodes: Sequence[Node], given: Mapping[Node, Any]) -> Facts:
@@ -28,7 +28,13 @@ def infer_dtypes(nodes: Sequence[Node], given: Mapping[Node, Any]) -> Facts:
     def unify_two(a: Any, b: Any) -> Any:
         return unify_dtypes([a, b])
 
-    return _complete(nodes, given, lambda n, i, o: n.op.infer_dtypes(n.params, i, o), unify_two)
+    def decided(dtype: Any) -> bool:
+        return dtype is not None
+
+    def ask(node: Node, ins: list, outs: list) -> tuple[list, list]:
+        return node.op.infer_dtypes(node.params, ins, outs)
+
+    return _complete(nodes, given, ask, unify_two, decided)
 
 
 def _complete(
@@ -36,16 +42,26 @@ def _complete(
     given: Mapping[Node, Any],
     ask: Callable[[Node, list, list], tuple[list, list]],
     unify_two: Callable[[Any, Any], Any],
+    is_known: Callable[[Any], bool],
 ) -> Facts:
-    """Sweep forward and backward over the nodes until no rule adds anything."""
+    """Sweep forward and backward over the nodes until no rule adds anything.
+
+    A node of which all is known once its rule was asked has nothing to learn any more.
+    """
     facts: Facts = {n: [given.get(n)] * n.count for n in nodes}
     pending, order = True, [n for n in nodes if n.op is not None]
     while pending:
-        pending = False
+        pending, left = False, []
         for node in order:
             pending |= _visit(node, facts, ask, unify_two)
-        order.reverse()
+            if not all(map(is_known, _facts_of(node, facts))):
+                left.append(node)
+        order = left[::-1]
     return facts
+
+
+def _facts_of(node: Node, facts: Facts) -> list:
+    return [*facts[node], *(facts[e.node][e.index] for e in node.inputs)]
 
 
 def _visit(node: Node, facts: Facts, ask: Callable, unify_two: Callable) -> bool:

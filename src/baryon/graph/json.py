@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..base import MXNetError
+from ..collector import waiting
 from ..ops.op import get
 from ..util import is_np_shape
 from . import control_flow, upgrade  # noqa: F401  (the first: operators that contain graphs)
@@ -16,6 +17,7 @@ from .upgrade import HIDDEN_KEYS, set_initializer
 VERSION = 10901  # of MXNet, whose format this is
 
 
+@waiting()
 def to_json(heads: Sequence[Entry]) -> str:
     """The graph of untyped entries as symbol JSON."""
     attrs = {"is_np_shape": ["int", 1]} if is_np_shape() else {}
@@ -57,6 +59,7 @@ def _versioned(node: Node, versions: dict[Node, int]) -> list[tuple[Entry, int]]
     return [(e, versions.get(e.node, 0)) for e in node.inputs]
 
 
+@waiting()
 def from_json(text: str) -> list[Entry]:
     """The heads of a graph in symbol JSON; MXNetError that says where the document is wrong."""
     try:

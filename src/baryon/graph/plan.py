@@ -2,10 +2,13 @@
 
 Interval packing is NP-hard; largest-first (Gergov's greedy, as in TVM's and TFLite's planners)
 comes within 2 % of the lower bound on real networks, and a few other orders are tried when not.
+Each buffer is compared with all that live at the same time, which takes too long where there are
+tens of thousands: these are placed as they come, each into the smallest hole that is large enough.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,6 +18,7 @@ from ..base import MXNetError
 
 ALIGNMENT = 64  # bytes: a cache line, and the widest vector
 CLOSE_ENOUGH = 1.01  # of the lower bound: no other order is tried
+MANY = 8192  # buffers: from here on they are placed as they come
 
 
 @dataclass(frozen=True)
@@ -64,14 +68,20 @@ def plan_memory(buffers: Sequence[Buffer]) -> MemoryPlan:
     naive = sum(b.size for b in buffers)
     empty = MemoryPlan(buffers, (0,) * len(buffers), naive, 0, 0)
     bound = int(empty.live_bytes().max(initial=0))
-    best, best_offsets = None, empty.offsets
+    offsets, peak = _as_they_come(buffers) if len(buffers) > MANY else _searched(buffers, bound)
+    return MemoryPlan(buffers, tuple(offsets), naive, bound, peak)
+
+
+def _searched(buffers: Sequence[Buffer], bound: int) -> tuple[list[int], int]:
+    """The best offsets that first fit finds in a few orders, and their peak."""
+    found: tuple[list[int], int] = ([], 0)
     for order in _orders(buffers):
-        offsets, peak = _first_fit(buffers, order)
-        if best is None or peak < best:
-            best, best_offsets = peak, offsets
-        if best <= bound * CLOSE_ENOUGH:
+        tried = _first_fit(buffers, order)
+        if not found[0] or tried[1] < found[1]:
+            found = tried
+        if found[1] <= bound * CLOSE_ENOUGH:
             break
-    return MemoryPlan(buffers, tuple(best_offsets), naive, bound, best or 0)
+    return found
 
 
 def _orders(buffers: Sequence[Buffer]) -> list[list[int]]:
@@ -112,6 +122,69 @@ def _lowest_gap(starts: np.ndarray, ends: np.ndarray, size: int) -> int:
     reached = np.concatenate(([0], np.maximum.accumulate(ends[order])))
     gaps = np.flatnonzero(starts - reached[:-1] >= size)
     return int(reached[gaps[0]] if len(gaps) else reached[-1])
+
+
+def _as_they_come(buffers: Sequence[Buffer]) -> tuple[list[int], int]:
+    """Offsets by best fit in the order of time, and their peak: a heap that knows all lives."""
+    holes, offsets = _Holes(), [0] * len(buffers)
+    ends = sorted(range(len(buffers)), key=lambda i: buffers[i].last)
+    done = 0
+    for i in sorted(range(len(buffers)), key=lambda i: (buffers[i].first, -buffers[i].size)):
+        while buffers[ends[done]].last < buffers[i].first:
+            holes.free(offsets[ends[done]], buffers[ends[done]].size)
+            done += 1
+        offsets[i] = holes.take(buffers[i].size)
+    return offsets, holes.peak
+
+
+class _Holes:
+    """Free memory below a peak: holes by size, by where they begin, and by where they end."""
+
+    def __init__(self) -> None:
+        self.peak = 0
+        self._sizes: list[tuple[int, int]] = []  # (size, offset), sorted
+        self._begins: dict[int, int] = {}  # offset -> size
+        self._ends: dict[int, int] = {}  # end -> offset
+
+    def take(self, size: int) -> int:
+        """The offset of `size` bytes: of the smallest hole that has them, else at the peak."""
+        if size == 0:
+            return 0
+        k = bisect_left(self._sizes, (size, -1))
+        if k < len(self._sizes):
+            found, offset = self._sizes[k]
+            self._remove(offset)
+            if found > size:
+                self._add(offset + size, found - size)
+            return offset
+        offset = self._ends.get(self.peak, self.peak)  # a hole at the end grows
+        if offset < self.peak:
+            self._remove(offset)
+        self.peak = offset + size
+        return offset
+
+    def free(self, offset: int, size: int) -> None:
+        """Give bytes back; holes on either side become one with them."""
+        if size == 0:
+            return
+        after = self._begins.get(offset + size)
+        if after is not None:
+            self._remove(offset + size)
+            size += after
+        before = self._ends.get(offset)
+        if before is not None:
+            self._remove(before)
+            offset, size = before, size + offset - before
+        self._add(offset, size)
+
+    def _add(self, offset: int, size: int) -> None:
+        insort(self._sizes, (size, offset))
+        self._begins[offset], self._ends[offset + size] = size, offset
+
+    def _remove(self, offset: int) -> None:
+        size = self._begins.pop(offset)
+        del self._ends[offset + size]
+        del self._sizes[bisect_left(self._sizes, (size, offset))]
 
 
 def check_plan(plan: MemoryPlan) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..base import MXNetError
+from ..collector import waiting
 from ..context import Context, current_context
 from ..dtypes import as_dtype
 from ..graph.place import place
@@ -61,6 +62,7 @@ def bind(
     return Executor(self, ctx, args, grads, reqs, aux, group2ctx, shared_exec)
 
 
+@waiting()
 def simple_bind(
     self: Symbol,
     ctx: Context,
