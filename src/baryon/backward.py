@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
+from .backend import active
 from .base import MXNetError
 from .collector import waiting
 from .graph.fuse import fuse
@@ -32,18 +31,20 @@ def write_gradients(heads: Sequence[Any], head_grads: Sequence[Any], retain: boo
     nodes = tape_walk([h._node for h in heads])
     _check_not_freed(nodes)
     dense = _is_dense(nodes, heads, head_grads)
-    key = (dense, _structure(nodes, heads, head_grads))
+    on_gpu = heads[0].context.device_type == "gpu"
+    key = (dense, on_gpu, _structure(nodes, heads, head_grads))
     seen = key in _PROGRAMS or (dense and _kept_bytes(nodes) > _LARGE)
     if len(_PROGRAMS) >= _PROGRAM_LIMIT:
         _PROGRAMS.clear()
     kept = _PROGRAMS.setdefault(key, None)
-    if seen:
-        if kept is None:
-            kind = _Compiled if dense else _Replayed
-            kept = _PROGRAMS[key] = kind(heads, head_grads, nodes)
-        kept.run(nodes, heads, head_grads)
-    else:
-        _interpret(heads, head_grads)
+    if seen and kept is None:
+        kind = _Compiled if dense else _Replayed
+        kept = _PROGRAMS[key] = kind(heads, head_grads, nodes)
+    with active(heads[0].context):
+        if seen:
+            kept.run(nodes, heads, head_grads)
+        else:
+            _interpret(heads, head_grads)
     for node in nodes:
         if isinstance(node, Leaf):
             node.fresh = True
@@ -102,10 +103,10 @@ def _structure(nodes: Sequence[Any], heads: Sequence[Any], head_grads: Sequence[
 
 
 def _is_dense(nodes: Sequence[Any], heads: Sequence[Any], head_grads: Sequence[Any]) -> bool:
-    """Whether a compiled program can serve: all arrays on the CPU, none of them sparse."""
+    """Whether a compiled program can serve: none of the arrays is sparse."""
     arrays = [x._data for x in (*heads[:1], *head_grads) if x is not None]
     return (
-        all(isinstance(a, np.ndarray) for a in arrays)
+        not any(isinstance(a, Stored) for a in arrays)
         and not any(isinstance(n.grad._data, Stored) for n in nodes if isinstance(n, Leaf))
         and not any(n.plan.stypes for n in nodes if isinstance(n, TapeNode))
     )
@@ -237,12 +238,15 @@ class _Compiled(_Kept):
     """One Program, into the leaves' gradients."""
 
     @waiting()
-    def __init__(self, *tape: Any) -> None:
-        super().__init__(*tape)
+    def __init__(
+        self, heads: Sequence[Any], head_grads: Sequence[Any], nodes: Sequence[Any]
+    ) -> None:
+        super().__init__(heads, head_grads, nodes)
         reqs = [req for _, req, reached in self.leaves if reached]
-        (results,) = fuse(block_channels(self.results))
-        heads = [Head(e, req == "add") for e, req in zip(results, reqs, strict=True)]
-        self.program = Program(lower(self.inputs, [heads]))
+        on_gpu = heads[0].context.device_type == "gpu"
+        (results,) = fuse(self.results if on_gpu else block_channels(self.results))
+        written = [Head(e, req == "add") for e, req in zip(results, reqs, strict=True)]
+        self.program = Program(lower(self.inputs, [written]))
 
     def run(self, nodes: Sequence[Any], heads: Sequence[Any], head_grads: Sequence[Any]) -> None:
         """Compute the gradients of a tape of this structure."""
@@ -253,12 +257,12 @@ class _Compiled(_Kept):
                 externals.append(target)
             elif req == "write":
                 target[...] = 0
-        program = self.program
-        program.run(0, program.new_arena(), externals, program.reserve_streams())
+        program, arena = self.program, self.program.new_arena(heads[0]._data)
+        program.run(0, arena, externals, program.reserve_streams())
 
 
 class _Replayed(_Kept):
-    """Eager calls, where arrays are sparse or on a GPU."""
+    """Eager calls, where arrays are sparse."""
 
     def run(self, nodes: Sequence[Any], heads: Sequence[Any], head_grads: Sequence[Any]) -> None:
         """Compute the gradients of a tape of this structure."""

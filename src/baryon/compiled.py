@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from . import settings, state
+from .backend import blanks
 from .base import MXNetError
 from .collector import waiting
 from .graph.function import dynamic_op, with_stream
@@ -77,22 +78,26 @@ class Drawn:
 
 
 class Compiled:
-    """Forward, and backward where gradients are wanted, as two ranges of one Program."""
+    """Forward, and backward where gradients are wanted, as two ranges of one Program.
+
+    on_gpu : whether it will run on a GPU, which does not block the channels of images.
+    """
 
     @waiting()
-    def __init__(self, drawn: Drawn) -> None:
+    def __init__(self, drawn: Drawn, on_gpu: bool = False) -> None:
         self.drawn = drawn
         self.output_specs = drawn.output_specs
         self.reads_head_grad = drawn.reads_head_grad
         count = len(drawn.outputs)
         grads = mirror(drawn.outputs, drawn.grads)
-        both = block_channels([*drawn.outputs, *grads])
+        both = [*drawn.outputs, *grads]
+        both = both if on_gpu else block_channels(both)
         outputs, grads = fuse(both[:count], both[count:])
         results = [Head(e) for e in outputs]
         backward = [Head(g, r == "add") for g, r in zip(grads, drawn.wanted, strict=True)]
         self.program = Program(lower([*drawn.inputs, *drawn.dys], [results, backward]))
         keeps = settings.get("BARYON_KEEP_WEIGHTS") and not drawn.wanted and not drawn.train
-        self.kept = self.program.kept if keeps else []
+        self.kept = self.program.kept if keeps and not on_gpu else []
         self._no_dys = [None] * len(drawn.dys)
         self._no_grads = [None] * len(drawn.wanted)
 
@@ -148,10 +153,11 @@ class CachedGraph:
         recording = state.is_recording()
         wants = tuple([x._node is not None for x in inputs]) if recording else None
         train = state.is_training()
-        key = (train, wants, *[(a.shape, a.dtype) for a in arrays])
+        on_gpu = bool(arrays) and not isinstance(arrays[0], np.ndarray)
+        key = (train, wants, on_gpu, *[(a.shape, a.dtype) for a in arrays])
         call = self._calls.get(key)
         if call is None:
-            call = self._calls[key] = self._compile(arrays, train, wants)
+            call = self._calls[key] = self._compile(arrays, train, wants, on_gpu)
         outs, arena, streams = call.run(arrays, read(inputs, arrays, call.compiled.kept))
         device = inputs[0].context
         made = [_new(dense_class(inputs[0]), data, device) for data in outs]
@@ -159,11 +165,13 @@ class CachedGraph:
             call.record(inputs, arrays, made, outs, arena, streams)
         return made
 
-    def _compile(self, arrays: Sequence[Any], train: bool, wants: tuple | None) -> _Call:
+    def _compile(
+        self, arrays: Sequence[Any], train: bool, wants: tuple | None, on_gpu: bool
+    ) -> _Call:
         specs = [Spec(a.shape, a.dtype) for a in arrays]
         reqs = ["write" if w else "null" for w in wants or (False,) * len(specs)]
         named = dict(zip(self._names, specs, strict=True))
-        return _Call(Compiled(Drawn(self._entries, named, train, reqs)), specs, reqs)
+        return _Call(Compiled(Drawn(self._entries, named, train, reqs), on_gpu), specs, reqs)
 
     def memory_plan(self) -> Any:
         """The memory plan of the most recently compiled call."""
@@ -196,9 +204,9 @@ class _Call:
         self, arrays: Sequence[np.ndarray], stamps: Sequence[int]
     ) -> tuple[list, np.ndarray, tuple[int, int]]:
         """Outputs, the arena of this run, and its random streams."""
-        program = self.compiled.program
-        outs = [np.empty(shape, dtype) for shape, dtype in self._empty]
-        arena, streams = program.new_arena(), program.reserve_streams()
+        program, like = self.compiled.program, arrays[0] if arrays else None
+        outs = blanks(like, self._empty)
+        arena, streams = program.new_arena(like), program.reserve_streams()
         self.compiled.forward(arrays, outs, arena, streams, stamps)
         return outs, arena, streams
 
@@ -248,7 +256,7 @@ class _Call:
         return rule
 
     def _backward(self, xp: Any, *data: np.ndarray) -> Any:
-        grads = [np.empty(s.shape, s.dtype) for s in (self.ins[i] for i in self._wanted)]
+        grads = blanks(data[0], [self.ins[i] for i in self._wanted])
         self._fill_gradients(data, grads)
         return tuple(grads)
 

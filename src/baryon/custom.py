@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from . import state
+from .backend import of_array
 from .base import MXNetError
-from .context import cpu
+from .context import Context, current_context
 from .dtypes import as_dtype
 from .graph.function import PLAIN_FACTS
 from .ndarray import NDArray
@@ -177,6 +178,8 @@ class _Custom(Op):
     keeps one `CustomOp` for all its runs.
     """
 
+    replays = False
+
     def __init__(self, raw: Mapping[str, str], prop: CustomOpProp, owner: bool = False) -> None:
         self.raw, self.prop, self._owner = dict(raw), prop, owner
         self.op_type = self.raw["op_type"]
@@ -257,28 +260,28 @@ class _Custom(Op):
 
     # ---- computing -------------------------------------------------------------------------------
 
-    def _create(self, arrays: Sequence[np.ndarray]) -> CustomOp:
+    def _create(self, arrays: Sequence[Any]) -> CustomOp:
         shapes, types = [list(a.shape) for a in arrays], [a.dtype.type for a in arrays]
         with _user_code(self.op_type, "create_operator"):
-            return self.prop.create_operator(cpu(), shapes, types)
+            return self.prop.create_operator(_context(arrays), shapes, types)
 
-    def _operator(self, arrays: Sequence[np.ndarray]) -> tuple[CustomOp, np.ndarray]:
+    def _operator(self, xp: Any, arrays: Sequence[Any]) -> tuple[CustomOp, Any]:
         """The `CustomOp` for a forward call, and its number."""
         if not self._owner:
-            made, number = self._create(arrays), np.array([next(_numbers)])
-            _LIVE[int(number[0])] = made
-            weakref.finalize(number, _LIVE.pop, int(number[0]))
-            return made, number
+            made, number = self._create(arrays), next(_numbers)
+            _LIVE[number], token = made, xp.asarray([number])
+            weakref.finalize(token, _LIVE.pop, number)
+            return made, token
         if self._kept is None:
             self._kept = self._create(arrays)
-        return self._kept, np.array([-1])
+        return self._kept, xp.asarray([-1])
 
-    def _forward(self, xp: Any, /, *arrays: np.ndarray, train: bool = False, **attrs: Any) -> tuple:
+    def _forward(self, xp: Any, /, *arrays: Any, train: bool = False, **attrs: Any) -> tuple:
         n = len(self.names)
         aux = [a.copy() for a in arrays[n:]]
         specs = self.infer(self.attributes(self.raw), _specs(arrays))
-        outs = [np.zeros(s.shape, s.dtype) for s in specs[:-1]]
-        operator, number = self._operator(arrays)
+        outs = [xp.zeros(s.shape, s.dtype) for s in specs[:-1]]
+        operator, number = self._operator(xp, arrays)
         wrapped = [list(map(_wrapped, group)) for group in (arrays[:n], outs, aux)]
         with _user_code(self.op_type, "forward", train):
             operator.forward(train, ["write"] * len(outs), *wrapped)
@@ -295,7 +298,7 @@ class _Custom(Op):
         self._reads_outs = bool(needed.intersection(ids[2]))
         positions = m * (self._reads_grads + self._reads_outs) + n
         backward = Op(
-            lambda xp, *data: self._backward(data),
+            self._backward,
             "_backward_Custom",
             **{
                 **PLAIN_FACTS,
@@ -305,6 +308,7 @@ class _Custom(Op):
                 "mutates": lambda attrs: range(positions, positions + len(self.states)),
             },
         )
+        backward.replays = False
 
         def rule(outs: list, dys: list | None = None, **inputs: Any) -> Any:
             data = [inputs[name] for name in self.inputs]
@@ -315,10 +319,10 @@ class _Custom(Op):
         reads = ("outs", *(("dys",) if self._reads_grads else ()), *self.inputs)
         self.gradients.append(Gradient(self.names, rule, reads))
 
-    def _backward(self, data: Sequence[np.ndarray]) -> tuple:
+    def _backward(self, xp: Any, *data: Any) -> tuple:
         n, m, rest = len(self.names), self.count, list(data)
 
-        def take(count: int) -> list[np.ndarray]:
+        def take(count: int) -> list:
             taken, rest[:count] = rest[:count], []
             return taken
 
@@ -328,9 +332,9 @@ class _Custom(Op):
         aux, (number,) = [a.copy() for a in take(len(self.states))], rest
         if dys is None or outs is None:  # MXNet hands over arrays without meaning
             specs = self.infer(self.attributes(self.raw), _specs([*ins, *aux]))[:-1]
-            blank = [np.zeros(s.shape, s.dtype) for s in specs]
+            blank = [xp.zeros(s.shape, s.dtype) for s in specs]
             dys, outs = dys or blank, outs or blank
-        grads = [np.zeros_like(a) for a in ins]
+        grads = [xp.zeros_like(a) for a in ins]
         operator = self._kept if self._owner else _LIVE[int(number[0])]
         lists = [list(map(_wrapped, group)) for group in (dys, ins, outs, grads, aux)]
         with _user_code(self.op_type, "backward", train=True):
@@ -338,7 +342,12 @@ class _Custom(Op):
         return (*grads, *aux)
 
 
-def _wrapped(data: np.ndarray) -> NDArray:
+def _context(arrays: Sequence[Any]) -> Context:
+    """The device of an operator's inputs."""
+    return Context(*of_array(arrays[0]).context_of(arrays[0])) if arrays else current_context()
+
+
+def _wrapped(data: Any) -> NDArray:
     """Raw data as the kind of array that user code works with."""
     return in_mode(NDArray._wrap(data))
 
@@ -348,7 +357,7 @@ def _shape(given: Sequence[Any], complete: bool) -> tuple[int, ...]:
     return tuple(int(d) if d or complete else -1 for d in given)
 
 
-def _specs(arrays: Sequence[np.ndarray]) -> tuple[Spec, ...]:
+def _specs(arrays: Sequence[Any]) -> tuple[Spec, ...]:
     return tuple(Spec(a.shape, a.dtype) for a in arrays)
 
 

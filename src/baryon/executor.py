@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from . import backend
 from .base import MXNetError
 from .compiled import Compiled, Drawn
 from .context import Context
@@ -64,6 +65,9 @@ class Executor:
         self._arenas: dict[bool, np.ndarray] = {}
         self._shared = shared
         self._trained: bool | None = None  # mode of the last forward
+        self._ones: dict[int, Any] = {}
+        self._on_gpu = ctx.device_type == "gpu"
+        self._check_devices()
         self._spent = False  # whether a backward pass came after that
         self._streams = (0, 0)
         self._watched: Watched | None = None
@@ -79,12 +83,21 @@ class Executor:
         if sparse or any(g.stype != "default" for g in self._wanted_grads()):
             self._interpreted = Interpreted(symbol._entries, self.grad_dict, self._reqs)
         else:
-            self._compiled[True] = Compiled(drawn)
+            self._compiled[True] = Compiled(drawn, self._on_gpu)
         devices = place(symbol._entries, self._group2ctx, ctx) if self._group2ctx else {}
         self.outputs = [
             _empty(spec, stype, devices.get(e.node, ctx))
             for spec, stype, e in zip(drawn.output_specs, stypes, symbol._entries, strict=True)
         ]
+
+    def _check_devices(self) -> None:
+        """MXNetError unless all arrays lie where the executor runs; all CPUs are one."""
+        for name, x in {**self.arg_dict, **self.aux_dict}.items():
+            place = x.context
+            if (place != self._ctx) if self._on_gpu else place.device_type == "gpu":
+                raise MXNetError(f"array {name!r} is on {place}, the executor on {self._ctx}")
+        if any(c.device_type == "gpu" and c != self._ctx for c in self._group2ctx.values()):
+            raise MXNetError("group2ctx: the groups of a graph cannot lie on several GPUs yet")
 
     def _make_grads(self, grads: Any, stypes: Sequence[str]) -> dict[str, NDArray | None]:
         """Gradient arrays by argument name: those given, or made for storage types."""
@@ -127,7 +140,7 @@ class Executor:
 
     def _compile(self, train: bool) -> Compiled:
         if train not in self._compiled:
-            self._compiled[train] = Compiled(self._draw(train))
+            self._compiled[train] = Compiled(self._draw(train), self._on_gpu)
         return self._compiled[train]
 
     def _arena(self, train: bool) -> np.ndarray:
@@ -137,7 +150,8 @@ class Executor:
             other = self._shared
             shared = other._arena(train) if other is not None and not other._interpreted else None
             fits = shared is not None and shared.nbytes >= program.arena_bytes
-            self._arenas[train] = shared if fits else program.new_arena()
+            like = next((x._data for x in self.outputs), None)
+            self._arenas[train] = shared if fits else program.new_arena(like)
         return self._arenas[train]
 
     def _inputs(self) -> list[np.ndarray]:
@@ -224,8 +238,16 @@ class Executor:
                 raise MXNetError(
                     f"backward: gradient of output {i} has shape {dy.shape}, expected {out.shape}"
                 )
-            found.append(np.ones(out.shape, out._data.dtype) if dy is None else dy._data)
+            found.append(self._one(i) if dy is None else dy._data)
         return found
+
+    def _one(self, i: int) -> Any:
+        """Ones for the gradient of output `i`, the same array in every pass."""
+        if i not in self._ones:
+            data = self.outputs[i]._data
+            with backend.active(self._ctx):
+                self._ones[i] = backend.of_array(data).xp.ones(data.shape, data.dtype)
+        return self._ones[i]
 
     def copy_params_from(
         self,

@@ -56,6 +56,9 @@ SETTINGS: dict[str, Setting] = {
     "BARYON_LAYOUT": Setting(
         flag, True, "package", "Whether networks work on channel-blocked images."
     ),
+    "BARYON_CUDA_GRAPHS": Setting(
+        flag, True, "package", "Whether compiled networks are replayed as CUDA graphs on a GPU."
+    ),
     "BARYON_FUSE": Setting(
         flag, True, "package", "Whether compiled networks compute operators together."
     ),

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from . import autograd
+from .backend import blanks
 from .compiled import Compiled, Drawn
 from .graph.graph import Node
 from .interpreted import evaluate
@@ -52,13 +51,14 @@ class Watched:
     ) -> list[NDArray]:
         if train not in self._compiled:
             specs = {n: Spec(x._data.shape, x._data.dtype) for n, x in arrays.items()}
-            self._compiled[train] = Compiled(
-                Drawn(self._heads, specs, train, ["null"] * len(specs))
-            )
+            on_gpu = any(x.context.device_type == "gpu" for x in arrays.values())
+            drawn = Drawn(self._heads, specs, train, ["null"] * len(specs))
+            self._compiled[train] = Compiled(drawn, on_gpu)
         compiled = self._compiled[train]
-        inputs = [x._data.copy() for x in arrays.values()]
-        outs = [np.empty(s.shape, s.dtype) for s in compiled.output_specs]
-        compiled.forward(inputs, outs, compiled.program.new_arena(), streams)
+        inputs = [x.copy()._data for x in arrays.values()]
+        like = inputs[0] if inputs else None
+        outs = blanks(like, compiled.output_specs)
+        compiled.forward(inputs, outs, compiled.program.new_arena(like), streams)
         return [NDArray(a) for a in outs]
 
     def _named(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from types import ModuleType
 from typing import Any
 
@@ -37,6 +38,15 @@ def of_array(data: Any) -> ModuleType:
 def active(ctx: Context) -> Any:
     """A ``with`` block in which arrays of a device can be computed with."""
     return of_context(ctx).active(ctx.device_id)
+
+
+def blanks(like: Any, specs: Iterable[tuple[tuple[int, ...], Any]]) -> list[Any]:
+    """Uninitialised arrays of (shape, dtype), where the array `like` lies (None: on the CPU)."""
+    if like is None or isinstance(like, np.ndarray):
+        return [np.empty(shape, dtype) for shape, dtype in specs]
+    source = of_array(like)
+    with like.device:
+        return [source.xp.empty(shape, dtype) for shape, dtype in specs]
 
 
 def move(data: Any, ctx: Context) -> Any:

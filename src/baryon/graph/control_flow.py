@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..backend import of_array
 from ..base import MXNetError
 from ..ops import control_flow, rules
 from ..ops.op import Gradient, Op
@@ -17,6 +18,10 @@ from .subgraph import INT, GraphOp, Source
 def _at(array: np.ndarray, t: int) -> np.ndarray:
     """A view of slice `t`, an array even where it has no dimensions."""
     return array[t : t + 1].reshape(array.shape[1:])
+
+
+def _host(array: Any) -> np.ndarray:
+    return of_array(array).to_numpy(array)
 
 
 class Loop(GraphOp):
@@ -68,7 +73,7 @@ class Loop(GraphOp):
                 found.append(_at(ins[i], t) if kind == "data" else ins[i])
         return found
 
-    def _run(self, ins: list, outs: list, train: bool) -> None:
+    def _run(self, xp: Any, ins: list, outs: list, train: bool) -> None:
         split, m, n = self.facts.num_out_data, len(self.starts), self.facts.num_outputs
         data, finals, kept = outs[:split], outs[split:n], outs[n : n + m]
         streams, steps = outs[n + m :]
@@ -80,22 +85,25 @@ class Loop(GraphOp):
             for store, value in zip(kept, states, strict=True):
                 store[t] = value
             inputs = self._inputs(last, ins, states, t)
-            states = [np.empty_like(s) for s in states]
+            states = [xp.empty_like(s) for s in states]
             step = self._step(last, inputs, train)
-            streams[t] = step.forward(inputs, [*(_at(o, t) for o in data), *states])
+            key = step.forward(inputs, [*(_at(o, t) for o in data), *states])
+            streams[t] = xp.asarray(key)
             steps[0] = t + 1
         for final, value in zip(finals, states, strict=True):
             final[...] = value
 
-    def _run_back(self, ins: list, kept: Sequence, dys: Sequence, grads: list, train: bool) -> None:
+    def _run_back(
+        self, xp: Any, ins: list, kept: Sequence, dys: Sequence, grads: list, train: bool
+    ) -> None:
         split, m, last = self.facts.num_out_data, len(self.starts), len(self.graphs) - 1
-        history, streams, steps = kept[:m], kept[m], int(kept[m + 1][0])
+        history, streams, steps = kept[:m], _host(kept[m]), int(kept[m + 1][0])
         carried = [dy.copy() for dy in dys[split:]]
         for t in reversed(range(steps)):
             inputs = self._inputs(last, ins, [_at(h, t) for h in history], t)
             given = [*(_at(dy, t) for dy in dys[:split]), *carried]
             found = self._step(last, inputs, train).backward(inputs, given, streams[t])
-            carried = [np.zeros_like(c) for c in carried]
+            carried = [xp.zeros_like(c) for c in carried]
             for (kind, i, slot), g in zip(self.sources[last], found, strict=True):
                 if g is None:
                     continue
@@ -185,16 +193,19 @@ class Cond(GraphOp):
     def _picked(self, k: int, ins: list) -> list:
         return [ins[s.index] for s in self.sources[k]]
 
-    def _run(self, ins: list, outs: list, train: bool) -> None:
+    def _run(self, xp: Any, ins: list, outs: list, train: bool) -> None:
         branch = 1 if self._truth(self._picked(0, ins), train) else 2
         inputs = self._picked(branch, ins)
         outs[-2][0] = branch
-        outs[-1][...] = self._step(branch, inputs, train).forward(inputs, outs[:-2])
+        key = self._step(branch, inputs, train).forward(inputs, outs[:-2])
+        outs[-1][...] = xp.asarray(key)
 
-    def _run_back(self, ins: list, kept: Sequence, dys: Sequence, grads: list, train: bool) -> None:
+    def _run_back(
+        self, xp: Any, ins: list, kept: Sequence, dys: Sequence, grads: list, train: bool
+    ) -> None:
         branch = int(kept[0][0])
         inputs = self._picked(branch, ins)
-        found = self._step(branch, inputs, train).backward(inputs, dys, kept[1])
+        found = self._step(branch, inputs, train).backward(inputs, dys, _host(kept[1]))
         for source, g in zip(self.sources[branch], found, strict=True):
             if g is not None:
                 grads[source.index] += g
@@ -221,9 +232,9 @@ class GradientOf(GraphOp):
 
     _whole_dtypes = _whole_shapes
 
-    def _run(self, ins: list, outs: list, train: bool) -> None:
+    def _run(self, xp: Any, ins: list, outs: list, train: bool) -> None:
         step = self._step(0, ins, train)
-        dys = [np.ones(s.shape, s.dtype) for s in step.specs]
+        dys = [xp.ones(s.shape, s.dtype) for s in step.specs]
         grads = step.backward(ins, dys, step.streams())
         for out, i in zip(outs, self.facts.wrt_locs, strict=True):
             out[...] = 0 if grads[i] is None else grads[i]

@@ -78,6 +78,7 @@ def record_function(
 
     op = dynamic_op("Function", forward_body, outs)
     op_backward = dynamic_op("_backward_Function", backward_body, ins)
+    op_backward.replays = False
 
     @op.gradient("data")
     def _(dys: list) -> Any:

@@ -11,11 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from ..backend import of_array
 from ..dtypes import dtype_code
 from ..native import native
 from ..ops.philox import Philox
 from ..streams import reserve
 from .lower import ARENA, CONSTANT, Instruction, Lowered, Ref
+from .replay import DeviceProgram
 
 # Called with (program, first instruction, clock) after each run while a profiler listens.
 listeners: list[Callable[[Program, int, np.ndarray], None]] = []
@@ -31,12 +33,24 @@ class Program:
         # (A graph without intermediate results has an arena too: a shape of 0 means unknown.)
         self.arena_bytes = max(lowered.plan.planned, 1)
         self._streams = lowered.random_count
+        self._on_gpu: dict[int, DeviceProgram] = {}
         self._native = None if native is None else _build_native(lowered)
         self.kept: list[int] = [] if self._native is None else self._native.kept
 
-    def new_arena(self) -> np.ndarray:
-        """Uninitialised memory for one run."""
-        return np.empty(self.arena_bytes, np.uint8)
+    def new_arena(self, like: Any = None) -> Any:
+        """Uninitialised memory for one run, on the device of the array `like`."""
+        if like is None or isinstance(like, np.ndarray):
+            return np.empty(self.arena_bytes, np.uint8)
+        with like.device:
+            return self.on_gpu(like.device.id).lease(of_array(like).xp)
+
+    def on_gpu(self, device_id: int) -> DeviceProgram:
+        """The program as a GPU runs it."""
+        found = self._on_gpu.get(device_id)
+        if found is None:
+            made = DeviceProgram(self.lowered, self.boundaries, self.arena_bytes)
+            found = self._on_gpu.setdefault(device_id, made)
+        return found
 
     def reserve_streams(self) -> tuple[int, int]:
         """Seed and first random stream of the next run."""
@@ -57,7 +71,10 @@ class Program:
         """
         begin, end = self.boundaries[group], self.boundaries[group + 1]
         clock = np.zeros(end - begin + 1, np.int64) if listeners else None
-        if self._native is not None:
+        if not isinstance(arena, np.ndarray):
+            with arena.device:
+                self.on_gpu(arena.device.id).run(group, arena, externals, streams)
+        elif self._native is not None:
             self._native.run(begin, end, arena, externals, *streams, clock, stamps)
         else:
             _run_python(self.lowered, begin, end, arena, externals, streams, clock)

@@ -12,6 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
+from ..backend import blanks
 from ..dtypes import is_float
 from ..ops.op import Spec
 from .gradient import constant, gradient
@@ -79,7 +80,7 @@ class Step:
         """Compute into `outs`; the random streams of this run, as a key for `backward`."""
         key = self.streams()
         streams = tuple(map(int, key.view(np.uint64)))
-        self._program.run(0, self._program.new_arena(), [*inputs, *outs], streams)
+        self._program.run(0, self._program.new_arena(outs[0]), [*inputs, *outs], streams)
         return key
 
     def streams(self) -> np.ndarray:
@@ -91,9 +92,11 @@ class Step:
     ) -> list[np.ndarray | None]:
         """Gradients of all inputs (None for integers) from those of all outputs."""
         program, floats = self._both
-        arena, streams = program.new_arena(), tuple(map(int, key.view(np.uint64)))
-        outs = [np.empty(s.shape, s.dtype) for s in self.specs]
-        grads = [np.empty(e.shape, e.dtype) if is_float(e.dtype) else None for e in self.inputs]
+        like = dys[0] if dys else None
+        arena, streams = program.new_arena(like), tuple(map(int, key.view(np.uint64)))
+        outs = blanks(like, self.specs)
+        made = iter(blanks(like, [e.spec for e in self.inputs if is_float(e.dtype)]))
+        grads = [next(made) if is_float(e.dtype) else None for e in self.inputs]
         dys = [dy for dy, is_one in zip(dys, floats, strict=True) if is_one]
         given = [*inputs, *dys, *outs, *(g for g in grads if g is not None)]
         before = [inputs[i].copy() for i in self._states]

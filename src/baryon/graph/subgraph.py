@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..backend import blanks
 from ..base import MXNetError
 from ..ops import rules
 from ..ops.op import Gradient, Op, Spec
@@ -33,6 +34,8 @@ class GraphOp(Op):
 
     sources : for each graph, where each of its inputs comes from.
     """
+
+    replays = False  # its graphs are programs of their own, and conditions are read by the host
 
     def __init__(self, kind: Op, raw: Mapping[str, Any], graphs: Sequence[Sequence[Entry]]) -> None:
         self.kind, self.graphs = kind, tuple(map(list, graphs))
@@ -139,7 +142,7 @@ class GraphOp(Op):
     def _truth(self, inputs: Sequence[np.ndarray], train: bool) -> bool:
         """What the first graph, the condition, says."""
         step = self._step(0, inputs, train)
-        out = np.empty(step.specs[0].shape, step.specs[0].dtype)
+        (out,) = blanks(inputs[0] if inputs else None, step.specs[:1])
         self._require(out.size == 1, f"the condition must be a scalar, got shape {out.shape}")
         step.forward(inputs, [out])
         return bool(out.reshape(-1)[0])
@@ -147,8 +150,8 @@ class GraphOp(Op):
     def _forward(self, xp: Any, /, *arrays: np.ndarray, train: bool, **attrs: Any) -> tuple:
         ins = [a.copy() if i in self.written else a for i, a in enumerate(arrays)]
         specs = self.infer(self.facts, tuple(Spec(a.shape, a.dtype) for a in arrays))
-        outs = [np.zeros(s.shape, s.dtype) for s in specs]
-        self._run(ins, outs, train)
+        outs = [xp.zeros(s.shape, s.dtype) for s in specs]
+        self._run(xp, ins, outs, train)
         return (*outs, *(ins[i] for i in self.written))
 
     def _declare_gradient(self, shown: int) -> None:
@@ -156,8 +159,8 @@ class GraphOp(Op):
 
         def body(xp: Any, *data: np.ndarray, train: bool) -> tuple:
             ins = [a.copy() if i in self.written else a for i, a in enumerate(data[:n])]
-            grads = [np.zeros_like(a) for a in ins]
-            self._run_back(ins, data[n : n + hidden], data[n + hidden :], grads, train)
+            grads = [xp.zeros_like(a) for a in ins]
+            self._run_back(xp, ins, data[n : n + hidden], data[n + hidden :], grads, train)
             return (*grads, *(ins[i] for i in self.written))
 
         backward = Op(
@@ -171,6 +174,7 @@ class GraphOp(Op):
                 "mutates": lambda attrs: self.written,
             },
         )
+        backward.replays = False
 
         def rule(outs: list, dys: list, **inputs: Any) -> Any:
             found = backward(*(inputs[k] for k in self.names), *outs[shown:], *dys[:shown])

@@ -91,7 +91,11 @@ class Op:
     instantiate : for a name that stands for many operators (``Custom``), ``(raw, graphs)`` -> the
                   one that a call with these attributes means; graphs is None for an eager call.
     numpy       : the operator that the same name stands for in files, under numpy shapes.
+    replays     : whether a call on a GPU does no more than queue work there, so that it can be
+                  captured; not true of operators that run a user's Python.
     """
+
+    replays = True
 
     graphs: tuple[Sequence[Any], ...] = ()
     quantized: Any = None

@@ -15,21 +15,21 @@ _MASK = 0xFFFFFFFF
 _CHUNK = 1 << 16  # blocks computed at a time, so that the rounds stay in cache
 
 
-def _rounds(xp: Any, counter: list, key: tuple[int, int]) -> list:
-    """Ten rounds over four arrays of uint64 that hold 32-bit words."""
+def _rounds(counter: list, key: tuple) -> list:
+    """Ten rounds over four words of 32 bits each, held as uint64: arrays, or numbers for all."""
     mask, half = np.uint64(_MASK), np.uint64(32)
     k0, k1 = key
     c0, c1, c2, c3 = counter
     for _ in range(10):
         p0, p1 = c0 * np.uint64(_MULTIPLIERS[0]), c2 * np.uint64(_MULTIPLIERS[1])
-        c0, c1, c2, c3 = (
-            (p1 >> half) ^ c1 ^ np.uint64(k0),
-            p1 & mask,
-            (p0 >> half) ^ c3 ^ np.uint64(k1),
-            p0 & mask,
-        )
-        k0, k1 = (k0 + _WEYL[0]) & _MASK, (k1 + _WEYL[1]) & _MASK
+        c0, c1, c2, c3 = (p1 >> half) ^ c1 ^ k0, p1 & mask, (p0 >> half) ^ c3 ^ k1, p0 & mask
+        k0, k1 = (k0 + np.uint64(_WEYL[0])) & mask, (k1 + np.uint64(_WEYL[1])) & mask
     return [c0, c1, c2, c3]
+
+
+def _halves(word: Any) -> tuple:
+    """The low and the high 32 bits of a uint64."""
+    return word & np.uint64(_MASK), word >> np.uint64(32)
 
 
 class Philox:
@@ -43,13 +43,9 @@ class Philox:
     array([1713891541, 3781805453], dtype=uint32)
     """
 
-    advance: Any = None
-
-    def __init__(self, xp: Any, seed: int, stream: int) -> None:
-        self._xp = xp
-        self._key = (seed & _MASK, seed >> 32 & _MASK)
-        self._stream = (stream & _MASK, stream >> 32 & _MASK)
-        self._block = 0
+    def __init__(self, xp: Any, seed: int, stream: int, advance: Any = None) -> None:
+        self._xp, self._key, self._stream = xp, _halves(np.uint64(seed)), np.uint64(stream)
+        self.advance, self._block = advance, 0
 
     def drawn_by_kernel(self, count: int) -> tuple[np.ndarray, Any]:
         """What a kernel needs to draw `count` words itself, which are thereby used up.
@@ -57,8 +53,8 @@ class Philox:
         Key, stream and first block, each as a low and a high word; and `advance`: None, or a
         device array of one uint64 that is added to the stream when the kernel runs.
         """
-        first, self._block = self._block, self._block + -(-count // 4)
-        state = *self._key, *self._stream, first & _MASK, first >> 32
+        first, self._block = np.uint64(self._block), self._block + -(-count // 4)
+        state = *self._key, *_halves(self._stream), *_halves(first)
         return np.array(state, np.uint32), self.advance
 
     def bits(self, shape: tuple[int, ...]) -> Any:
@@ -66,12 +62,13 @@ class Philox:
         xp, count = self._xp, int(np.prod(shape, dtype=np.int64))
         blocks = -(-count // 4)
         words = xp.empty((blocks, 4), np.uint32)
-        for begin in range(0, blocks, _CHUNK):
-            end = min(begin + _CHUNK, blocks)
+        stream = self._stream if self.advance is None else self.advance + self._stream
+        chunk = _CHUNK if xp is np else max(blocks, 1)
+        for begin in range(0, blocks, chunk):
+            end = min(begin + chunk, blocks)
             index = xp.arange(self._block + begin, self._block + end, dtype=np.uint64)
-            counter = [index & np.uint64(_MASK), index >> np.uint64(32)]
-            counter += [xp.full_like(index, s) for s in self._stream]
-            for column, word in enumerate(_rounds(xp, counter, self._key)):
+            counter = [*_halves(index), *_halves(stream)]
+            for column, word in enumerate(_rounds(counter, self._key)):
                 words[begin:end, column] = word
         self._block += blocks
         return words.reshape(-1)[:count].reshape(shape)
