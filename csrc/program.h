@@ -64,9 +64,10 @@ class Program {
   // monotonic time, in nanoseconds, before the first instruction and after each.
   // `stamps` of the externals that `kept` names, or none: as long as one stays the same and is not
   // zero, that external's values are the same, too.
+  // `numbers` take the place of all instructions' parameters in this run, or none do.
   void run(std::size_t begin, std::size_t end, char* arena, const std::vector<External>& externals,
-           const std::vector<std::uint64_t>& stamps, Streams streams, Host& host,
-           std::int64_t* clock = nullptr) const;
+           const std::vector<std::uint64_t>& stamps, const std::vector<double>& numbers,
+           Streams streams, Host& host, std::int64_t* clock = nullptr) const;
 
   std::size_t size() const { return steps_.size(); }
   std::int64_t arena_bytes() const { return arena_bytes_; }
@@ -97,7 +98,7 @@ class Program {
   void add(Instruction& instruction);
   void add_keepers();
   void execute(const Step& step, Call call, const std::vector<std::uint64_t>& stamps) const;
-  static Call call_of(const Frame& frame, const Step& step);
+  static Call call_of(const Frame& frame, const std::vector<double>& numbers, const Step& step);
   void bind(Frame& frame, std::size_t begin, std::size_t end, char* arena,
             const std::vector<External>& externals, Streams streams) const;
   void bind_step(Frame& frame, std::size_t index, char* arena,

@@ -35,7 +35,7 @@ class PythonProgram {
 
   void run(std::size_t begin, std::size_t end, const py::object& arena, const py::sequence& arrays,
            std::uint64_t seed, std::uint64_t stream, const py::object& clock,
-           const std::vector<std::uint64_t>& stamps) const {
+           const std::vector<std::uint64_t>& stamps, const std::vector<double>& numbers) const {
     if (begin > end || end > program_.size()) {
       throw Error("program: no instructions " + std::to_string(begin) + " to " +
                   std::to_string(end) + " among " + std::to_string(program_.size()));
@@ -50,10 +50,10 @@ class PythonProgram {
     PythonHost host(*this, arena, externals);
     std::int64_t* times = clock.is_none() ? nullptr : clock_memory(clock.ptr(), end - begin + 1);
     if (program_.kernel_bytes(begin, end) < kReleaseBytes) {
-      program_.run(begin, end, memory, given, stamps, {seed, stream}, host, times);
+      program_.run(begin, end, memory, given, stamps, numbers, {seed, stream}, host, times);
     } else {
       const py::gil_scoped_release unlocked;
-      program_.run(begin, end, memory, given, stamps, {seed, stream}, host, times);
+      program_.run(begin, end, memory, given, stamps, numbers, {seed, stream}, host, times);
     }
   }
 
@@ -190,9 +190,11 @@ void bind_program(py::module_& m) {
       .def("run", &PythonProgram::run, py::arg("begin"), py::arg("end"), py::arg("arena"),
            py::arg("externals"), py::arg("seed") = 0, py::arg("stream") = 0,
            py::arg("clock") = py::none(), py::arg("stamps") = py::tuple(),
+           py::arg("numbers") = py::tuple(),
            "Run instructions [begin, end) on an arena and external arrays; an int64 array as clock "
            "is given the time before them and after each. Stamps, one for each external of `kept`, "
-           "stay the same while nobody writes to it; zero: that is not known.")
+           "stay the same while nobody writes to it; zero: that is not known. Numbers take the "
+           "place of the parameters of all instructions.")
       .def_property_readonly("kept", &PythonProgram::kept,
                              "Externals of which something may be kept between runs.")
       .def("__len__", &PythonProgram::size)

@@ -63,11 +63,14 @@ class Program:
         externals: Sequence[np.ndarray | None],
         streams: tuple[int, int] = (0, 0),
         stamps: Sequence[int] = (),
+        numbers: Sequence[float] = (),
     ) -> None:
         """Run one group of instructions. Externals that the group does not touch may be None.
 
         stamps : of the externals `kept`, or none. As long as one that is not zero stays the same,
                  so do the values of that external, and what kernels made of them may be kept.
+        numbers : parameters of all kernels in this run in the place of their own, which needs the
+                 extension.
         """
         begin, end = self.boundaries[group], self.boundaries[group + 1]
         clock = np.zeros(end - begin + 1, np.int64) if listeners else None
@@ -75,7 +78,7 @@ class Program:
             with arena.device:
                 self.on_gpu(arena.device.id).run(group, arena, externals, streams)
         elif self._native is not None:
-            self._native.run(begin, end, arena, externals, *streams, clock, stamps)
+            self._native.run(begin, end, arena, externals, *streams, clock, stamps, numbers)
         else:
             _run_python(self.lowered, begin, end, arena, externals, streams, clock)
         for listener in listeners:

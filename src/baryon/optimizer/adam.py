@@ -8,6 +8,7 @@ from typing import Any
 from .. import ndarray as nd
 from ..ndarray import NDArray
 from .base import Optimizer, as_lists, is_low_precision, register, zeros_like
+from .by_operator import ByOperator, Call
 
 
 class _TwoMoments(Optimizer):
@@ -23,7 +24,7 @@ class _TwoMoments(Optimizer):
 
 
 @register
-class Adam(_TwoMoments):
+class Adam(ByOperator, _TwoMoments):
     """Adam (Kingma and Ba 2015), with weight decay added to the gradient.
 
     ``weight -= lr * sqrt(1 - beta2**t) / (1 - beta1**t) * mean / (sqrt(var) + epsilon)``
@@ -56,22 +57,18 @@ class Adam(_TwoMoments):
     def _state_stype(self, weight: NDArray) -> str:
         return weight.stype if self.lazy_update else "default"
 
-    def update(self, index: Any, weight: NDArray, grad: NDArray, state: tuple) -> None:
-        """One step of the rule, in place."""
+    def _call(self, index: Any, weight: NDArray, state: Any, mixed: bool) -> Call:
         lr, wd, t = self._step(index)
-        nd.adam_update(
-            weight,
-            grad,
-            *state,
-            out=weight,
-            lr=lr * sqrt(1.0 - self.beta2**t) / (1.0 - self.beta1**t),
-            wd=wd,
-            beta1=self.beta1,
-            beta2=self.beta2,
-            epsilon=self.epsilon,
-            lazy_update=self.lazy_update,
+        attrs = {
+            "lr": lr * sqrt(1.0 - self.beta2**t) / (1.0 - self.beta1**t),
+            "wd": wd,
+            "beta1": self.beta1,
+            "beta2": self.beta2,
+            "epsilon": self.epsilon,
+            "lazy_update": self.lazy_update,
             **self._common(),
-        )
+        }
+        return Call("adam_update", tuple(state), attrs)
 
 
 @register
@@ -225,7 +222,7 @@ class Nadam(_TwoMoments):
 
 
 @register
-class FTML(Optimizer):
+class FTML(ByOperator):
     """Follow the moving leader (Zheng and Kwok 2017; operator ``ftml_update``).
 
     >>> weight, grad = mx.nd.array([1.0]), mx.nd.array([2.0])
@@ -247,12 +244,11 @@ class FTML(Optimizer):
         """The state of one parameter, zeros at first."""
         return (zeros_like(weight), zeros_like(weight), zeros_like(weight))
 
-    def update(self, index: Any, weight: NDArray, grad: NDArray, state: tuple) -> None:
-        """One step of the rule, in place."""
+    def _call(self, index: Any, weight: NDArray, state: Any, mixed: bool) -> Call:
         lr, wd, t = self._step(index)
-        settings = {"beta1": self.beta1, "beta2": self.beta2, "epsilon": self.epsilon}
-        settings |= {"lr": lr, "wd": wd, "t": t, **self._common(clip="clip_grad")}
-        nd.ftml_update(weight, grad, *state, out=weight, **settings)
+        attrs = {"beta1": self.beta1, "beta2": self.beta2, "epsilon": self.epsilon}
+        attrs |= {"lr": lr, "wd": wd, "t": t, **self._common(clip="clip_grad")}
+        return Call("ftml_update", tuple(state), attrs)
 
 
 @register

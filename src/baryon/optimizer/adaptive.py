@@ -7,6 +7,7 @@ from typing import Any
 from .. import ndarray as nd
 from ..ndarray import NDArray
 from .base import Optimizer, register, zeros_like
+from .by_operator import ByOperator, Call
 
 
 @register
@@ -75,7 +76,7 @@ class AdaDelta(Optimizer):
 
 
 @register
-class RMSProp(Optimizer):
+class RMSProp(ByOperator):
     """RMSProp (Tieleman and Hinton 2012), or with ``centered`` the form of Graves (2013).
 
     Operators ``rmsprop_update`` and ``rmspropalex_update``. ``gamma1`` is the decay of the squared
@@ -110,23 +111,19 @@ class RMSProp(Optimizer):
         count = 3 if self.centered else 1
         return tuple(zeros_like(weight, weight.stype) for _ in range(count))
 
-    def update(self, index: Any, weight: NDArray, grad: NDArray, state: tuple) -> None:
-        """One step of the rule, in place."""
+    def _call(self, index: Any, weight: NDArray, state: Any, mixed: bool) -> Call:
         lr, wd, _ = self._step(index)
-        settings = {"gamma1": self.gamma1, "epsilon": self.epsilon, "lr": lr, "wd": wd}
-        settings |= self._common()
+        attrs = {"gamma1": self.gamma1, "epsilon": self.epsilon, "lr": lr, "wd": wd}
+        attrs |= self._common()
         if self.clip_weights:
-            settings["clip_weights"] = self.clip_weights
+            attrs["clip_weights"] = self.clip_weights
         if self.centered:
-            update = nd.rmspropalex_update
-            settings["gamma2"] = self.gamma2
-        else:
-            update = nd.rmsprop_update
-        update(weight, grad, *state, out=weight, **settings)
+            return Call("rmspropalex_update", tuple(state), attrs | {"gamma2": self.gamma2})
+        return Call("rmsprop_update", tuple(state), attrs)
 
 
 @register
-class Ftrl(Optimizer):
+class Ftrl(ByOperator):
     """Follow the regularized leader, proximal (McMahan et al. 2013; operator ``ftrl_update``).
 
     >>> weight, grad = mx.nd.array([1.0]), mx.nd.array([2.0])
@@ -147,8 +144,7 @@ class Ftrl(Optimizer):
         """The state of one parameter, zeros at first."""
         return (zeros_like(weight, weight.stype), zeros_like(weight, weight.stype))
 
-    def update(self, index: Any, weight: NDArray, grad: NDArray, state: tuple) -> None:
-        """One step of the rule, in place."""
+    def _call(self, index: Any, weight: NDArray, state: Any, mixed: bool) -> Call:
         lr, wd, _ = self._step(index)
-        settings = {"lamda1": self.lamda1, "beta": self.beta, "lr": lr, "wd": wd}
-        nd.ftrl_update(weight, grad, *state, out=weight, **settings, **self._common())
+        attrs = {"lamda1": self.lamda1, "beta": self.beta, "lr": lr, "wd": wd}
+        return Call("ftrl_update", tuple(state), attrs | self._common())

@@ -7,6 +7,14 @@ from typing import Any
 from .. import ndarray as nd
 from ..ndarray import NDArray
 from .base import AGGREGATE, Optimizer, as_lists, is_low_precision, register, zeros_like
+from .by_operator import ByOperator, Call
+
+
+def _sgd_call(state: Any, mixed: bool, attrs: dict[str, float]) -> Call:
+    """The operator of one parameter's step, with momentum if that is among the attributes."""
+    name = ("mp_" if mixed else "") + ("sgd_mom_update" if "momentum" in attrs else "sgd_update")
+    arrays = state if mixed else (state,)
+    return Call(name, tuple(a for a in arrays if a is not None), attrs)
 
 
 def sgd_update_all(
@@ -71,7 +79,7 @@ class MixedMomentum(Momentum):
 
 
 @register
-class SGD(MixedMomentum):
+class SGD(ByOperator, MixedMomentum):
     """Stochastic gradient descent, with momentum (Polyak 1964).
 
     ``m = momentum * m - lr * (rescale_grad * grad + wd * weight); weight += m``
@@ -91,8 +99,23 @@ class SGD(MixedMomentum):
         self.momentum = momentum
         self.lazy_update = lazy_update
 
+    _mixes = True
+
     def _state_stype(self, weight: NDArray) -> str:
         return weight.stype if self.lazy_update else "default"
+
+    def calls(self, indices: list, weights: list[NDArray], states: list) -> list[Call]:
+        """The calls that make a step of these parameters, all counted before the first."""
+        self._update_count(indices)
+        common = self._common() | ({"momentum": self.momentum} if self.momentum != 0.0 else {})
+        rates = zip(self._get_lrs(indices), self._get_wds(indices), strict=True)
+        return [
+            _sgd_call(s, self._is_mixed(w), {**common, "lr": lr, "wd": wd})
+            for w, s, (lr, wd) in zip(weights, states, rates, strict=True)
+        ]
+
+    def _call(self, index: Any, weight: NDArray, state: Any, mixed: bool) -> Call:
+        return self.calls([index], [weight], [state])[0]
 
     def update(self, index: Any, weight: Any, grad: Any, state: Any) -> None:
         """One step of the rule, in place."""
@@ -133,7 +156,7 @@ class ccSGD(SGD):  # noqa: N801 - MXNet's name
 
 
 @register
-class NAG(MixedMomentum):
+class NAG(ByOperator, MixedMomentum):
     """Nesterov's accelerated gradient (operators ``nag_mom_update``, ``mp_nag_mom_update``).
 
     ``m = momentum * m - lr * g; weight += momentum * m - lr * g``, with
@@ -150,30 +173,19 @@ class NAG(MixedMomentum):
         super().__init__(**kwargs)
         self.momentum = momentum
 
-    def update(self, index: Any, weight: NDArray, grad: NDArray, state: Any) -> None:
-        """One step of the rule, in place."""
-        self._update(index, weight, grad, state, mixed=False)
+    _mixes = True
 
-    def update_multi_precision(self, index: Any, weight: Any, grad: Any, state: Any) -> None:
-        """As `update`, through float32 copies of low-precision weights."""
-        for i, w, g, s in zip(*as_lists(index, weight, grad, state), strict=True):
-            self._update(i, w, g, s, mixed=self.multi_precision and is_low_precision(w))
-
-    def _update(self, index: Any, weight: NDArray, grad: NDArray, state: Any, *, mixed: bool):
+    def _call(self, index: Any, weight: NDArray, state: Any, mixed: bool) -> Call:
         lr, wd, _ = self._step(index)
+        attrs = {"lr": lr, "wd": wd, **self._common()}
         if self.momentum == 0.0:
-            sgd_update_all(
-                [weight], [grad], [state], [lr], [wd], mixed=mixed, momentum=0.0, **self._common()
-            )
-            return
-        update = nd.mp_nag_mom_update if mixed else nd.nag_mom_update
-        extra = state if mixed else (state,)
-        settings = {"lr": lr, "wd": wd, "momentum": self.momentum, **self._common()}
-        update(weight, grad, *extra, out=weight, **settings)
+            return _sgd_call(state, mixed, attrs)
+        name, arrays = ("mp_nag_mom_update", state) if mixed else ("nag_mom_update", (state,))
+        return Call(name, arrays, attrs | {"momentum": self.momentum})
 
 
 @register
-class Signum(Momentum):
+class Signum(ByOperator, Momentum):
     """Steps of the sign of the gradient, or of its momentum (Bernstein et al. 2018).
 
     Operators ``signsgd_update`` and ``signum_update``; ``wd_lh`` is a decoupled weight decay.
@@ -195,15 +207,13 @@ class Signum(Momentum):
     def _state_stype(self, weight: NDArray) -> str:
         return weight.stype
 
-    def update(self, index: Any, weight: NDArray, grad: NDArray, state: NDArray | None) -> None:
-        """One step of the rule, in place."""
+    def _call(self, index: Any, weight: NDArray, state: Any, mixed: bool) -> Call:
         lr, wd, _ = self._step(index)
-        settings = {"lr": lr, "wd": wd, **self._common()}
+        attrs = {"lr": lr, "wd": wd, **self._common()}
         if state is None:
-            nd.signsgd_update(weight, grad, out=weight, **settings)
-            return
-        settings |= {"momentum": self.momentum} | ({"wd_lh": self.wd_lh} if self.wd_lh else {})
-        nd.signum_update(weight, grad, state, out=weight, **settings)
+            return Call("signsgd_update", (), attrs)
+        attrs |= {"momentum": self.momentum} | ({"wd_lh": self.wd_lh} if self.wd_lh else {})
+        return Call("signum_update", (state,), attrs)
 
 
 @register

@@ -9,6 +9,7 @@ from ..base import MXNetError
 from ..context import Context
 from ..ndarray import NDArray
 from .base import Optimizer, as_lists
+from .compiled import update_together
 from .states import loads
 
 _Group = tuple[list, list, list, list]
@@ -17,7 +18,8 @@ _Group = tuple[list, list, list, list]
 class Updater:
     """Callable ``updater(index, grad, weight)`` that keeps states by index; lists are welcome.
 
-    Parameters of one dtype are handed together to optimizers that can aggregate.
+    Parameters are updated by one program where the optimizer works by operators; those of one dtype
+    are handed together to other optimizers that can aggregate.
 
     >>> weight = mx.nd.ones((2,))
     >>> updater = mx.optimizer.get_updater(mx.optimizer.SGD(learning_rate=0.5))
@@ -45,6 +47,9 @@ class Updater:
             elif not self.states_synced[i]:
                 self.states[i] = self.sync_state_context(self.states[i], w.context)
                 self.states_synced[i] = True
+        states = [self.states[i] for i in indices]
+        if update_together(self.optimizer, indices, weights, grads, states):
+            return
         update = self.optimizer.update_multi_precision
         if not self.aggregate_updates:
             for i, w, g in zip(indices, weights, grads, strict=True):

@@ -1,0 +1,115 @@
+"""One step of many parameters as one program, whose numbers change from step to step.
+
+What an optimizer that works by operators would call for each parameter (`ByOperator.calls`) is a
+list of kernels on arrays of known shapes. The list is compiled once; rates, decays and counts are
+given anew to each run, so that a scheduler costs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from ..base import MXNetError
+from ..graph.lower import EXTERNAL, Instruction, Lowered, Ref, make_instruction
+from ..graph.plan import plan_memory
+from ..graph.program import Program
+from ..native import native
+from ..ndarray import NDArray
+from ..ops.op import Spec, get
+from .base import Optimizer, is_low_precision
+from .by_operator import ByOperator, Call
+
+_PROGRAMS: dict[Any, _Updates | None] = {}  # None: some call has no kernel
+_PROGRAM_LIMIT = 256
+
+
+def update_together(
+    optimizer: Optimizer,
+    indices: list,
+    weights: list[NDArray],
+    grads: list[NDArray],
+    states: list,
+) -> bool:
+    """Make a step of all these parameters, if the optimizer works by operators on the CPU.
+
+    False: nothing was done.
+    """
+    if native is None or not isinstance(optimizer, ByOperator) or not _composes(type(optimizer)):
+        return False
+    if not all(type(x._data) is np.ndarray for x in (*weights, *grads)):
+        return False
+    if optimizer.multi_precision and not optimizer._mixes and any(map(is_low_precision, weights)):
+        return False
+    calls = optimizer.calls(indices, weights, states)
+    each = list(zip(weights, grads, calls, strict=True))
+    updates = _find(calls, [[x._data for x in (w, g, *c.arrays)] for w, g, c in each])
+    if updates is None:
+        for weight, grad, call in each:
+            call.run(weight, grad)
+    else:
+        updates.run(calls, [x._data for w, g, c in each for x in (w, g, *c.arrays)])
+    return True
+
+
+@lru_cache
+def _composes(kind: type) -> bool:
+    """Whether a class's updates are what its ``_call`` says, and no subclass changed them."""
+    for base in kind.__mro__:
+        if "_call" in vars(base):
+            return True
+        if not vars(base).keys().isdisjoint(("update", "update_multi_precision", "_update")):
+            return False
+    return False
+
+
+def _find(calls: Sequence[Call], arrays: Sequence[Sequence[Any]]) -> _Updates | None:
+    key = tuple(
+        (call.name, *[(a.shape, a.dtype) for a in its])
+        for call, its in zip(calls, arrays, strict=True)
+    )
+    if key not in _PROGRAMS:
+        if len(_PROGRAMS) >= _PROGRAM_LIMIT:
+            _PROGRAMS.clear()
+        dense = all(type(a) is np.ndarray for its in arrays for a in its)
+        _PROGRAMS[key] = _Updates.of(calls, arrays) if dense else None
+    return _PROGRAMS[key]
+
+
+class _Updates:
+    """A program of update kernels, one a parameter, each on arrays of its own."""
+
+    def __init__(self, instructions: list[Instruction], externals: list[Spec]) -> None:
+        self._instructions = instructions
+        lowered = Lowered(instructions, externals, [], plan_memory([]), [len(instructions)])
+        self._program = Program(lowered)
+        self._arena = self._program.new_arena()
+
+    @classmethod
+    def of(cls, calls: Sequence[Call], arrays: Sequence[Sequence[Any]]) -> _Updates | None:
+        """The program of these calls; None where one has no kernel (or does not fit at all)."""
+        made, externals = [], []
+        for call, its in zip(calls, arrays, strict=True):
+            first, specs = len(externals), [Spec(a.shape, a.dtype) for a in its]
+            refs = tuple(Ref(EXTERNAL, first + i, s) for i, s in enumerate(specs))
+            externals += specs
+            op = get(call.name)
+            try:
+                params = op.attributes(call.attrs)
+                if op.infer(params, tuple(specs)) != (specs[0],):
+                    return None
+            except MXNetError:  # the call itself says so better
+                return None
+            outs = (refs[0], *(refs[i] for i in op.mutated(params)))
+            made.append(make_instruction(f"{call.name}{len(made)}", op, params, refs, outs))
+        return None if any(i.numbers is None for i in made) else cls(made, externals)
+
+    def run(self, calls: Sequence[Call], arrays: list[np.ndarray]) -> None:
+        """One step with the calls' own numbers."""
+        numbers: list[float] = []
+        for known, call in zip(self._instructions, calls, strict=True):
+            numbers += known.op.params({**known.params, **call.attrs}, (), ())
+        self._program.run(0, self._arena, arrays, numbers=numbers)
