@@ -3,6 +3,7 @@
 
 #include "array.h"
 #include "bindings.h"
+#include "eager.h"
 #include "error.h"
 #include "program.h"
 
@@ -55,6 +56,23 @@ class PythonProgram {
       const py::gil_scoped_release unlocked;
       program_.run(begin, end, memory, given, stamps, numbers, {seed, stream}, host, times);
     }
+  }
+
+  // The memory of NDArrays, in a list, if they are the first externals as the program takes them;
+  // else None. Sealed, sparse and other unusual arrays are not for here.
+  py::object take(const py::list& inputs) const {
+    const std::vector<Tensor>& wanted = program_.externals();
+    const auto count = static_cast<Py_ssize_t>(inputs.size());
+    if (inputs.size() > wanted.size()) return py::none();
+    py::list found(inputs.size());
+    for (Py_ssize_t i = 0; i < count; ++i) {
+      PyObject* input = PyList_GET_ITEM(inputs.ptr(), i);
+      if (classes.array == nullptr || !is_array(input)) return py::none();
+      PyObject* data = classes.data.of(input);
+      if (data == nullptr || !matches(data, wanted[i])) return py::none();
+      PyList_SET_ITEM(found.ptr(), i, Py_NewRef(data));
+    }
+    return found;
   }
 
   std::size_t size() const { return program_.size(); }
@@ -195,6 +213,8 @@ void bind_program(py::module_& m) {
            "is given the time before them and after each. Stamps, one for each external of `kept`, "
            "stay the same while nobody writes to it; zero: that is not known. Numbers take the "
            "place of the parameters of all instructions.")
+      .def("take", &PythonProgram::take, py::arg("inputs"),
+           "The memory of a list of NDArrays, if they are as the first externals; else None.")
       .def_property_readonly("kept", &PythonProgram::kept,
                              "Externals of which something may be kept between runs.")
       .def("__len__", &PythonProgram::size)

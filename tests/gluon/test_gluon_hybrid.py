@@ -365,3 +365,33 @@ def test_a_graph_without_intermediate_results_trains():
         y = net(x)
     y.backward()
     np.testing.assert_allclose(net.weight.grad().asnumpy(), 4 * np.ones((2, 3)))
+
+
+def test_calls_after_one_without_recording_look_at_what_they_are_given():
+    net = block(lambda F, x: F.BlockGrad(x) * 2 + x)
+    net.hybridize()
+    x = mx.nd.array([[1.0, 2.0]])
+    for _ in range(2):  # the second call is one of arrays as they were
+        assert net(x).asnumpy().tolist() == [[3, 6]]
+    for other in (mx.nd.ones((3, 1)), x.astype("float64"), x.astype("float16"), x[0], x.T):
+        assert net(other).asnumpy().tolist() == (3 * other.asnumpy()).tolist()
+        assert net(x).asnumpy().tolist() == [[3, 6]]
+    sparse = x.tostype("row_sparse")
+    assert net(sparse).asnumpy().tolist() == [[3, 6]]
+    x.attach_grad()
+    with mx.autograd.record():
+        y = net(x)
+    y.backward()
+    assert x.grad.asnumpy().tolist() == [[1, 1]]
+    with mx.autograd.train_mode():
+        assert net(x).asnumpy().tolist() == [[3, 6]]
+
+
+def test_dropout_draws_anew_in_every_call_that_trains():
+    net = nn.Dropout(0.5)
+    net.hybridize()
+    x = mx.nd.ones((100,))
+    with mx.autograd.train_mode():
+        a, b, c = (net(x).asnumpy() for _ in range(3))
+    assert not np.array_equal(a, b) and not np.array_equal(b, c)
+    assert (net(x).asnumpy() == 1).all()

@@ -250,3 +250,16 @@ def test_several_threads_run_one_program():
     for t in threads:
         t.join()
     assert not wrong
+
+
+def test_arrays_are_taken_that_are_as_the_externals():
+    import baryon as mx
+
+    program = native.Program([add([(EXTERNAL, 0)] * 2, (EXTERNAL, 1))], [((4,), F32)] * 2, 16)
+    x = mx.nd.ones((4,))
+    (taken,) = program.take([x])
+    assert taken is x._data
+    for other in (mx.nd.ones((2, 2)), x.astype("float64"), x.tostype("row_sparse"), x.asnumpy(), 1):
+        assert program.take([other]) is None
+    assert program.take([x, x, x]) is None
+    assert program.take([]) == []

@@ -52,6 +52,10 @@ class Program:
             found = self._on_gpu.setdefault(device_id, made)
         return found
 
+    def take(self, inputs: list[Any]) -> list[np.ndarray] | None:
+        """The memory of ordinary NDArrays that fit the first externals; None: look closer."""
+        return None if self._native is None else self._native.take(inputs)
+
     def reserve_streams(self) -> tuple[int, int]:
         """Seed and first random stream of the next run."""
         return reserve(self._streams) if self._streams else (0, 0)
