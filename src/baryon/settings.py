@@ -76,6 +76,9 @@ SETTINGS: dict[str, Setting] = {
         "Whether compiled networks keep packed and transformed weights between calls of inference; "
         "this takes one to four times the memory of the weights of their convolutions.",
     ),
+    "BARYON_CUDNN": Setting(
+        flag, True, "package", "Whether GPUs use cuDNN where its Python front end is installed."
+    ),
     "MXNET_HOME": Setting(
         str, "~/.mxnet", "package", "Where data sets and pretrained models are kept."
     ),

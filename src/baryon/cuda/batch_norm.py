@@ -58,28 +58,28 @@ class _Call:
         self.run(name, blocks(packs), 256, *args, self.channels, self.after, packs)
 
 
-@kernel("BatchNorm")
-def batch_norm(
-    xp,
-    data,
-    gamma,
-    beta,
-    moving_mean,
-    moving_var,
+def _normalised(
+    xp: Any,
+    data: Any,
+    vectors: tuple,
+    addend: Any,
+    bounds: tuple[float, float],
     *,
-    eps,
-    fix_gamma,
-    use_global_stats,
-    axis,
-    train,
-    **others,
-):
-    """See the operator."""
-    vectors = gamma, beta, moving_mean, moving_var
-    if not floating(data, gamma) or any(v.dtype != gamma.dtype for v in vectors) or not data.size:
+    eps: float,
+    fix_gamma: bool,
+    use_global_stats: bool,
+    axis: int,
+    train: bool,
+    **others: Any,
+) -> Any:
+    """Batch norm, plus an addend, within bounds."""
+    gamma = vectors[0]
+    alike = all(v.dtype == gamma.dtype for v in vectors)
+    if not alike or not floating(data, gamma, addend) or not data.size:
         return NotImplemented
-    data, out = dense(xp, data), output(xp, data.shape, data.dtype)
-    call = _Call(xp, data, axis, gamma, out)
+    data, addend = dense(xp, data), dense(xp, addend)
+    out = output(xp, data.shape, data.dtype)
+    call = _Call(xp, data, axis, gamma, out, *(() if addend is None else (addend,)))
     mean, scale = (output(xp, gamma.shape, gamma.dtype) for _ in range(2))
     weight = gamma if fix_gamma else None  # which fix_gamma sets to 1
     batch = train and not use_global_stats
@@ -90,8 +90,24 @@ def batch_norm(
     sizes = shares, call.channels, call.after, data.size // call.channels
     more = call.real(eps), np.int32(batch)
     call.run("finish_forward", blocks(call.channels, 128), 128, *made, *sizes, *more)
-    call.everywhere("apply_line", data, *line, out)
+    call.everywhere("apply_line", data, *line, addend, out, *map(call.real, bounds))
     return (out, mean, scale, gamma) if fix_gamma else (out, mean, scale)
+
+
+@kernel("BatchNorm")
+def batch_norm(xp, data, gamma, beta, moving_mean, moving_var, **attrs):
+    """See the operator."""
+    vectors = gamma, beta, moving_mean, moving_var
+    return _normalised(xp, data, vectors, None, (-np.inf, np.inf), **attrs)
+
+
+@kernel("_fused_BatchNorm")
+def fused_batch_norm(
+    xp, data, gamma, beta, moving_mean, moving_var, addend=None, *, low, high, **attrs
+):
+    """See the operator."""
+    vectors = gamma, beta, moving_mean, moving_var
+    return _normalised(xp, data, vectors, addend, (low, high), **attrs)
 
 
 @kernel("_backward_BatchNorm")

@@ -22,6 +22,7 @@ FAMILIES: tuple[str, ...] = (
     "gather",
     "rnn",
     "products",
+    "convolution",
 )
 
 _KERNELS: dict[str, Implementation] = {}

@@ -107,16 +107,22 @@ extern "C" __global__ void finish_forward(const A* firsts, const A* seconds, con
   shift[c] = widened(beta[c]) - centre * times * factor;
 }
 
-extern "C" __global__ void apply_line(const T* data, const A* slope, const A* shift, T* out,
-                                      Index channels, Index after, Index packs) {
+// The line, plus an addend (or null), within bounds.
+extern "C" __global__ void apply_line(const T* data, const A* slope, const A* shift,
+                                      const T* addend, T* out, A low, A high, Index channels,
+                                      Index after, Index packs) {
   for (Index i = first_element(); i < packs; i += all_threads()) {
     const Index at = i * WIDTH;
     const Pack<T, WIDTH> x = load<WIDTH>(data + at);
-    Pack<T, WIDTH> y;
+    Pack<T, WIDTH> y, more = {};
+    if (addend) more = load<WIDTH>(addend + at);
 #pragma unroll
     for (int k = 0; k < WIDTH; ++k) {
       const Index c = after == 1 ? at % channels + k : at / after % channels;
-      y.at[k] = narrowed<T>(widened(x.at[k]) * slope[c] + shift[c]);
+      A value = widened(x.at[k]) * slope[c] + shift[c] + widened(more.at[k]);
+      if (value < low) value = low;  // NaN stays
+      if (value > high) value = high;
+      y.at[k] = narrowed<T>(value);
     }
     store<WIDTH>(out + at, y);
   }
