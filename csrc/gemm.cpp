@@ -8,6 +8,7 @@
 #include <cmath>
 #include <string>
 
+#include "gemm_call.h"
 #include "parallel.h"
 #include "registry.h"
 
@@ -110,35 +111,10 @@ CblasGemm<T> blas_gemm() {
 
 // ---- kernels' products ----------------------------------------------------------------------
 
-// A product as a call of a kernel family.
 template <class T>
-struct KernelCall {
-  Tensor in[2], out[2];
-  double params[kGemmParams];
-  bool done = false;
-
-  explicit KernelCall(const Product<T>& p) {
-    in[0].dtype = in[1].dtype = out[0].dtype = sizeof(T) == sizeof(float) ? DType::f32 : DType::f64;
-    in[0].data = const_cast<T*>(p.a);
-    in[1].data = const_cast<T*>(p.b);
-    out[0].data = p.c;
-    out[1].data = &done;
-    params[kTa] = p.ta;
-    params[kTb] = p.tb;
-    params[kM] = static_cast<double>(p.m);
-    params[kN] = static_cast<double>(p.n);
-    params[kK] = static_cast<double>(p.k);
-    params[kAlpha] = p.alpha;
-    params[kLda] = static_cast<double>(p.lda);
-    params[kLdb] = static_cast<double>(p.ldb);
-    params[kBeta] = p.beta;
-    params[kLdc] = static_cast<double>(p.ldc);
-  }
-  KernelCall(const KernelCall&) = delete;
-  KernelCall& operator=(const KernelCall&) = delete;
-
-  Call call() const { return {in, 2, out, 2, params, kGemmParams}; }
-};
+GemmCall<T> kernel_call(const Product<T>& p) {
+  return {p.ta, p.tb, p.m, p.n, p.k, p.alpha, p.a, p.lda, p.b, p.ldb, p.beta, p.c, p.ldc};
+}
 
 // Whether the matrix unit has done it.
 template <class T>
@@ -146,11 +122,10 @@ bool by_matrix_unit(const Product<T>& p) {
   static const Kernel* const kernel =
       sizeof(T) == sizeof(float) ? find_kernel("_gemm_split_f32") : nullptr;
   if (kernel == nullptr) return false;
-  const KernelCall<T> made(p);
-  const Call call = made.call();
-  if (!kernel->accepts(call)) return false;
-  kernel->run(call);
-  return made.done;
+  const GemmCall<T> call = kernel_call(p);
+  if (!kernel->accepts(call.call())) return false;
+  kernel->run(call.call());
+  return call.done();
 }
 
 // ---- one thread's product -------------------------------------------------------------------
@@ -184,10 +159,9 @@ class Micro {
   // Whether the family's kernel ran: it takes all products that it accepts, and any `must`.
   bool run(const Product<T>& p, bool must) const {
     if (kernel_ == nullptr) return false;
-    const KernelCall<T> made(p);
-    const Call call = made.call();
-    if (!must && !kernel_->accepts(call)) return false;
-    kernel_->run(call);
+    const GemmCall<T> call = kernel_call(p);
+    if (!must && !kernel_->accepts(call.call())) return false;
+    kernel_->run(call.call());
     return true;
   }
 

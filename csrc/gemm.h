@@ -30,10 +30,12 @@ void gemm(bool ta, bool tb, std::int64_t m, std::int64_t n, std::int64_t k, doub
           double* c, std::int64_t ldc, const Finish& finish = {});
 
 // Arguments of a micro-kernel family: register kernels named "_gemm_f32" and "_gemm_f64" with in =
-// {a, b}, out = {c} (data pointers only) and params = {ta, tb, m, n, k, alpha, lda, ldb, beta,
-// ldc}; they run on the calling thread alone. gemm() calls them for products that they accept and
-// where there is no BLAS library. Before all others it asks "_gemm_split_f32", whose out[1] is a
-// bool that says whether it was done (not if a number is not finite).
+// {a, b, packed}, out = {c, done} (data pointers only) and params = {ta, tb, m, n, k, alpha, lda,
+// ldb, beta, ldc}; they run on the calling thread alone. gemm() calls them for products that they
+// accept and where there is no BLAS library. `packed` is null, or B as "_pack_f32" packs it, from
+// in = {-, b} into out = {packed, done}, as many bytes as its KeepFn says. `done` is a bool, set
+// where a kernel did what it was called for: "_gemm_split_f32" and "_pack_split_f32", which are
+// asked first, leave numbers that are not finite to the others.
 enum GemmParam { kTa, kTb, kM, kN, kK, kAlpha, kLda, kLdb, kBeta, kLdc, kGemmParams };
 
 // Names the BLAS library (scipy-openblas32's), opened when the first large product needs it.

@@ -3,6 +3,7 @@
 
 #include "../gemm.h"
 #include "../kernel.h"
+#include "../packed_factor.h"
 #include "../parallel.h"
 #include "simd.h"
 #include "widened.h"
@@ -34,9 +35,28 @@ void forward(const Call& call) {
   const Int rows = static_cast<Int>(call.params[0]), hidden = static_cast<Int>(call.params[1]);
   const Int features = static_cast<Int>(call.params[2]);
   T* out = call.out[0].as<T>();
+  const T *data = call.in[0].as<T>(), *weight = call.in[1].as<T>();
   const Ending<T> ending{call.n_in == 3 ? call.in[2].as<T>() : nullptr, out, hidden};
-  gemm(false, true, rows, hidden, features, T(1), call.in[0].as<T>(), features, call.in[1].as<T>(),
-       features, T(0), out, hidden, {call.n_in == 3 ? ending.run : nullptr, &ending});
+  const Finish finish{call.n_in == 3 ? ending.run : nullptr, &ending};
+  if (call.kept == nullptr)
+    return gemm(false, true, rows, hidden, features, T(1), data, features, weight, features, T(0),
+                out, hidden, finish);
+  PackedFactor<T> factor(rows, true, hidden, features);
+  factor.place(weight, call.kept);
+  if (!call.filled) factor.pack();
+  factor.multiply(rows, data, features, T(0), out, hidden, finish);
+}
+
+template <class T>
+std::int64_t packed_weights(const Call& call) {
+  const auto number = [&](int i) { return static_cast<Int>(call.params[i]); };
+  return PackedFactor<T>(number(0), true, number(1), number(2)).bytes();
+}
+std::int64_t kept_bytes(const Call& call) {
+  const DType dtype = call.in[1].dtype;
+  return dtype == DType::f32   ? packed_weights<float>(call)
+         : dtype == DType::f64 ? packed_weights<double>(call)
+                               : 0;
 }
 
 // head, weight -> gradient by data.
@@ -78,7 +98,7 @@ void backward_weight(const Call& call) {
 BARYON_REGISTER(fully_connected) {
   using namespace baryon;
   using namespace baryon::BARYON_ISA;
-  add("FullyConnected", by_float_type<forward<float>, forward<double>>, accepts_floats);
+  add("FullyConnected", by_float_type<forward<float>, forward<double>>, accepts_floats, kept_bytes);
   add("_backward_FullyConnected_data", by_float_type<backward_data<float>, backward_data<double>>,
       accepts_floats);
   add("_backward_FullyConnected_weight",

@@ -5,7 +5,6 @@
 
 #include "../kernel.h"
 #include "../parallel.h"
-#include "packed_columns.h"
 #include "tile.h"
 #include "transpose.h"
 
@@ -81,7 +80,8 @@ struct Operands {
         ldb(static_cast<Int>(call.params[kLdb])),
         beta(static_cast<T>(call.params[kBeta])),
         c(call.out[0].as<T>()),
-        ldc(static_cast<Int>(call.params[kLdc])) {}
+        ldc(static_cast<Int>(call.params[kLdc])),
+        packed(call.in[2].as<T>()) {}
 };
 
 // A block of a matrix turned: to[i * step + j] = from[j * stride + i] for i < m, j < n.
@@ -249,6 +249,8 @@ void product_of_few_rows(const Operands<T>& p) {
 template <class T>
 void product_alone(const Call& call) {
   const Operands<T> p(call);
+  *call.out[1].as<bool>() = true;
+  if (p.packed != nullptr) return product_by_blocks(p);
   if (!p.ta && p.tb && p.m == 1) return product_of_few_rows<T, 1>(p);
   if (!p.ta && p.tb && p.m == 2) return product_of_few_rows<T, 2>(p);
   product_by_blocks(p);
@@ -263,48 +265,25 @@ bool fits_caches(const Call& call) {
   return m * n * k <= 6e8;
 }
 
+// ---- the second factor packed for many products ---------------------------------------------
+
+template <class T>
+std::int64_t packed_bytes(const Call& call) {
+  const Int n = static_cast<Int>(call.params[kN]), k = static_cast<Int>(call.params[kK]);
+  return round_up(n, kTileColumns<T>) * k * static_cast<Int>(sizeof(T));
+}
+
+template <class T>
+void pack_all(const Call& call) {
+  const Operands<T> p(call);
+  for (Int column = 0; column < p.n; column += kTileColumns<T>)
+    pack_columns(p, column, 0, p.k, p.c + column * p.k);
+  *call.out[1].as<bool>() = true;
+}
+
+bool accepts_all(const Call&) { return true; }
+
 }  // namespace
-
-template <class T>
-PackedColumns<T>::PackedColumns(const T* matrix, bool turned, Int k, Int n)
-    : k_(k), n_(n), packed_(k * round_up(n, kTileColumns<T>)) {
-  Operands<T> p;
-  p.tb = turned;
-  p.n = n;
-  p.b = matrix;
-  p.ldb = turned ? k : n;
-  constexpr Int kWork = 16384;  // numbers that are worth another thread
-  parallel_for(parts(n, kTileColumns<T>), parts(kWork, kTileColumns<T> * std::max<Int>(k, 1)),
-               [&](Int begin, Int end) {
-                 for (Int column = begin * kTileColumns<T>; begin < end;
-                      ++begin, column += kTileColumns<T>)
-                   pack_columns(p, column, 0, k, packed_.get() + column * k);
-               });
-}
-
-template <class T>
-void PackedColumns<T>::multiply(Int m, const T* a, Int lda, bool adds, T* c, Int ldc) const {
-  constexpr Int kWork = 256 * 1024;  // multiplications that are worth another thread
-  const Int panels = parts(n_, kTileColumns<T>);
-  const Int least = parts(kWork, kTileColumns<T> * std::max<Int>(m * k_, 1));
-  parallel_for(panels, std::max(least, parts(panels, 2 * num_threads())), [&](Int begin, Int end) {
-    Operands<T> p;
-    p.m = m;
-    p.k = k_;
-    p.a = a;
-    p.lda = lda;
-    p.beta = T(adds);
-    p.c = c + begin * kTileColumns<T>;
-    p.ldc = ldc;
-    p.n = std::min(n_, end * kTileColumns<T>) - begin * kTileColumns<T>;
-    p.packed = packed_.get() + begin * kTileColumns<T> * k_;
-    product_by_blocks(p);
-  });
-}
-
-template class PackedColumns<float>;
-template class PackedColumns<double>;
-
 }  // namespace baryon::BARYON_ISA
 
 BARYON_REGISTER(gemm) {
@@ -313,4 +292,6 @@ BARYON_REGISTER(gemm) {
   add("gemm", gemm_kernel, baryon::same_dtype<DType::f32, DType::f64>);
   add("_gemm_f32", product_alone<float>, fits_caches);
   add("_gemm_f64", product_alone<double>, fits_caches);
+  add("_pack_f32", pack_all<float>, accepts_all, packed_bytes<float>);
+  add("_pack_f64", pack_all<double>, accepts_all, packed_bytes<double>);
 }

@@ -4,7 +4,7 @@
 #include "rnn.h"
 
 #include "../gemm.h"
-#include "packed_columns.h"
+#include "../packed_factor.h"
 #include "philox.h"
 
 namespace baryon::BARYON_ISA {
@@ -17,6 +17,39 @@ struct Rows {
   Index stride;
 
   T* operator[](Index n) const { return data + n * stride; }
+};
+
+// A recurrent matrix, packed for the products of all steps.
+template <class T>
+class StateFactor {
+ public:
+  // Forward it takes states to gates, backward gates to states.
+  StateFactor(const RnnShape& r, bool forward, const T* matrix)
+      : batch_(r.batch),
+        forward_(forward),
+        n_(forward ? r.gates() : r.units),
+        k_(forward ? r.units : r.gates()),
+        matrix_(matrix),
+        factor_(r.batch, forward, n_, k_),
+        memory_(factor_.bytes()) {
+    if (factor_.bytes() == 0) return;
+    factor_.place(matrix, memory_.get());
+    factor_.pack();
+  }
+
+  void multiply(const T* a, Index lda, bool adds, T* c, Index ldc) const {
+    if (factor_.bytes() > 0) return factor_.multiply(batch_, a, lda, T(adds), c, ldc);
+    gemm(false, forward_, batch_, n_, k_, T(1), a, lda, matrix_, forward_ ? k_ : n_, T(adds), c,
+         ldc);
+  }
+
+ private:
+  Index batch_;
+  bool forward_;
+  Index n_, k_;
+  const T* matrix_;
+  PackedFactor<T> factor_;
+  Scratch<char> memory_;
 };
 
 // ---- forward: in = {data, parameters, state, [state_cell]}, out = {output, state, cell, kept,
@@ -78,11 +111,11 @@ struct Forward {
     const Rows<T> out{output(layer) + k % r.directions * units, r.width()};
     Rows<const T> h{call.in[2].as<T>() + k * r.batch * units, units}, c{nullptr, 0};
     if (r.mode == kLstm) c = {call.in[3].as<T>() + k * r.batch * units, units};
-    const PackedColumns<T> states(parameters + r.wh(k), true, units, r.gates());
+    const StateFactor<T> states(r, true, parameters + r.wh(k));
     for (Index s = 0; s < r.steps; ++s) {
       const Index t = r.time(k, s);
       T* both = r.mode == kGru ? gh : gx + t * block;  // where the state's half goes
-      states.multiply(r.batch, h.data, h.stride, r.mode != kGru, both, r.gates());
+      states.multiply(h.data, h.stride, r.mode != kGru, both, r.gates());
       const Rows<T> to{out[t * r.batch], out.stride}, keep{kept(k, t), r.kept()};
       step(k, gx + t * block, gh, h, c, keep, to);
       h = {to.data, to.stride};
@@ -177,7 +210,7 @@ struct Backward {
   void direction(Index k, const T* d_out, T* gx, T* gh) const {
     const Index units = r.units, count = r.batch * units, block = r.batch * r.gates();
     const Scratch<T> total(count);
-    const PackedColumns<T> states(parameters + r.wh(k), false, r.gates(), units);
+    const StateFactor<T> states(r, false, parameters + r.wh(k));
     T* dh = call.out[2].as<T>() + k * count;
     T* dc = r.mode == kLstm ? call.out[3].as<T>() + k * count : nullptr;
     std::copy_n(call.in[1].as<T>() + k * count, count, dh);
@@ -186,7 +219,7 @@ struct Backward {
       const Index t = r.time(k, s);
       const T* d = d_out + t * r.batch * r.width() + k % r.directions * units;
       step(k, s, t, {d, r.width()}, total.get(), dh, dc, gx + t * block, gh + t * block);
-      states.multiply(r.batch, gh + t * block, r.gates(), r.mode == kGru, dh, units);
+      states.multiply(gh + t * block, r.gates(), r.mode == kGru, dh, units);
     }
   }
 

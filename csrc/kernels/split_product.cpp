@@ -63,7 +63,9 @@ struct Rows {
   // Size of two packed panels.
   Int pair(Int depth) const { return 2 * kThirds * height * round_up(depth, kTileDepth); }
 };
-constexpr Int kColumnPair = 2 * kThirds * kTileWidth;  // of packed columns, for each of the depth
+// The same of two groups of columns: at each depth, and in all.
+constexpr Int kColumnPair = 2 * kThirds * kTileWidth;
+Int packed_pair(Int depth) { return kColumnPair * round_up(depth, kTileDepth); }
 
 // Two panels of rows, or two groups of columns: for each step of depth three parts, each of two
 // tiles.
@@ -182,6 +184,8 @@ struct Product {
   float alpha;
   float* c;
   Int ldc;
+  const Third* b_packed;  // or null: it is packed here
+  Int b_pair;             // distance of pairs of groups in b_packed
 
   // Whether all numbers were finite; the result is void if not.
   bool run(bool adds) const {
@@ -189,11 +193,12 @@ struct Product {
     const Int blocks = parts(a.depth, kDeepest);
     const Int deepest = round_up(parts(a.depth, blocks), kTileDepth);
     const Scratch<Third> packed(rows.pairs * rows.pair(deepest));
-    const Scratch<Third> columns(strip(rows) * kColumnPair * deepest);
+    const Scratch<Third> columns(b_packed == nullptr ? strip(rows) * packed_pair(deepest) : 0);
     Splitter split;
     for (Int from = 0; from < a.depth; from += deepest) {
       const Int to = std::min(a.depth, from + deepest);
-      const Product part{a.part(from, to), b.part(from, to), alpha, c, ldc};
+      const Third* at = b_packed == nullptr ? nullptr : b_packed + from * kColumnPair;
+      const Product part{a.part(from, to), b.part(from, to), alpha, c, ldc, at, b_pair};
       part.multiply(rows, split, packed.get(), columns.get(), adds || from > 0);
       if (!split.all_finite()) return false;
     }
@@ -212,15 +217,18 @@ struct Product {
     for (Int i = 0; i < rows.pairs; ++i)
       pack_rows(a, 2 * i * rows.height, rows.height, alpha, split, packed + i * rows.pair(a.depth));
     const Tiles tiles(static_cast<int>(rows.height));
-    const Int width = strip(rows), column_pair = kColumnPair * steps() * kTileDepth;
+    const Int width = strip(rows);
+    const Int distance = b_packed == nullptr ? packed_pair(b.depth) : b_pair;
     for (Int first = 0; first < pairs(); first += width) {
       const Int last = std::min(pairs(), first + width);
-      for (Int j = first; j < last; ++j)
-        pack_columns(b, 2 * j * kTileWidth, split, columns + (j - first) * column_pair);
+      if (b_packed == nullptr)
+        for (Int j = first; j < last; ++j)
+          pack_columns(b, 2 * j * kTileWidth, split, columns + (j - first) * distance);
+      const Third* strip = b_packed == nullptr ? columns : b_packed + first * distance;
       for (Int i = 0; i < rows.pairs; ++i) {
         const Int row = 2 * i * rows.height;
         for (Int j = first; j < last; ++j) {
-          const Packed p{packed + i * rows.pair(a.depth), columns + (j - first) * column_pair,
+          const Packed p{packed + i * rows.pair(a.depth), strip + (j - first) * distance,
                          rows.tile(), steps()};
           const Int column = 2 * j * kTileWidth;
           multiply_into(p, adds, c + row * ldc + column, ldc, rows.height, a.count - row,
@@ -241,19 +249,33 @@ bool all_finite(const Factor& f) {
   return largest < 0xfeff0000u;
 }
 
-// The kernel "_gemm_split_f32", as gemm.h says.
+struct Arguments {
+  Factor a, b;
+  float alpha, beta;
+  Int ldc;
+
+  explicit Arguments(const Call& call) {
+    const double* p = call.params;
+    const auto number = [&](GemmParam i) { return static_cast<Int>(p[i]); };
+    a = {call.in[0].as<float>(), number(kLda), p[kTa] == 0, number(kM), number(kK)};
+    b = {call.in[1].as<float>(), number(kLdb), p[kTb] != 0, number(kN), number(kK)};
+    alpha = static_cast<float>(p[kAlpha]);
+    beta = static_cast<float>(p[kBeta]);
+    ldc = number(kLdc);
+  }
+};
+
+// The kernels are as gemm.h says.
 void split_product(const Call& call) {
-  const double* p = call.params;
-  const auto number = [&](GemmParam i) { return static_cast<Int>(p[i]); };
-  const Int m = number(kM), n = number(kN), k = number(kK);
-  const Factor a{call.in[0].as<float>(), number(kLda), p[kTa] == 0, m, k};
-  const Factor b{call.in[1].as<float>(), number(kLdb), p[kTb] != 0, n, k};
-  const bool adds = p[kBeta] != 0;
+  const Arguments p(call);
+  const Third* packed = call.in[2].as<Third>();
   bool& done = *call.out[1].as<bool>();
-  done = !adds || (all_finite(a) && all_finite(b));  // what is added to would be lost
+  // What is added to would be lost.
+  done = p.beta == 0 || (all_finite(p.a) && (packed != nullptr || all_finite(p.b)));
   if (!done) return;
-  done =
-      Product{a, b, static_cast<float>(p[kAlpha]), call.out[0].as<float>(), number(kLdc)}.run(adds);
+  const Product product{
+      p.a, p.b, p.alpha, call.out[0].as<float>(), p.ldc, packed, packed_pair(p.b.depth)};
+  done = product.run(p.beta != 0);
 }
 
 bool pays(const Call& call) {
@@ -262,10 +284,31 @@ bool pays(const Call& call) {
   return (beta == 0 || beta == 1) && std::min(m, n) >= 32 && k >= 32 && m * n * k >= 64.0 * 64 * 64;
 }
 
+void split_second(const Call& call) {
+  const Arguments p(call);
+  Splitter split;
+  Third* to = call.out[0].as<Third>();
+  for (Int column = 0; column < p.b.count; column += 2 * kTileWidth)
+    pack_columns(p.b, column, split, to + column / (2 * kTileWidth) * packed_pair(p.b.depth));
+  *call.out[1].as<bool>() = split.all_finite();
+}
+
+std::int64_t split_bytes(const Call& call) {
+  const Arguments p(call);
+  return parts(p.b.count, 2 * kTileWidth) * packed_pair(p.b.depth) *
+         static_cast<Int>(sizeof(Third));
+}
+
+bool pays_packed(const Call& call) {
+  return call.params[kM] >= 8 && call.params[kN] >= 32 && call.params[kK] >= 32;
+}
+
 }  // namespace
 }  // namespace baryon::BARYON_ISA
 
 BARYON_REGISTER(split_product) {
   using namespace baryon::BARYON_ISA;
-  if (has_matrix_unit()) add("_gemm_split_f32", split_product, pays);
+  if (!has_matrix_unit()) return;
+  add("_gemm_split_f32", split_product, pays);
+  add("_pack_split_f32", split_second, pays_packed, split_bytes);
 }
