@@ -278,10 +278,18 @@ void split_product(const Call& call) {
   done = product.run(p.beta != 0);
 }
 
+// While the unit works the processor's clock slows down, for what comes after it, too: it pays for
+// products so large that they are most of what their network does, or little work beside them.
 bool pays(const Call& call) {
   const double m = call.params[kM], n = call.params[kN], k = call.params[kK];
   const double beta = call.params[kBeta];
-  return (beta == 0 || beta == 1) && std::min(m, n) >= 32 && k >= 32 && m * n * k >= 64.0 * 64 * 64;
+  return (beta == 0 || beta == 1) && std::min(m, n) >= 64 && k >= 256 && m * n * k >= 2.5e8;
+}
+
+// The same for a second factor packed once.
+bool pays_packed(const Call& call) {
+  const double m = call.params[kM], n = call.params[kN], k = call.params[kK];
+  return m >= 8 && n >= 32 && k >= 32 && m * n * k >= 3e7;
 }
 
 void split_second(const Call& call) {
@@ -297,10 +305,6 @@ std::int64_t split_bytes(const Call& call) {
   const Arguments p(call);
   return parts(p.b.count, 2 * kTileWidth) * packed_pair(p.b.depth) *
          static_cast<Int>(sizeof(Third));
-}
-
-bool pays_packed(const Call& call) {
-  return call.params[kM] >= 8 && call.params[kN] >= 32 && call.params[kK] >= 32;
 }
 
 }  // namespace
