@@ -140,7 +140,7 @@ class CachedGraph:
         if missing:
             raise MXNetError(f"inputs {sorted(missing)} of the graph are not among those passed")
         self._calls: dict[Any, _Call] = {}
-        self._recent: dict[bool, _Call] = {}  # by mode: the last call of arrays that `take` knows
+        self._recent: dict[tuple[bool, bool], _Call] = {}  # by mode: the last one, of plain arrays
         self._dynamic = is_dynamic(self._entries)
 
     def __call__(self, inputs: Sequence[Any]) -> list[Any]:
@@ -149,10 +149,11 @@ class CachedGraph:
         Where shapes depend on values or arrays are sparse, operator by operator instead.
         """
         recording, train = state.is_recording(), state.is_training()
-        recent = None if recording else self._recent.get(train)
-        arrays = None if recent is None else recent.compiled.program.take(inputs)
-        if arrays is not None:
-            return recent.results(inputs, recent.run(arrays, ())[0])
+        recent = self._recent.get((train, recording))
+        if recent is not None and (not recording or recent.is_wanted(inputs)):
+            arrays = recent.compiled.program.take(inputs)
+            if arrays is not None:
+                return recent(inputs, arrays, ())
         if self._dynamic or any(map(_is_sparse, inputs)):
             return evaluate(self._entries, dict(zip(self._names, inputs, strict=True)))
         arrays = [peek(x) for x in inputs]
@@ -163,13 +164,9 @@ class CachedGraph:
         if call is None:
             call = self._calls[key] = self._compile(arrays, train, wants, on_gpu)
         stamps = read(inputs, arrays, call.compiled.kept)
-        if not (recording or stamps or on_gpu):
-            self._recent[train] = call
-        outs, arena, streams = call.run(arrays, stamps)
-        made = call.results(inputs, outs)
-        if wants is not None and any(wants):
-            call.record(inputs, arrays, made, outs, arena, streams)
-        return made
+        if not (stamps or on_gpu):
+            self._recent[train, recording] = call
+        return call(inputs, arrays, stamps)
 
     def _compile(
         self, arrays: Sequence[Any], train: bool, wants: tuple | None, on_gpu: bool
@@ -188,8 +185,11 @@ class CachedGraph:
 
 def _is_sparse(x: Any) -> bool:
     """Whether an array, or the gradient that a marked one collects, is sparse."""
-    grad = x._node.grad._data if isinstance(x._node, Leaf) else None
-    return isinstance(peek(x), Stored) or isinstance(grad, Stored)
+    return isinstance(peek(x), Stored) or _collects_sparse(x._node)
+
+
+def _collects_sparse(node: Any) -> bool:
+    return isinstance(node, Leaf) and isinstance(node.grad._data, Stored)
 
 
 class _Call:
@@ -203,10 +203,29 @@ class _Call:
         self.compiled = compiled
         self.ins = tuple(ins)
         self._empty = [(s.shape, s.dtype) for s in compiled.output_specs]
-        self._wanted = [i for i, r in enumerate(reqs) if r != "null"]
+        self._wants = [r != "null" for r in reqs]
+        self._wanted = [i for i, wanted in enumerate(self._wants) if wanted]
         self.plan = self._make_plan() if self._wanted else None
 
-    def run(
+    def is_wanted(self, inputs: Sequence[Any]) -> bool:
+        """Whether a recorded call of these inputs is one of this variant, as far as tapes go."""
+        nodes = [x._node for x in inputs]
+        return [n is not None for n in nodes] == self._wants and not any(
+            map(_collects_sparse, nodes)
+        )
+
+    def __call__(
+        self, inputs: Sequence[Any], arrays: list[Any], stamps: Sequence[int]
+    ) -> list[Any]:
+        """NDArrays of the results, on the tape where wanted. `arrays` are the inputs' memory."""
+        outs, arena, streams = self._run(arrays, stamps)
+        device, cls = inputs[0].context, dense_class(inputs[0])
+        made = [_new(cls, data, device) for data in outs]
+        if self._wanted:
+            self._record(inputs, arrays, made, outs, arena, streams)
+        return made
+
+    def _run(
         self, arrays: Sequence[np.ndarray], stamps: Sequence[int]
     ) -> tuple[list, np.ndarray, tuple[int, int]]:
         """Outputs, the arena of this run, and its random streams."""
@@ -216,13 +235,7 @@ class _Call:
         self.compiled.forward(arrays, outs, arena, streams, stamps)
         return outs, arena, streams
 
-    @staticmethod
-    def results(inputs: Sequence[Any], outs: Sequence[Any]) -> list[Any]:
-        """NDArrays of the kind of the inputs over `outs`."""
-        device, cls = inputs[0].context, dense_class(inputs[0])
-        return [_new(cls, data, device) for data in outs]
-
-    def record(
+    def _record(
         self,
         inputs: Sequence[Any],
         arrays: list,

@@ -24,6 +24,7 @@ from .base import Optimizer, is_low_precision
 from .by_operator import ByOperator, Call
 
 _PROGRAMS: dict[Any, _Updates | None] = {}  # None: some call has no kernel
+_RECENT: dict[tuple[str, ...], _Updates] = {}  # by operators: the last program that ran
 _PROGRAM_LIMIT = 256
 
 
@@ -45,13 +46,24 @@ def update_together(
     if optimizer.multi_precision and not optimizer._mixes and any(map(is_low_precision, weights)):
         return False
     calls = optimizer.calls(indices, weights, states)
-    each = list(zip(weights, grads, calls, strict=True))
-    updates = _find(calls, [[x._data for x in (w, g, *c.arrays)] for w, g, c in each])
-    if updates is None:
-        for weight, grad, call in each:
-            call.run(weight, grad)
-    else:
-        updates.run(calls, [x._data for w, g, c in each for x in (w, g, *c.arrays)])
+    groups = [[w, g, *c.arrays] for w, g, c in zip(weights, grads, calls, strict=True)]
+    if not _run_recent(calls, groups):
+        updates = _find(calls, [[x._data for x in group] for group in groups])
+        if updates is not None:
+            updates.run(calls, [x._data for group in groups for x in group])
+        else:
+            for (weight, grad, *_), call in zip(groups, calls, strict=True):
+                call.run(weight, grad)
+    return True
+
+
+def _run_recent(calls: Sequence[Call], groups: Sequence[Sequence[NDArray]]) -> bool:
+    """Run the program that ran last for such calls, if the arrays are what it takes."""
+    updates = _RECENT.get(tuple([call.name for call in calls]))
+    arrays = updates and updates.program.take([x for group in groups for x in group])
+    if not arrays:
+        return False
+    updates.run(calls, arrays)
     return True
 
 
@@ -74,6 +86,7 @@ def _find(calls: Sequence[Call], arrays: Sequence[Sequence[Any]]) -> _Updates | 
     if key not in _PROGRAMS:
         if len(_PROGRAMS) >= _PROGRAM_LIMIT:
             _PROGRAMS.clear()
+            _RECENT.clear()
         dense = all(type(a) is np.ndarray for its in arrays for a in its)
         _PROGRAMS[key] = _Updates.of(calls, arrays) if dense else None
     return _PROGRAMS[key]
@@ -85,8 +98,8 @@ class _Updates:
     def __init__(self, instructions: list[Instruction], externals: list[Spec]) -> None:
         self._instructions = instructions
         lowered = Lowered(instructions, externals, [], plan_memory([]), [len(instructions)])
-        self._program = Program(lowered)
-        self._arena = self._program.new_arena()
+        self.program = Program(lowered)
+        self._arena = self.program.new_arena()
 
     @classmethod
     def of(cls, calls: Sequence[Call], arrays: Sequence[Sequence[Any]]) -> _Updates | None:
@@ -109,7 +122,8 @@ class _Updates:
 
     def run(self, calls: Sequence[Call], arrays: list[np.ndarray]) -> None:
         """One step with the calls' own numbers."""
+        _RECENT[tuple([call.name for call in calls])] = self
         numbers: list[float] = []
         for known, call in zip(self._instructions, calls, strict=True):
             numbers += known.op.params({**known.params, **call.attrs}, (), ())
-        self._program.run(0, self._arena, arrays, numbers=numbers)
+        self.program.run(0, self._arena, arrays, numbers=numbers)
