@@ -4,15 +4,9 @@
 #pragma once
 #include <math.h>
 #include <stdint.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <ucontext.h>
-
-#include <algorithm>
-#include <functional>
-#include <memory>
-#include <string>
-#include <vector>
 
 #define BARYON_EMULATED
 #define __global__
@@ -46,18 +40,19 @@ struct Warp {
   uint64_t slots[2][32];
 };
 
-static std::vector<Fiber> fibers;
-static std::vector<Warp> warps;
-static std::vector<char> stacks;
+constexpr size_t kStack = 64 * 1024, kMost = 1024;
+
+static Fiber fibers[kMost];
+static Warp warps[kMost / 32];
+static char* stacks;
 static ucontext_t scheduler;
 static Fiber* self;
-static const std::function<void()>* body;
-static std::string failure;
-
-constexpr size_t kStack = 64 * 1024;
+static void (*body)(void* arguments);
+static void* arguments;
+static const char* failure = "";
 
 inline void run() {
-  (*body)();
+  body(arguments);
   self->state = finished;
   swapcontext(&self->context, &scheduler);
 }
@@ -74,8 +69,7 @@ inline bool release(State state, size_t begin, size_t end) {
   return true;
 }
 
-inline bool run_block() {
-  const size_t count = fibers.size();
+inline bool run_block(size_t count) {
   for (;;) {
     bool ran = false, left = false;
     for (size_t i = 0; i < count; ++i) {
@@ -85,11 +79,11 @@ inline bool run_block() {
       threadIdx = self->index;
       swapcontext(&scheduler, &self->context);
     }
-    for (const Fiber& f : fibers) left |= f.state != finished;
+    for (size_t i = 0; i < count; ++i) left |= fibers[i].state != finished;
     if (!left) return true;
     bool released = release(at_barrier, 0, count);
     for (size_t w = 0; w < count; w += 32)
-      released |= release(in_exchange, w, std::min(count, w + 32));
+      released |= release(in_exchange, w, count < w + 32 ? count : w + 32);
     if (!ran && !released) {
       failure = "threads of a block wait for each other in different places";
       return false;
@@ -97,21 +91,21 @@ inline bool run_block() {
   }
 }
 
-inline bool launch(Dim grid, Dim block, const std::function<void()>& kernel) {
+inline bool launch(Dim grid, Dim block, void (*kernel)(void*), void* given) {
   const size_t count = size_t{block.x} * block.y * block.z;
-  failure.clear();
-  body = &kernel;
+  failure = "";
+  body = kernel;
+  arguments = given;
   gridDim = grid;
   blockDim = block;
-  fibers.assign(count, Fiber{});
-  warps.assign((count + 31) / 32, Warp{});
-  stacks.resize(count * kStack);
+  if (!stacks) stacks = static_cast<char*>(malloc(kMost * kStack));
   for (blockIdx.z = 0; blockIdx.z < grid.z; ++blockIdx.z)
     for (blockIdx.y = 0; blockIdx.y < grid.y; ++blockIdx.y)
       for (blockIdx.x = 0; blockIdx.x < grid.x; ++blockIdx.x) {
         for (size_t i = 0; i < count; ++i) {
           Fiber& f = fibers[i];
           f.state = ready;
+          f.exchanges = 0;
           f.index = {unsigned(i % block.x), unsigned(i / block.x % block.y),
                      unsigned(i / block.x / block.y)};
           f.lane = i % 32;
@@ -122,7 +116,7 @@ inline bool launch(Dim grid, Dim block, const std::function<void()>& kernel) {
           f.context.uc_link = nullptr;
           makecontext(&f.context, run, 0);
         }
-        if (!run_block()) return false;
+        if (!run_block(count)) return false;
       }
   return true;
 }
@@ -204,7 +198,7 @@ inline A atomicAdd(A* to, A value) {
 template <class A>
 inline A atomicMax(A* to, A value) {
   const A old = *to;
-  *to = std::max(old, value);
+  *to = old < value ? value : old;
   return old;
 }
 template <class A>
@@ -235,5 +229,11 @@ template <class A>
 inline A __ldg(const A* from) {
   return *from;
 }
-using std::max;
-using std::min;
+template <class A>
+inline A min(A a, A b) {
+  return b < a ? b : a;
+}
+template <class A>
+inline A max(A a, A b) {
+  return a < b ? b : a;
+}

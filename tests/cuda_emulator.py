@@ -54,8 +54,12 @@ def caller(name: str, types: Sequence[str]) -> str:
 extern "C" const unsigned long sizes_{name}[] = {{{sizes}}};
 extern "C" const char* emulate_{name}(const unsigned* dims, void** args) {{
   const Dim grid = {{dims[0], dims[1], dims[2]}}, block = {{dims[3], dims[4], dims[5]}};
-  emulated::launch(grid, block, [&] {{ {name}({args}); }});
-  return emulated::failure.c_str();
+  emulated::launch(grid, block, [](void* given) {{
+    void** args = static_cast<void**>(given);
+    (void)args;
+    {name}({args});
+  }}, args);
+  return emulated::failure;
 }}
 """
 
