@@ -10,6 +10,7 @@ from ..base import MXNetError, _as_list
 from ..files import write_atomically
 from ..ndarray import NDArray
 from ..optimizer import Optimizer, Updater, get_updater
+from . import collective
 from .base import DEVICE, KVStoreBase, _known, add
 from .compression import TwoBit
 
@@ -77,12 +78,11 @@ class KVStore(KVStoreBase):
         """Add up the values of each key; store the sums, or update the stored arrays with them."""
         pairs = _pairs(key, value)
         stored = {k: self._stored(k) for k in pairs}
-        sums = {k: self._sum(k, values) for k, values in pairs.items()}
+        sums = self._sums(pairs)
         for k, total in sums.items():
-            if total.shape != stored[k].shape:
-                raise MXNetError(
-                    f"kvstore: key {k!r} holds shape {stored[k].shape}, got {total.shape}"
-                )
+            _check_shape(k, stored[k], total)
+        if self._updater is not None:  # it works where the stored arrays lie
+            sums = {k: total.as_in_context(stored[k].context) for k, total in sums.items()}
         if isinstance(self._updater, Updater):  # all at once: it may update them together
             self._updater([*sums], [*sums.values()], [*stored.values()])
             return
@@ -93,6 +93,16 @@ class KVStore(KVStoreBase):
                 self._arrays[k] = total.copy()
             else:
                 stored[k][:] = total
+
+    def _sums(self, pairs: Mapping[Any, list[NDArray]]) -> dict[Any, NDArray]:
+        """The sum of each key's values on the first one's context, of GPUs' all at once."""
+        grouped = [k for k, values in pairs.items() if self._collective(values)]
+        found = dict(zip(grouped, collective.reduce([pairs[k] for k in grouped]), strict=True))
+        return {k: found[k] if k in found else self._sum(k, v) for k, v in pairs.items()}
+
+    def _collective(self, arrays: Sequence[NDArray]) -> bool:
+        """Whether NCCL serves these arrays, one a GPU."""
+        return self.type in DEVICE and self._compression is None and collective.serves(arrays)
 
     def _sum(self, key: Any, values: list[NDArray]) -> NDArray:
         if self._compression is not None:
@@ -107,13 +117,28 @@ class KVStore(KVStoreBase):
         """Copy the stored array of each key into its arrays in ``out``."""
         if out is None:
             raise AssertionError("pull needs out")
+        groups = []
         for k, targets in _pairs(key, out).items():
             stored = self._stored(k)
-            for target in targets:
+            own = [t for t in targets if t.context == stored.context]
+            others = [t for t in targets if t.context != stored.context]
+            group = [own[0] if own else stored, *others]
+            grouped = self._collective(group)
+            groups += [group] if grouped else []
+            for target in own if grouped else targets:
                 stored.copyto(target)
+        collective.broadcast(groups)
 
     def pushpull(self, key: Any, value: Any, out: Any = None, priority: int = 0) -> None:
         """`push`, then `pull` into ``out``, or into ``value`` itself."""
+        pairs = _pairs(key, value) if self._updater is None and out is None else {}
+        if pairs and all(map(self._collective, pairs.values())):
+            for k, values in pairs.items():
+                _check_shape(k, self._stored(k), values[0])
+            collective.all_reduce(list(pairs.values()))
+            for k, values in pairs.items():
+                self._stored(k)[:] = values[0]
+            return
         self.push(key, value, priority)
         self.pull(key, value if out is None else out, priority)
 
@@ -219,6 +244,11 @@ def _pairs(keys: Any, values: Any) -> dict[Any, list[NDArray]]:
         _check_arrays(key, arrays)
         found.setdefault(key, []).extend(arrays)
     return found
+
+
+def _check_shape(key: Any, stored: NDArray, pushed: NDArray) -> None:
+    if pushed.shape != stored.shape:
+        raise MXNetError(f"kvstore: key {key!r} holds shape {stored.shape}, got {pushed.shape}")
 
 
 def _check_arrays(key: Any, arrays: Sequence[Any]) -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import sys
 from types import ModuleType
 
-from . import cuda, special
+from . import cuda, nccl, special
 from .array import ndarray
 from .calls import counts
 from .functions import FACTS, namespace
@@ -35,6 +35,7 @@ cupy.fft = _module("cupy.fft", namespace("cupy.fft"))
 cupy.lib = _module("cupy.lib", {})
 cupy.lib.stride_tricks = _module("cupy.lib.stride_tricks", namespace("cupy.lib.stride_tricks"))
 cupy.cuda = cuda.module()
+cupy.cuda.nccl = nccl.module()
 for _name in ("RawKernel", "RawModule", "ElementwiseKernel", "ReductionKernel"):
     setattr(cupy, _name, getattr(cuda, _name))
 cupy.get_default_memory_pool = cuda.get_default_memory_pool
@@ -45,6 +46,7 @@ cupyx.scipy.special = _module("cupyx.scipy.special", special.functions())
 
 MODULES = {m.__name__: m for m in (cupy, cupy.linalg, cupy.fft, cupy.lib, cupy.cuda)} | {
     "cupy.cuda.runtime": cupy.cuda.runtime,
+    "cupy.cuda.nccl": cupy.cuda.nccl,
     "cupy.lib.stride_tricks": cupy.lib.stride_tricks,
     "cupyx": cupyx,
     "cupyx.scipy": cupyx.scipy,
