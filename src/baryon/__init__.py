@@ -6,14 +6,17 @@ import importlib
 import importlib.util
 from typing import Any
 
-from . import attribute, autograd, base, context, name, ndarray, random, settings, util
-from . import ndarray as nd
-from .attribute import AttrScope
-from .base import MXNetError
-from .context import Context, cpu, cpu_pinned, cpu_shared, current_context, gpu, num_gpus
-from .ndarray import waitall
-from .threads import num_threads, set_num_threads
-from .util import is_np_array, is_np_shape, np_shape, set_np_shape, use_np_shape
+from .collector import waiting
+
+with waiting():  # the catalogue is many objects that stay
+    from . import attribute, autograd, base, context, name, ndarray, random, settings, util
+    from . import ndarray as nd
+    from .attribute import AttrScope
+    from .base import MXNetError
+    from .context import Context, cpu, cpu_pinned, cpu_shared, current_context, gpu, num_gpus
+    from .ndarray import waitall
+    from .threads import num_threads, set_num_threads
+    from .util import is_np_array, is_np_shape, np_shape, set_np_shape, use_np_shape
 
 __version__ = "0.1.0"
 
