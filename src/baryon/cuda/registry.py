@@ -33,8 +33,9 @@ def kernel(*names: str) -> Callable[[Implementation], Implementation]:
 
     It is called as their bodies are, ``(xp, *inputs, **attributes)``, with arrays of one device
     that is current, and gives what they give; or ``NotImplemented`` for a case that it leaves to
-    the body. It may be given ``out``, a sequence of contiguous arrays (or None) to write its
-    outputs into, and then returns these. New values of mutated inputs may be written in place.
+    the body. What it asks `launch.output` for may be where its result shall be, and may lie exactly
+    where the input lies whose memory the operator lets that output take over. New values of mutated
+    inputs are written in place, or new arrays. It never waits for the device.
     """
 
     def declare(function: Implementation) -> Implementation:

@@ -86,7 +86,7 @@ class _Group:
         self._reads: set[int] = set()
         self._writes: set[int] = set()
         for i in program.lowered.instructions[begin:end]:
-            self._steps.append((i, [not _overlaps(i, out) for out in i.outs]))
+            self._steps.append((i, [not _overlaps(i, k) for k in range(len(i.outs))]))
             self._reads.update(r.offset for r in i.ins if r.space == EXTERNAL)
             self._writes.update(r.offset for r in i.outs if r.space == EXTERNAL)
         self._used = self._reads | self._writes
@@ -188,19 +188,25 @@ class _Group:
             given[i][...] = self._buffers[i]
 
 
-def _overlaps(instruction: Instruction, out: Ref) -> bool:
-    """Whether a result lies where an input does, so that only some kernels may write it at once."""
-    if instruction.op.pointwise:
+def _overlaps(instruction: Instruction, index: int) -> bool:
+    """Whether a result lies where an input does, so that not every kernel may write it at once.
+
+    It may where the whole input lies there whose memory the operator lets the result take over.
+    """
+    op, out = instruction.op, instruction.outs[index]
+    if op.pointwise:
         return False
+    names = op.input_names(instruction.params, len(instruction.ins))
     return any(
-        r.space == out.space
-        and (
-            r.offset == out.offset
-            if out.space == EXTERNAL
-            else r.offset < out.offset + out.spec.nbytes and out.offset < r.offset + r.spec.nbytes
-        )
-        for r in instruction.ins
+        _meet(r, out) and not (r == out and name == op.overwrites(index))
+        for name, r in zip(names, instruction.ins, strict=True)
     )
+
+
+def _meet(a: Ref, b: Ref) -> bool:
+    if a.space != b.space or a.space == EXTERNAL:
+        return a.space == b.space and a.offset == b.offset
+    return a.offset < b.offset + b.spec.nbytes and b.offset < a.offset + a.spec.nbytes
 
 
 def _compute(
