@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 SOURCES := pyproject.toml setup.py $(wildcard csrc/*.* csrc/kernels/*.*)
 
-.PHONY: demo test check bench bench-ops docs lint clean
+.PHONY: demo test check bench bench-ops bench-growth docs lint clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python examples/mnist_two_ways.py
@@ -26,6 +26,9 @@ bench: $(VENV)/.test
 
 bench-ops: $(VENV)/.test
 	$(BIN)/python -m benchmarks.ops $(BENCH)
+
+bench-growth: $(VENV)/.test
+	$(BIN)/python -m benchmarks.growth $(BENCH)
 
 # The API reference, from the catalogue of operators and the docstrings.
 docs: $(VENV)/.demo

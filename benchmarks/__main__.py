@@ -10,13 +10,14 @@ from pathlib import Path
 from .machine import facts
 from .report import markdown, raw, replace_section, write_whole
 from .runner import Result, measure
-from .workloads import select
+from .workloads import select, without
 
 
 def options(arguments: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="benchmarks", description="baryon against its peers")
     parser.add_argument("--only", help="workloads, by name or first part, separated by commas")
+    parser.add_argument("--without", default="", help="peers or contestants to leave out")
     parser.add_argument("--rounds", type=int, default=15, help="turns that each contestant takes")
     parser.add_argument("--seconds", type=float, default=0.1, help="length of a turn, about")
     parser.add_argument("--threads", type=int, default=2, help="of each contestant")
@@ -24,7 +25,7 @@ def options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--json", type=Path, help="file for all rounds")
     found = parser.parse_args(arguments)
     try:
-        found.workloads = select(found.only)
+        found.workloads = [without(w, found.without.split(",")) for w in select(found.only)]
     except ValueError as error:
         parser.error(str(error))
     return found

@@ -14,15 +14,15 @@ from .workloads import Bar
 BEGIN, END = "<!-- benchmarks: begin -->", "<!-- benchmarks: end -->"
 
 
-def quantity(number: float | None, timed: bool) -> str:
-    """Seconds or bytes with a unit."""
+def quantity(number: float | None, unit: str = "s") -> str:
+    """Seconds (``s``) or bytes (``B``) with a unit that fits."""
     if number is None:
         return "-"
-    if not timed:
+    if unit == "B":
         return f"{number / 2**20:.1f} MiB"
-    for unit, size in (("s", 1.0), ("ms", 1e-3), ("us", 1e-6)):
+    for name, size in (("s", 1.0), ("ms", 1e-3), ("us", 1e-6)):
         if number >= size:
-            return f"{number / size:.3g} {unit}"
+            return f"{number / size:.3g} {name}"
     return f"{number / 1e-9:.0f} ns"
 
 
@@ -44,10 +44,10 @@ def verdict(result: Result, bar: Bar) -> str:
 
 
 def _bar_row(result: Result, bar: Bar) -> list[str]:
-    timed = result.workload.timed and "#" not in bar.ours
+    unit = result.workload.unit if "#" in bar.ours else "s"
     found = measured(result, bar)
     if bar.against is None:
-        got, limit = quantity(found, timed), quantity(bar.at_most, timed)
+        got, limit = quantity(found, unit), quantity(bar.at_most, unit)
     else:
         got = "-" if found is None else f"{found:.3f}"
         limit = f"{bar.at_most:g} x {bar.against}"
@@ -69,10 +69,10 @@ def _contestant_rows(result: Result) -> Iterable[list[str]]:
         yield [
             result.workload.name,
             name,
-            quantity(value(result, name), True),
+            quantity(value(result, name)),
             f"± {spread(times):.0%}",
             "" if against is None else f"{against:.2f}",
-            quantity(result.figures.get(name, {}).get("growth"), False),
+            quantity(result.figures.get(name, {}).get("growth"), "B"),
         ]
 
 
@@ -87,13 +87,13 @@ def times_table(results: Sequence[Result]) -> str:
 def figures_table(results: Sequence[Result]) -> str:
     """One row a figure of what is not timed."""
     rows = [
-        [r.workload.name, contestant, name, quantity(number, False)]
+        [r.workload.name, contestant, name, quantity(number, r.workload.unit)]
         for r in results
         if not r.workload.timed
         for contestant, figures in r.figures.items()
         for name, number in figures.items()
     ]
-    return table(("workload", "contestant", "figure", "bytes"), rows)
+    return table(("workload", "contestant", "figure", ""), rows)
 
 
 def markdown(results: Sequence[Result], facts: Mapping[str, str]) -> str:

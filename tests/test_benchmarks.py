@@ -11,14 +11,16 @@ from pathlib import Path
 import pytest
 
 from baryon.ops import REGISTRY
-from benchmarks import ops, report
+from benchmarks import growth, ops, report
 from benchmarks.__main__ import main, options
 from benchmarks.machine import facts
 from benchmarks.operators import CASES
 from benchmarks.operators.summary import bandwidth, geometric, speed, summary
+from benchmarks.peers import growth as memory
 from benchmarks.process import Peer, PeerError, environment, interpreter
-from benchmarks.runner import Result, disagreement, measure, measured, spread, steps_for
-from benchmarks.workloads import ALL, Bar, Workload, select
+from benchmarks.runner import Result, disagreement, measure, measured, rival, spread, steps_for
+from benchmarks.workloads import ALL, Bar, Workload, convnets, growing, select, without
+from benchmarks.workloads.base import best
 
 ROOT = Path(__file__).parent.parent
 PORTABLE = sorted(
@@ -54,6 +56,35 @@ def test_gluon_networks_agree_recorded_and_hybridized(net):
     result = quick(f"gluon.{net}")
     assert result.void is None
     assert set(result.times) == {"baryon/block", "baryon/hybrid"}
+
+
+def test_numpy_by_hand_trains_as_baryon_does():
+    python = {"baryon": sys.executable, "numpy": sys.executable}
+    result = quick("gluon.mlp", find=python.get)
+    assert result.void is None and "numpy/hand" in result.times
+
+
+def test_ways_of_attention_agree():
+    workload = dataclasses.replace(
+        growing.ALL["attention.t32"], contestants=("baryon/hybrid", "baryon/interleaved")
+    )
+    result = measure(workload, rounds=1, seconds=0.001, find=only_baryon)
+    assert result.void is None and len(result.times) == 2
+
+
+@pytest.mark.parametrize("depth", convnets.DEPTHS)
+def test_residual_networks_have_as_many_layers_as_they_say(depth):
+    net = convnets.resnet(depth)
+    sides = sum(block.side is not None for block in net.blocks)
+    assert sum(1 for block in net.blocks for _ in block.all()) - sides + 1 == depth
+
+
+@pytest.mark.skipif(memory.mark() is None, reason="the system does not tell the peak of memory")
+def test_growth_is_the_peak_since_the_mark():
+    before = memory.mark()
+    held = bytearray(b"x" * 2**25)
+    del held
+    assert 2**25 <= memory.since(before)["growth"] < 2**27
 
 
 def test_memory_is_planned_close_to_the_bound():
@@ -112,6 +143,20 @@ def test_ratios_are_medians_of_rounds():
     assert report.verdict(result, Bar("z/a", 2.5)) == "not measured"
 
 
+def test_best_peer_is_the_one_with_the_highest_ratio():
+    names = ("baryon/a", "baryon/b", "x/a", "y/a", "z/a")
+    times = {"baryon/a": [2.0], "baryon/b": [0.1], "x/a": [4.0], "y/a": [2.5]}
+    figures = {"baryon/a": {"growth": 3.0}, "x/a": {"growth": 2.0}, "y/a": {"growth": 6.0}}
+    bars = (best(0.7, "baryon/a"), best(0.7, "baryon/a", "growth"), Bar("baryon/a", 1.0, "z/a"))
+    result = Result(Workload("example", "nothing", dict, names, bars), times, figures)
+    assert [rival(result, bar) for bar in bars] == ["y/a", "x/a#growth", "z/a"]
+    assert [measured(result, bar) for bar in bars] == [0.8, 1.5, None]
+    assert "<= 0.7 x best (y/a)" in report.bars_table([result])
+    alone = without(result.workload, ["x", "y/a", "z"])
+    assert alone.contestants == ("baryon/a", "baryon/b")
+    assert measured(Result(alone, times), bars[0]) is None
+
+
 def test_spread_is_half_the_interquartile_range():
     assert spread([1.0, 2.0, 3.0, 4.0, 5.0]) == pytest.approx(1 / 3)
     assert spread([1.0]) == 0
@@ -134,12 +179,12 @@ def test_report_has_every_bar_and_replaces_only_its_section():
 
 
 @pytest.mark.parametrize(
-    "number, timed, text",
-    [(2.5e-7, True, "250 ns"), (3.2e-5, True, "32 us"), (1.5, True, "1.5 s"), (None, True, "-"),
-     (2**20, False, "1.0 MiB")],
+    "number, unit, text",
+    [(2.5e-7, "s", "250 ns"), (3.2e-5, "s", "32 us"), (1.5, "s", "1.5 s"), (None, "s", "-"),
+     (2**20, "B", "1.0 MiB")],
 )  # fmt: skip
-def test_quantities_have_units(number, timed, text):
-    assert report.quantity(number, timed) == text
+def test_quantities_have_units(number, unit, text):
+    assert report.quantity(number, unit) == text
 
 
 def test_workloads_are_chosen_by_name_or_first_part():
@@ -189,6 +234,18 @@ def test_operators_are_measured_in_one_process(capsys, monkeypatch, tmp_path):
     assert "| exp " in out and "| numpy " in out and "| Convolution:3x3+grad " in out
     with pytest.raises(SystemExit):
         ops.options(["--only", "unknown"])
+
+
+def test_growth_tells_a_row_a_size(capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr("benchmarks.runner.interpreter", only_baryon)
+    page = tmp_path / "page.md"
+    wanted = ["--only", "lstm,graph", "--largest", "32", "--rounds", "1", "--seconds", "1e-3"]
+    assert growth.main([*wanted, "--markdown", str(page)]) == 0
+    out = capsys.readouterr().out
+    assert "| steps | baryon/hybrid" in out and "| 32    |" in out and "| 64 " not in out
+    assert "| dag   | 10    | baryon/symbol" in out and out.strip() in page.read_text()
+    with pytest.raises(SystemExit):
+        growth.options(["--only", "unknown"])
 
 
 def test_summary_tells_what_is_slower_than_mxnet():

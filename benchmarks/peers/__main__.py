@@ -16,7 +16,7 @@ import sys
 import time
 
 from ..operators import WORKLOADS
-from ..workloads import ALL
+from ..workloads import ALL, growing
 from . import growth
 from .base import ADAPTERS, PACKAGES, Prepared
 
@@ -27,6 +27,7 @@ _MXNET_API = (
     "mx_convnets",
     "mx_encoders",
     "mx_gluon",
+    "mx_graphs",
     "mx_memory",
     "mx_records",
 )
@@ -55,7 +56,7 @@ def load(peer: str) -> object:
     threads = int(os.environ.get("OMP_NUM_THREADS", "2"))
     if peer == "torch":
         package.set_num_threads(threads)
-    for file in ADAPTER_FILES[peer]:
+    for file in ("install", *ADAPTER_FILES[peer]):
         importlib.import_module(f"{__package__}.{file}")
     return package
 
@@ -64,7 +65,7 @@ def prepare(package: object, workload: str, way: str) -> Prepared:
     """The workload, checked and warm."""
     if (workload, way) not in ADAPTERS:
         raise ValueError(f"{package.__name__} has no adapter for {workload}, {way}")
-    arrays = {**ALL, **WORKLOADS}[workload].arrays()
+    arrays = {**ALL, **WORKLOADS, **growing.ALL}[workload].arrays()
     before = growth.mark()
     prepared = ADAPTERS[workload, way](package, arrays)
     if prepared.loop is not None:

@@ -62,7 +62,7 @@ def train(jax: object, arrays: dict, symbol: Callable, more: Callable = dict) ->
     return Prepared(losses, repeat(step), lambda: jax.block_until_ready(state))
 
 
-for _name, (_net, _, _) in convnets.RUNS.items():
+for _name, (_net, _) in convnets.RUNS.items():
     prepares(_name, "jit")(partial(infer, symbol=partial(convnets.symbol, net=_net)))
 for _name, _net in encoders.NETS.items():
     prepares(_name, "jit")(partial(infer, symbol=_net.symbol))

@@ -28,5 +28,5 @@ def _declare(name: str, net: convnets.Net) -> None:
         prepares(name, way)(lambda mx, arrays, fused=fused: infer(mx, arrays, net, fused))
 
 
-for _name, (_net, _, _) in convnets.RUNS.items():
+for _name, (_net, _) in convnets.RUNS.items():
     _declare(_name, _net)

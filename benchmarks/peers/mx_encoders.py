@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Iterator  # noqa: UP035 (the peers' interpreters may be of Python 3.8)
 
 import numpy as np
@@ -125,20 +126,17 @@ def _infer(mx: object, block: object, arrays: dict) -> Prepared:
     return Prepared(digest(step().asnumpy()), repeat(step), mx.nd.waitall)
 
 
-def _encoder(way: str, interleaved: bool) -> None:
-    @prepares("bert.b1", way)
-    def prepare(mx: object, arrays: dict) -> Prepared:
-        net = encoders.NETS["bert.b1"]
-        spelled = dict(_spelled(arrays, net, interleaved))
-        return _infer(mx, _bert(mx, net, interleaved), spelled)
+def _encoder(mx: object, arrays: dict, net: encoders.Encoder, interleaved: bool) -> Prepared:
+    return _infer(mx, _bert(mx, net, interleaved), dict(_spelled(arrays, net, interleaved)))
 
 
-_encoder("hybrid", False)
-_encoder("interleaved", True)
-
-
-@prepares("lstm650.infer", "hybrid")
-def recurrent(mx: object, arrays: dict) -> Prepared:
-    """States begin with zeros."""
-    net = encoders.NETS["lstm650.infer"]
+def _recurrent(mx: object, arrays: dict, net: encoders.Recurrent) -> Prepared:
     return _infer(mx, mx.gluon.rnn.LSTM(net.width, net.layers, input_size=net.width), arrays)
+
+
+for _name, _net in encoders.NETS.items():
+    if isinstance(_net, encoders.Recurrent):
+        prepares(_name, "hybrid")(partial(_recurrent, net=_net))
+    else:
+        prepares(_name, "hybrid")(partial(_encoder, net=_net, interleaved=False))
+        prepares(_name, "interleaved")(partial(_encoder, net=_net, interleaved=True))

@@ -6,7 +6,8 @@ import re
 
 import numpy as np
 
-from ..workloads.memory import MIB, NETWORKS
+from ..workloads.base import MIB
+from ..workloads.memory import NETWORKS
 from .base import Prepared, prepares
 
 _TOTAL = re.compile(r"Total (\d+) MB allocated")

@@ -72,7 +72,7 @@ def _infer(package: object, arrays: dict, symbol: Callable, start: Callable) -> 
 
 SYMBOLS = {name: net.symbol for name, net in encoders.NETS.items()}
 SYMBOLS.update(
-    (name, partial(convnets.symbol, net=net)) for name, (net, _, _) in convnets.RUNS.items()
+    (name, partial(convnets.symbol, net=net)) for name, (net, _) in convnets.RUNS.items()
 )
 for _name, _symbol in SYMBOLS.items():
     prepares(_name, "session")(partial(_infer, symbol=_symbol, start=_session))

@@ -63,5 +63,5 @@ def _declare(name: str, net: convnets.Net) -> None:
     )
 
 
-for _name, (_net, _, _) in convnets.RUNS.items():
+for _name, (_net, _) in convnets.RUNS.items():
     _declare(_name, _net)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from ..workloads import encoders
 from .torch_train import fill, inference
 
@@ -39,16 +41,16 @@ def _bert(torch: object, net: encoders.Encoder) -> object:
     return Model()
 
 
-def bert(torch: object, arrays: dict) -> tuple:
+def _encoder(torch: object, arrays: dict, net: encoders.Encoder) -> tuple:
     """Model, words, and segments."""
     values = dict(arrays)
     inputs = [torch.tensor(values.pop(name)).long() for name in ("data", "segment")]
-    return fill(torch, _bert(torch, encoders.NETS["bert.b1"]), values), *inputs
+    return fill(torch, _bert(torch, net), values), *inputs
 
 
-def recurrent(torch: object, arrays: dict) -> tuple:
+def _recurrent(torch: object, arrays: dict, net: encoders.Recurrent) -> tuple:
     """Model and data."""
-    net, values = encoders.NETS["lstm650.infer"], dict(arrays)
+    values = dict(arrays)
     data = torch.tensor(values.pop("data"))
 
     class First(torch.nn.Module):
@@ -62,5 +64,6 @@ def recurrent(torch: object, arrays: dict) -> tuple:
     return fill(torch, First(), values), data
 
 
-inference("bert.b1", ("eager", "compile"), bert)
-inference("lstm650.infer", ("eager", "compile"), recurrent)
+for _name, _net in encoders.NETS.items():
+    _build = _recurrent if isinstance(_net, encoders.Recurrent) else _encoder
+    inference(_name, ("eager", "compile"), partial(_build, net=_net))

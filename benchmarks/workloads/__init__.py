@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Sequence  # noqa: UP035 (the peers' interpreters may be of Python 3.8)
+
 from . import (
     add16,
     chain100,
     convnets,
     encoders,
     gluon,
+    install,
     large_eager,
     lenet,
     memory,
@@ -19,7 +23,7 @@ from .base import BARYON, BEST, Bar, Workload
 
 _FILES = (
     *(add16, chain100, tiny_hybrid, lenet, resnet, convnets),
-    *(encoders, gluon, large_eager, memory, records),
+    *(encoders, gluon, large_eager, memory, records, install),
 )
 ALL = {w.name: w for file in _FILES for w in file.WORKLOADS}
 
@@ -37,4 +41,10 @@ def select(only: str | None) -> list[Workload]:
     return found
 
 
-__all__ = ["ALL", "BARYON", "BEST", "Bar", "Workload", "select"]
+def without(workload: Workload, names: Sequence[str]) -> Workload:
+    """The workload without these peers or contestants."""
+    kept = [c for c in workload.contestants if c not in names and c.split("/")[0] not in names]
+    return replace(workload, contestants=tuple(kept))
+
+
+__all__ = ["ALL", "BARYON", "BEST", "Bar", "Workload", "select", "without"]

@@ -7,7 +7,7 @@ from typing import Callable  # noqa: UP035 (the peers' interpreters may be of Py
 
 import numpy as np
 
-BARYON = "baryon"
+BARYON, MIB = "baryon", 2**20
 LEARNING_RATE, MOMENTUM, CHECKED_STEPS = 0.01, 0.9, 3  # of training
 BEST = "best"  # in a bar, stands for whichever contestant of another package does best
 
@@ -33,6 +33,7 @@ class Workload:
     arrays      : the values everybody starts from, by name.
     contestants : ``peer/way`` each; all of them must agree on the check values.
     timed       : whether steps are timed; else only the figures that preparing gives are compared.
+    unit        : of the figures, ``B`` or ``s``.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Workload:
     contestants: tuple[str, ...]
     bars: tuple[Bar, ...] = ()
     timed: bool = True
+    unit: str = "B"
 
 
 def floats(rng: np.random.RandomState, *shape: int, low: float = -1, high: float = 1) -> np.ndarray:

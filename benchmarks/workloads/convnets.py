@@ -59,22 +59,33 @@ class Net:
     dense: tuple[tuple[int, int], ...]
 
 
-def resnet50() -> Net:
-    """Bottlenecks; the stride is at the first 1 x 1 convolution, as in the paper."""
-    stem = Layer("stem", 3, 64, 7, 2, act="relu")
+STAGES = {
+    18: (2, 2, 2, 2),
+    34: (3, 4, 6, 3),
+    50: (3, 4, 6, 3),
+    101: (3, 4, 23, 3),
+    152: (3, 8, 36, 3),
+}
+
+
+def resnet(depth: int) -> Net:
+    """Pairs of 3 x 3 up to 34 layers, bottlenecks from 50 on; the stride is at a block's first
+    convolution, as in the paper.
+    """
+    stem, wider = Layer("stem", 3, 64, 7, 2, act="relu"), 4 if depth >= 50 else 1
     blocks, before = [Block((stem,), pool=(3, 2, 1))], 64
-    for stage, (width, count) in enumerate(((64, 3), (128, 4), (256, 6), (512, 3))):
+    for stage, count in enumerate(STAGES[depth]):
+        width = 64 << stage
         for i in range(count):
-            name, stride, filters = f"s{stage}b{i}", 2 if stage and not i else 1, 4 * width
-            layers = (
-                Layer(f"{name}_1", before, width, 1, stride, act="relu"),
-                Layer(f"{name}_2", width, width, 3, act="relu"),
-                Layer(f"{name}_3", width, filters, 1),
-            )
-            side = None if i else Layer(f"{name}_side", before, filters, 1, stride)
-            blocks.append(Block(layers, True, side, "relu"))
+            name, stride, filters = f"s{stage}b{i}", 2 if stage and not i else 1, wider * width
+            first = Layer(f"{name}_1", before, width, 1 if wider > 1 else 3, stride, act="relu")
+            second = Layer(f"{name}_2", width, width, 3, act="relu" if wider > 1 else "")
+            last = (Layer(f"{name}_3", width, filters, 1),) if wider > 1 else ()
+            changes = stride > 1 or before != filters
+            side = Layer(f"{name}_side", before, filters, 1, stride) if changes else None
+            blocks.append(Block((first, second, *last), True, side, "relu"))
             before = filters
-    return Net("resnet50", tuple(blocks), True, ((2048, CLASSES),))
+    return Net(f"resnet{depth}", tuple(blocks), True, ((before, CLASSES),))
 
 
 def vgg16() -> Net:
@@ -177,31 +188,32 @@ def arrays(net: Net, batch: int) -> dict[str, np.ndarray]:
     return values
 
 
-RUNS = {
-    f"{net.name}.b{batch}": (net, batch, bar)
-    for net, batch, bar in (
-        (resnet50(), 1, 0.85),
-        (resnet50(), 16, 0.85),
-        (vgg16(), 1, 0.65),
-        (mobilenetv2(), 1, 0.9),
-    )
-}
 PEERS = (
     *("torch/eager", "torch/channels_last", "torch/compile", "mxnet/symbol", "mxnet/fused"),
     *("ort/session", "openvino/model", "jax/jit"),
 )
+BATCHES, DEPTHS = (1, 2, 4, 8, 16, 32, 64, 128), tuple(STAGES)
+RUNS = {
+    **{f"resnet50.b{batch}": (resnet(50), batch) for batch in BATCHES},
+    **{f"resnet{depth}.b1": (resnet(depth), 1) for depth in DEPTHS},
+    "vgg16.b1": (vgg16(), 1),
+    "mobilenetv2.b1": (mobilenetv2(), 1),
+}
 
 
-def _workload(name: str, *more: Bar) -> Workload:
-    net, batch, bar = RUNS[name]
-    return Workload(
-        name,
-        f"{net.name} inference, batch {batch} of 224x224",
-        lambda: arrays(net, batch),
-        ("baryon/symbol", *PEERS),
-        (best(bar, "baryon/symbol"), *more),
-    )
+def workload(name: str, bars: tuple[Bar, ...] = (), peers: tuple[str, ...] = PEERS) -> Workload:
+    """Inference with one of `RUNS`."""
+    net, batch = RUNS[name]
+    step = f"{net.name} inference, batch {batch} of 224x224"
+    return Workload(name, step, lambda: arrays(net, batch), ("baryon/symbol", *peers), bars)
 
 
-MORE = {"resnet50.b16": (best(0.8, "baryon/symbol", "growth"),)}
-WORKLOADS = tuple(_workload(name, *MORE.get(name, ())) for name in RUNS)
+WORKLOADS = (
+    workload("resnet50.b1", (best(0.85, "baryon/symbol"),)),
+    workload(
+        "resnet50.b16",
+        (best(0.85, "baryon/symbol"), best(0.8, "baryon/symbol", "growth")),
+    ),
+    workload("vgg16.b1", (best(0.65, "baryon/symbol"),)),
+    workload("mobilenetv2.b1", (best(0.9, "baryon/symbol"),)),
+)

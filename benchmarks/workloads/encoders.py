@@ -96,21 +96,30 @@ class Recurrent:
         return sym.RNN(sym.var("data"), mode="lstm", name="lstm", **sizes)
 
 
-NETS = {"bert.b1": Encoder(), "lstm650.infer": Recurrent()}
+LENGTHS = (32, 64, 128, 256, 512, 1024, 2048)
+NETS = {
+    "bert.b1": Encoder(),
+    "lstm650.infer": Recurrent(),
+    **{f"attention.t{n}": Encoder(vocabulary=1000, layers=2, steps=n) for n in LENGTHS},
+    **{f"lstm256.t{n}": Recurrent(width=256, steps=n) for n in LENGTHS},
+}
 PEERS = ("torch/eager", "torch/compile", "ort/session", "openvino/model", "jax/jit", "mxnet/hybrid")
 
 
-def _workload(name: str, step: str, *more: str) -> Workload:
-    contestants = ("baryon/hybrid", *PEERS, *more)
-    bars = tuple(best(0.95, c) for c in contestants if c.startswith("baryon/"))
+def workload(name: str, step: str, peers: tuple[str, ...], bar: float | None = None) -> Workload:
+    """Inference with one of `NETS`."""
+    contestants = ("baryon/hybrid", *peers)
+    ours = [c for c in contestants if c.startswith("baryon/")] if bar is not None else []
+    bars = tuple(best(bar, c) for c in ours)
     return Workload(name, step, lambda: values_of(NETS[name]), contestants, bars)
 
 
 WORKLOADS = (
-    _workload(
+    workload(
         "bert.b1",
         "BERT-base encoder, one pair of sentences, 128 words",
-        *("baryon/interleaved", "mxnet/interleaved"),
+        (*PEERS, "baryon/interleaved", "mxnet/interleaved"),
+        0.95,
     ),
-    _workload("lstm650.infer", "2 x LSTM 650, 35 steps, batch 20: inference"),
+    workload("lstm650.infer", "2 x LSTM 650, 35 steps, batch 20: inference", PEERS, 0.95),
 )

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from . import lenet, resnet
-from .base import Bar, Workload, times
+from .base import MIB, Bar, Workload, times
 
-MIB = 2**20
 NETWORKS = {
     "memory.lenet": (lenet.symbol, (lenet.BATCH, 1, 28, 28)),
     "memory.resnet18": (

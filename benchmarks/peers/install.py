@@ -1,0 +1,29 @@
+"""What any package costs before it computes anything."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+from .base import Prepared, prepares, repeat
+
+
+@prepares("import", "import")
+def importing(package: object, arrays: dict) -> Prepared:
+    """A process of its own for each step; compiled files are there since the first."""
+    command = [sys.executable, "-c", f"import {package.__name__}"]
+    return Prepared([], repeat(lambda: subprocess.run(command, check=True)))
+
+
+@prepares("wheel", "files")
+def wheel(package: object, arrays: dict) -> Prepared:
+    """All that a wheel would hold."""
+    top, held = Path(package.__file__).parent, io.BytesIO()
+    with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as file:
+        for path in top.rglob("*"):
+            if path.is_file() and "__pycache__" not in path.parts:
+                file.write(path, path.relative_to(top.parent))
+    return Prepared([], figures={"wheel": float(held.tell())})
