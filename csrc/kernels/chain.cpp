@@ -9,7 +9,8 @@ namespace baryon::BARYON_ISA {
 namespace {
 
 constexpr int kMostSteps = 64, kMostPlaces = 128, kMostOperands = 256;
-constexpr Index kBlockBytes = 16384;  // of one value: several fit the second cache
+constexpr Index kBlockBytes = 8192;  // of one value: several fit the first cache
+constexpr Index kSmallRoom = 4096;   // bytes of values that need no memory from the allocator
 
 // The chain as `params` spell it: the number of values that live only in blocks and their dtypes,
 // the number of steps, and each step as kernel, count of inputs, their places, the result's place,
@@ -22,7 +23,7 @@ struct Step {
 };
 
 struct Chain {
-  int n_in, n_out, n_values, n_steps, n_operands = 0;
+  int n_in = 0, n_out = 0, n_values = 0, n_steps = 0, n_operands = 0;
   DType dtypes[kMostPlaces];
   Step steps[kMostSteps];
   int operands[kMostOperands];
@@ -30,66 +31,72 @@ struct Chain {
   int written_by[kMostPlaces];  // step; -1: none
 
   int places() const { return n_in + n_out + n_values; }
-  // False unless everything is in bounds, and each place is written, by one step, before it is
-  // read.
+  // False unless everything is in bounds, and each place is written before it is read, an output
+  // once. `known`: an earlier call has found it so.
+  template <bool known>
   bool parse(const Call& call);
 
  private:
+  template <bool known>
   bool parse_step(int index, const double*& next, const double* end);
 };
 
 // The next number as an integer in [0, limit); -1 where there is none.
+template <bool known>
 int take(const double*& next, const double* end, int limit) {
+  if constexpr (known) return static_cast<int>(*next++);
   if (next == end) return -1;
   const double value = *next++;
   return value >= 0 && value < limit && value == static_cast<int>(value) ? static_cast<int>(value)
                                                                          : -1;
 }
 
+template <bool known>
 bool Chain::parse(const Call& call) {
   const double* next = call.params;
   const double* end = next + call.n_params;
   n_in = call.n_in;
   n_out = call.n_out;
   if (n_in < 1 || n_out < 1 || n_in + n_out > kMostPlaces) return false;
-  n_values = take(next, end, kMostPlaces - n_in - n_out + 1);
+  n_values = take<known>(next, end, kMostPlaces - n_in - n_out + 1);
   if (n_values < 0) return false;
   for (int i = 0; i < n_in; ++i) dtypes[i] = call.in[i].dtype;
   for (int i = 0; i < n_out; ++i) dtypes[n_in + i] = call.out[i].dtype;
   for (int i = 0; i < n_values; ++i) {
-    const int code = take(next, end, 13);
+    const int code = take<known>(next, end, 13);
     if (code < 0 || (code > 7 && code != 12)) return false;
     dtypes[n_in + n_out + i] = static_cast<DType>(code);
   }
-  n_steps = take(next, end, kMostSteps + 1);
+  n_steps = take<known>(next, end, kMostSteps + 1);
   if (n_steps < 1) return false;
   std::fill_n(last_step, places(), -1);
   std::fill_n(written_by, places(), -1);
   for (int i = 0; i < n_steps; ++i)
-    if (!parse_step(i, next, end)) return false;
+    if (!parse_step<known>(i, next, end)) return false;
   for (int i = 0; i < n_out; ++i)
     if (written_by[n_in + i] < 0) return false;
   return next == end;
 }
 
+template <bool known>
 bool Chain::parse_step(int index, const double*& next, const double* end) {
   Step& step = steps[index];
-  step.kernel = kernel_at(take(next, end, 1 << 20));
-  step.n_in = take(next, end, 64);
+  step.kernel = kernel_at(take<known>(next, end, 1 << 20));
+  step.n_in = take<known>(next, end, 64);
   step.first = n_operands;
   if (step.kernel == nullptr || step.n_in < 1 || n_operands + step.n_in + 1 > kMostOperands)
     return false;
   for (int k = 0; k < step.n_in; ++k) {
-    const int place = take(next, end, places());
+    const int place = take<known>(next, end, places());
     if (place < 0 || (place >= n_in && written_by[place] < 0)) return false;
     last_step[place] = index;
     operands[n_operands++] = place;
   }
-  const int result = take(next, end, places());
+  const int result = take<known>(next, end, places());
   if (result < n_in || (result < n_in + n_out && written_by[result] >= 0)) return false;
   written_by[result] = index;
   operands[n_operands++] = result;
-  step.n_params = take(next, end, 1 << 20);
+  step.n_params = take<known>(next, end, 1 << 20);
   if (step.n_params < 0 || step.n_params > end - next) return false;
   step.params = next;
   next += step.n_params;
@@ -112,7 +119,7 @@ void shape_operands(const Chain& chain, Tensor* operands, Index size) {
 
 bool accepts(const Call& call) {
   Chain chain;
-  if (!chain.parse(call)) return false;
+  if (!chain.parse<false>(call)) return false;
   for (int i = 1; i < call.n_out; ++i)
     if (!same_shape(call.out[i], call.out[0])) return false;
   for (int i = 0; i < call.n_in; ++i)
@@ -148,10 +155,9 @@ Way way_of(const Chain& chain, const Call& call, int out) {
 class Runner {
  public:
   Runner(const Chain& chain, const Call& call, const Blocks& blocks)
-      : chain_(chain), call_(call), blocks_(blocks), room_(bytes()) {
-    Tensor* operands = operands_;
-    shape_operands(chain, operands, blocks.length());
-    char* next = room_.get();
+      : chain_(chain), call_(call), blocks_(blocks) {
+    shape_operands(chain, operands_, blocks.length());
+    char* next = room(bytes());
     for (int place = 0; place < chain.places(); ++place) {
       item_[place] = item_size(chain.dtypes[place]);
       buffer_[place] = at_[place] = next;
@@ -166,6 +172,10 @@ class Runner {
       if (blocks.fixed(i))
         blocks.fill(i, call.in[i].as<char>(), item_[i], {0, 0, blocks.length()}, buffer_[i]);
   }
+
+  ~Runner() { release(memory_); }
+  Runner(const Runner&) = delete;
+  Runner& operator=(const Runner&) = delete;
 
   void run(const Block& block) {
     place(block);
@@ -182,8 +192,12 @@ class Runner {
   Index room_of(int place) const {
     return (blocks_.length() * item_size(chain_.dtypes[place]) + 127) / 64 * 64;
   }
+  char* room(Index bytes) {
+    if (bytes <= kSmallRoom) return small_;
+    return memory_ = static_cast<char*>(allocate(static_cast<std::size_t>(bytes)));
+  }
   Index bytes() const {
-    Index total = 64;
+    Index total = 0;
     for (int place = 0; place < chain_.places(); ++place) total += room_of(place);
     return total;
   }
@@ -215,7 +229,8 @@ class Runner {
   const Chain& chain_;
   const Call& call_;
   const Blocks& blocks_;
-  Scratch<char> room_;
+  char* memory_ = nullptr;
+  alignas(64) char small_[kSmallRoom];
   char *buffer_[kMostPlaces], *at_[kMostPlaces];
   Index item_[kMostPlaces];
   Way way_[kMostPlaces];
@@ -228,7 +243,7 @@ void run(const Call& call) {
   const Index n = call.out[0].size();
   if (n == 0) return;
   Chain chain;
-  if (!chain.parse(call)) return;  // accepts() has seen that it parses
+  chain.parse<true>(call);
   Index widest = 1;
   for (int i = 0; i < chain.places(); ++i) widest = std::max(widest, item_size(chain.dtypes[i]));
   const Blocks blocks(call, kBlockBytes / widest);

@@ -174,9 +174,16 @@ void store_number(DType dtype, double value, char* to) {
 
 }  // namespace
 
+// A call that one thread runs as one loop, such as a step of a chain on its block.
+static bool is_small(const Call& call) {
+  return call.out[0].size() <= kGrain / 4 && !is_half(call.in[0].dtype);
+}
+
 void run_unary(const UnaryLoops& loops, const Call& call) {
   const DType dtype = call.in[0].dtype;
   const UnaryLoop loop = loops.of(dtype);
+  if (is_small(call))
+    return loop(call.in[0].data, call.out[0].data, call.out[0].size(), call.params);
   const Index n = call.out[0].size(), item = item_size(dtype);
   const char* in = call.in[0].as<char>();
   char* out = call.out[0].as<char>();
@@ -205,6 +212,9 @@ void run_unary(const UnaryLoops& loops, const Call& call) {
 
 void run_binary(const BinaryLoops& loops, const Call& call) {
   const DType dtype = call.in[0].dtype;
+  if (is_small(call) && call.in[0].size() == call.in[1].size())
+    return loops.of(dtype).vv(call.in[0].data, call.in[1].data, call.out[0].data,
+                              call.out[0].size());
   const Rows rows = rows_of(call.in[0], call.in[1], call.out[0]);
   const BinaryRuns& runs = loops.of(dtype);
   const Index n = call.out[0].size(), item = item_size(dtype), length = rows.length;

@@ -92,7 +92,7 @@ class Compiled:
         grads = mirror(drawn.outputs, drawn.grads)
         both = [*drawn.outputs, *grads]
         both = both if on_gpu else block_channels(both)
-        outputs, grads = fuse(both[:count], both[count:])
+        outputs, grads = fuse(both[:count], both[count:], on_gpu=on_gpu)
         results = [Head(e) for e in outputs]
         backward = [Head(g, r == "add") for g, r in zip(grads, drawn.wanted, strict=True)]
         self.program = Program(lower([*drawn.inputs, *drawn.dys], [results, backward]))

@@ -30,6 +30,7 @@ PLAIN_FACTS: dict[str, Any] = {
     "view": False,
     "dynamic": False,
     "pointwise": False,
+    "element": None,
     "kernel": False,
     "params": None,
     "init": {},

@@ -156,7 +156,7 @@ class _Layout:
 
     def _pointwise(self, node: Node) -> bool:
         """Draw a pointwise node on blocked inputs, if one of them is blocked."""
-        if node.op is None or not node.op.pointwise:
+        if node.op is None or not node.op.is_pointwise(node.params):
             return False
         same = {e.spec.shape for e in (*node.inputs, *node.entries)}
         if len(same) > 1 or not any(e.key in self.blocked for e in node.inputs):

@@ -194,7 +194,7 @@ def _overlaps(instruction: Instruction, index: int) -> bool:
     It may where the whole input lies there whose memory the operator lets the result take over.
     """
     op, out = instruction.op, instruction.outs[index]
-    if op.pointwise:
+    if op.is_pointwise(instruction.params):
         return False
     names = op.input_names(instruction.params, len(instruction.ins))
     return any(

@@ -58,6 +58,23 @@ _CURVE = {
 }
 
 
+# Both in CUDA C++, of the input; of the gradient and the output (see `op`).
+_ELEMENT = {
+    "relu": "a <= 0 ? A(0) : a",
+    "sigmoid": "sigmoid(a)",
+    "softrelu": "softrelu(a)",
+    "softsign": "a / (1 + fabs(a))",
+    "tanh": "tanh(a)",
+}
+_SLOPE_ELEMENT = {
+    "relu": "a * A(b > 0)",
+    "sigmoid": "a * (b * (1 - b))",
+    "softrelu": "-a * expm1(-b)",
+    "softsign": "a * ((1 - fabs(b)) * (1 - fabs(b)))",
+    "tanh": "a * (1 - b * b)",
+}
+
+
 def _code(names: tuple[str, ...]) -> Any:
     """Kernel parameters: the position of ``act_type`` in a tuple of names."""
     return lambda attrs, ins, outs: (names.index(attrs.act_type),)
@@ -69,6 +86,7 @@ def _code(names: tuple[str, ...]) -> Any:
     kernel=True,
     params=_code(ACTIVATIONS),
     pointwise=True,
+    element=lambda attrs: _ELEMENT[attrs.act_type],
     inplace={0: "data"},
 )
 def activation(xp, data, *, act_type: ActType):
@@ -88,6 +106,7 @@ def activation(xp, data, *, act_type: ActType):
     kernel=True,
     params=_code(ACTIVATIONS),
     pointwise=True,
+    element=lambda attrs: _SLOPE_ELEMENT[attrs.act_type],
     inplace={0: "dy"},
 )
 def backward_activation(xp, dy, out, *, act_type: ActType):
@@ -194,6 +213,14 @@ _RECTIFY_SLOPE = {
 for _table in (_RECTIFY, _RECTIFY_SLOPE):
     _table["prelu"] = _table["rrelu"] = _table["leaky"]
 
+# The latter in CUDA C++, of the gradient and the input.
+_RECTIFY_SLOPE_ELEMENT = {
+    "leaky": "a * (b > 0 ? A(1) : {slope})",
+    "elu": "a * (b > 0 ? A(1) : {slope} * exp(b))",
+    "selu": f"a * A({_SELU_SCALE}) * (b > 0 ? A(1) : A({_SELU_ALPHA}) * exp(b))",
+    "gelu": "a * gelu_slope(b)",
+}
+
 RectType = Literal["elu", "gelu", "leaky", "prelu", "rrelu", "selu"]
 
 
@@ -247,6 +274,8 @@ def leaky_relu(
     "_backward_LeakyReLU",
     present={"slopes": lambda a: a.act_type == "prelu"},
     shape=_backward_shapes,
+    pointwise=lambda attrs: attrs.act_type not in ("prelu", "rrelu"),
+    element=lambda attrs: _RECTIFY_SLOPE_ELEMENT.get(attrs.act_type),
     kernel=True,
     params=_leaky_params,
 )

@@ -7,9 +7,11 @@ returns a gradient of the output's shape; the reverse walk sums it down to the i
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from string import ascii_lowercase
 from typing import Any
 
 from . import rules
+from .attrs import Attrs
 from .functions import log
 from .fusion import Fusion
 from .numeric import divide, modulo, numeric, power, widen
@@ -29,6 +31,7 @@ def binary(
     doc: str,
     kernel: str,
     example: str,
+    element: str,
     broadcasts: bool = False,
     aliases: Iterable[str] = (),
     onnx: str | None = None,
@@ -39,6 +42,7 @@ def binary(
     """Declare ``body(xp, lhs, rhs)`` as operator `name` with one gradient rule an input.
 
     example : what the example ``[6, 7] name [2, 4]`` prints.
+    element : the operation in CUDA C++, on ``a`` and ``b`` (see `op`).
     """
 
     def run(xp: Any, lhs: Any, rhs: Any) -> Any:
@@ -59,6 +63,7 @@ def binary(
         dtype=numeric,
         inplace={0: "lhs"},
         pointwise=True,
+        element=element,
         kernel=kernel,
         onnx=onnx,
         storage=storage,
@@ -81,6 +86,7 @@ def both(
     *,
     doc: str,
     example: str,
+    element: str,
     plain_aliases: Iterable[str],
     aliases: Iterable[str] = (),
     onnx: str | None = None,
@@ -91,6 +97,7 @@ def both(
 ) -> tuple[Op, Op]:
     """Declare an operation in its one-shape and its broadcasting form."""
     shared: dict[str, Any] = {"doc": doc, "kernel": broadcasting, "onnx": onnx, **sample_options}
+    shared["element"] = element
     return (
         binary(
             plain,
@@ -136,6 +143,7 @@ elemwise_add, broadcast_add = both(
     "broadcast_add",
     lambda xp, a, b: a + b,
     (pass_on, pass_on),
+    element="a + b",
     doc="Sum, ``lhs + rhs``.",
     example="[ 8., 11.]",
     plain_aliases=("_add", "_plus", "_Plus", "_sparse_elemwise_add"),
@@ -149,6 +157,7 @@ elemwise_sub, broadcast_sub = both(
     "broadcast_sub",
     lambda xp, a, b: a - b,
     (pass_on, lambda dy: -dy),
+    element="a - b",
     doc="Difference, ``lhs - rhs``.",
     example="[4., 3.]",
     plain_aliases=("_sub", "_minus", "_Minus", "_sparse_elemwise_sub"),
@@ -161,6 +170,7 @@ elemwise_mul, broadcast_mul = both(
     "broadcast_mul",
     lambda xp, a, b: a * b,
     (lambda dy, rhs: dy * rhs, lambda dy, lhs: dy * lhs),
+    element="a * b",
     doc="Product, ``lhs * rhs``.",
     example="[12., 28.]",
     plain_aliases=("_mul", "_Mul", "_sparse_elemwise_mul"),
@@ -174,6 +184,7 @@ elemwise_div, broadcast_div = both(
     "broadcast_div",
     divide,
     (lambda dy, rhs: dy / rhs, lambda dy, rhs, out: -dy * out / rhs),
+    element="a / b",
     doc="Quotient, ``lhs / rhs``; integers are cut towards zero, and 0 where rhs is 0.",
     example="[3.  , 1.75]",
     plain_aliases=("_div", "_Div", "_sparse_elemwise_div"),
@@ -187,6 +198,7 @@ both(
     "broadcast_mod",
     modulo,
     (pass_on, lambda dy, lhs, rhs: -dy * floor(lhs / rhs)),
+    element="modulo(a, b)",
     doc="Remainder with the sign of rhs; 0 where rhs is 0.",
     example="[0., 3.]",
     plain_aliases=("_Mod",),
@@ -201,6 +213,7 @@ elemwise_power, broadcast_power = both(
         lambda dy, lhs, rhs: dy * rhs * elemwise_or_broadcast_power(lhs, rhs - 1),
         lambda dy, lhs, out: dy * out * log(lhs),
     ),
+    element="pow(a, b)",
     doc="Power, ``lhs ** rhs``.",
     example="[  36., 2401.]",
     plain_aliases=("_Power",),
@@ -219,6 +232,7 @@ both(
     "broadcast_hypot",
     lambda xp, a, b: xp.hypot(widen(xp, a), widen(xp, b)),
     (lambda dy, lhs, out: dy * lhs / out, lambda dy, rhs, out: dy * rhs / out),
+    element="hypot(a, b)",
     doc="Length of the hypotenuse, ``sqrt(lhs**2 + rhs**2)``, without overflow.",
     example="[6.3245554, 8.062258 ]",
     plain_aliases=("_Hypot",),
@@ -230,6 +244,7 @@ both(
     "broadcast_maximum",
     lambda xp, a, b: xp.maximum(a, b),
     (lambda dy, lhs, rhs: dy * (lhs >= rhs), lambda dy, lhs, rhs: dy * (lhs < rhs)),
+    element="a > b || a != a ? a : b",
     doc="Larger of lhs and rhs, NaN if either is; at ties the gradient goes to lhs.",
     example="[6., 7.]",
     plain_aliases=("_Maximum",),
@@ -242,6 +257,7 @@ both(
     "broadcast_minimum",
     lambda xp, a, b: xp.minimum(a, b),
     (lambda dy, lhs, rhs: dy * (lhs <= rhs), lambda dy, lhs, rhs: dy * (lhs > rhs)),
+    element="a < b || a != a ? a : b",
     doc="Smaller of lhs and rhs, NaN if either is; at ties the gradient goes to lhs.",
     example="[2., 4.]",
     plain_aliases=("_Minimum",),
@@ -253,6 +269,7 @@ grad_add = binary(
     "_grad_add",
     lambda xp, a, b: a + b,
     (pass_on, pass_on),
+    element="a + b",
     doc="Sum of two gradients.",
     example="[ 8., 11.]",
     kernel="broadcast_add",
@@ -267,6 +284,7 @@ binary(
     "_scatter_elemwise_div",
     divide,
     (lambda dy, rhs: dy / rhs, lambda dy, rhs, out: -dy * out / rhs),
+    element="a / b",
     doc="Quotient that leaves the absent rows of a sparse lhs absent.",
     example="[3.  , 1.75]",
     kernel="broadcast_div",
@@ -275,12 +293,18 @@ binary(
 )
 
 
+def _sum_of(attrs: Attrs) -> str | None:
+    few = attrs.num_args is not None and attrs.num_args <= len(ascii_lowercase)
+    return " + ".join(ascii_lowercase[: attrs.num_args]) if few else None
+
+
 @op(
     "add_n",
     aliases=("ElementWiseSum", "_sparse_ElementWiseSum", "_sparse_add_n"),
     variadic="num_args",
     dtype=numeric,
     pointwise=True,
+    element=_sum_of,
     kernel=True,
     onnx="Sum",
     storage=[case("row_sparse... -> row_sparse", at_common_rows)],

@@ -35,6 +35,8 @@ def convert(xp: Any, data: Any, dtype: np.dtype) -> Any:
     aliases=("cast", "_npi_cast", "_npx_cast"),
     dtype=attr_dtype(),
     inplace={0: "data"},
+    pointwise=True,
+    element="a",
     kernel=True,
     onnx="Cast",
 )
@@ -63,7 +65,15 @@ def _amp_dtype(attrs: Any, dtype: Any) -> Any:
     return attrs.dtype if _mixed(dtype) else dtype
 
 
-@op("amp_cast", dtype=output_dtype(_amp_dtype), inplace={0: "data"}, kernel="Cast", onnx="Cast")
+@op(
+    "amp_cast",
+    dtype=output_dtype(_amp_dtype),
+    inplace={0: "data"},
+    pointwise=True,
+    element="a",
+    kernel="Cast",
+    onnx="Cast",
+)
 def amp_cast(xp: Any, data: Any, *, dtype: DType) -> Any:
     """`data` as another dtype; float64 and integers pass unchanged.
 

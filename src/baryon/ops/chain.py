@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..base import MXNetError
-from ..dtypes import dtype_code
+from ..dtypes import dtype_code, is_float
 from ..native import native
 from .attrs import Attrs
 from .binary import broadcast_add, broadcast_div, broadcast_mul, broadcast_sub
@@ -67,9 +67,10 @@ def read(program: str) -> Chain:
 
 def _step(known: int, name: str, attrs: dict[str, str], reads: list[int]) -> Step:
     op = get(name)
-    if not op.pointwise:
+    parsed = op.attributes(attrs)
+    if not op.is_pointwise(parsed):
         raise ValueError(f"{name} is not pointwise")
-    return Step(op, op.attributes(attrs), tuple(range(known)[range(known).index(i)] for i in reads))
+    return Step(op, parsed, tuple(range(known)[range(known).index(i)] for i in reads))
 
 
 def value_dtypes(chain: Chain, ins: Sequence[Any]) -> list[np.dtype]:
@@ -133,6 +134,16 @@ def step_kernel(
     return (number, tuple(own)) if accepted else None
 
 
+def printable(op: Op, attrs: Attrs, ins: tuple[np.dtype, ...], out: np.dtype) -> bool:
+    """Whether a step can be part of a printed CUDA kernel: it has an expression, for floats."""
+    return all(map(is_float, (*ins, out))) and expression(op, attrs) is not None
+
+
+def expression(op: Op, attrs: Attrs) -> str | None:
+    """What an operator declares as `element` for these attributes."""
+    return op.element(attrs) if callable(op.element) else op.element
+
+
 def _places(chain: Chain, dtypes: Sequence[np.dtype]) -> tuple[list[int], list[np.dtype]]:
     """Where each value is: an input, an output, or room in a block that is used again and again.
 
@@ -169,6 +180,7 @@ def _places(chain: Chain, dtypes: Sequence[np.dtype]) -> tuple[list[int], list[n
     outputs=lambda a: tuple(f"output{i}" for i in range(len(read(a.program).outputs))),
     variadic="num_args",
     inplace=lambda i: f"arg{i}",
+    pointwise=True,
     kernel=True,
     params=_numbers,
     derived=True,

@@ -55,6 +55,8 @@ copyto.sample(data=normal(2, 3))
     "BlockGrad",
     aliases=("stop_gradient", "_sparse_stop_gradient"),
     inplace={0: "data"},
+    pointwise=True,
+    element="a",
     kernel="_copy",
     onnx="Identity",
     storage=KEEPS,

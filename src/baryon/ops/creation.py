@@ -7,6 +7,7 @@ from math import ceil, isfinite, prod
 from ..base import MXNetError
 from ..dtypes import BY_CODE, as_dtype
 from .attrs import Attrs, DType, Shape
+from .fusion import Fusion
 from .op import op
 from .rules import attr_dtype, forward, unify
 from .samples import normal
@@ -42,6 +43,7 @@ def zeros(xp, *, shape: Shape = (), ctx: str = "", dtype: DType = "float32"):
     return xp.zeros(_certain(shape), dtype)
 
 
+zeros.fusion = Fusion(uniform=True)
 zeros.sample(shape=(2, 3))
 
 
@@ -57,6 +59,7 @@ def ones(xp, *, shape: Shape = (), ctx: str = "", dtype: DType = "float32"):
     return xp.ones(_certain(shape), dtype)
 
 
+ones.fusion = Fusion(uniform=True)
 ones.sample(shape=(2, 3), dtype="int32")
 
 
@@ -79,6 +82,7 @@ def full(xp, *, shape: Shape | None = None, ctx: str = "", dtype: DType = "float
     return xp.full(_certain(shape), value, dtype)
 
 
+full.fusion = Fusion(uniform=True)
 full.sample(shape=(2, 3), value=2.5)
 
 

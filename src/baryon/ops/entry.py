@@ -121,7 +121,8 @@ class Op:
         self.view: bool = facts["view"]
         self.dynamic: bool = facts["dynamic"]
         self.host: bool = facts.get("host", False)
-        self.pointwise: bool = facts["pointwise"]
+        self.pointwise: bool | Callable[[Attrs], bool] = facts["pointwise"]
+        self.element: str | Callable[[Attrs], str | None] | None = facts["element"]
         self.blocked: Any = None  # its form on channel-blocked images, see `blocked.Twin`
         self.origin: Op | None = None  # what it is the blocked form of
         self.fusion: Fusion = NOTHING
@@ -235,6 +236,10 @@ class Op:
     def counted(self, attrs: Attrs) -> int:
         """How many outputs symbol JSON counts, hidden ones of MXNet's included."""
         return self._counted(attrs) if self._counted else len(self.output_names(attrs))
+
+    def is_pointwise(self, attrs: Attrs) -> bool:
+        """Whether elements of the outputs depend on the inputs' elements at their place alone."""
+        return self.pointwise(attrs) if callable(self.pointwise) else self.pointwise
 
     def overwrites(self, index: int) -> str | None:
         """The input whose memory an output may take over, if any."""

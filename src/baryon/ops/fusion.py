@@ -26,6 +26,7 @@ class Fusion(NamedTuple):
     bounds  : ``attrs`` -> what the first input is cut to, if that is all the operator does.
     affine  : ``(inputs, attrs, bias)`` -> scale and shift of each channel that the operator in this
               mode applies to its first input plus `bias`, if that is all it does.
+    uniform : all elements of the output are one number, whatever its attribute ``shape``.
     scaled  : of a fused operator: positions of its inputs scale and shift.
     """
 
@@ -34,6 +35,7 @@ class Fusion(NamedTuple):
     bounds: Callable[[Any], tuple[float, float] | None] | None = None
     affine: Callable[[Sequence[Any], Any, Any], Sequence[Any] | None] | None = None
     scaled: tuple[int, int] | None = None
+    uniform: bool = False
 
 
 NOTHING = Fusion()

@@ -16,34 +16,43 @@ from .unary import flat
 
 
 class Comparison(NamedTuple):
-    """One comparison: name stem, its spelling in old aliases, function, formula, ONNX operator."""
+    """One comparison: name stem, its spelling in old aliases, function, formula, its operator in C,
+    the example's result, ONNX operator.
+    """
 
     name: str
     old: str
     body: Callable[[Any, Any, Any], Any]
     formula: str
+    sign: str
     example: str
     onnx: str | None
 
 
 _TABLE = (
-    Comparison("equal", "Equal", lambda xp, a, b: a == b, "lhs == rhs", "[0., 0.]", "Equal"),
-    Comparison("not_equal", "Not_Equal", lambda xp, a, b: a != b, "lhs != rhs", "[1., 1.]", None),
-    Comparison("greater", "Greater", lambda xp, a, b: a > b, "lhs > rhs", "[1., 1.]", "Greater"),
+    Comparison("equal", "Equal", lambda xp, a, b: a == b, "lhs == rhs", "==", "[0., 0.]", "Equal"),
+    Comparison(
+        "not_equal", "Not_Equal", lambda xp, a, b: a != b, "lhs != rhs", "!=", "[1., 1.]", None
+    ),
+    Comparison(
+        "greater", "Greater", lambda xp, a, b: a > b, "lhs > rhs", ">", "[1., 1.]", "Greater"
+    ),
     Comparison(
         "greater_equal",
         "Greater_Equal",
         lambda xp, a, b: a >= b,
         "lhs >= rhs",
+        ">=",
         "[1., 1.]",
         "GreaterOrEqual",
     ),
-    Comparison("lesser", "Lesser", lambda xp, a, b: a < b, "lhs < rhs", "[0., 0.]", "Less"),
+    Comparison("lesser", "Lesser", lambda xp, a, b: a < b, "lhs < rhs", "<", "[0., 0.]", "Less"),
     Comparison(
         "lesser_equal",
         "Lesser_Equal",
         lambda xp, a, b: a <= b,
         "lhs <= rhs",
+        "<=",
         "[0., 0.]",
         "LessOrEqual",
     ),
@@ -52,6 +61,7 @@ _TABLE = (
         "Logical_And",
         lambda xp, a, b: (a != 0) & (b != 0),
         "lhs and rhs",
+        "&&",
         "[1., 1.]",
         "And",
     ),
@@ -60,6 +70,7 @@ _TABLE = (
         "Logical_Or",
         lambda xp, a, b: (a != 0) | (b != 0),
         "lhs or rhs",
+        "||",
         "[1., 1.]",
         "Or",
     ),
@@ -68,10 +79,16 @@ _TABLE = (
         "Logical_Xor",
         lambda xp, a, b: (a != 0) ^ (b != 0),
         "lhs xor rhs",
+        "^",
         "[0., 0.]",
         "Xor",
     ),
 )
+
+
+def _element(sign: str, right: str) -> str:
+    truth = "A(({} != 0) {} ({} != 0))" if sign in ("&&", "||", "^") else "A({} {} {})"
+    return truth.format("a", sign, right)
 
 
 def _few(*shape: int) -> Draw:
@@ -87,6 +104,7 @@ for _c in _TABLE:
         (flat, flat),
         doc=f"1 where ``{_c.formula}``, else 0.  No gradient flows.",
         example=_c.example,
+        element=_element(_c.sign, "b"),
         plain_aliases=(f"_{_c.old}",),
         onnx=_c.onnx,
         values=_few,
@@ -99,6 +117,7 @@ for _c in _TABLE:
         flat,
         doc=f"1 where ``{_c.formula.replace('lhs', 'data').replace('rhs', 'scalar')}``, else 0",
         example=_c.example,
+        element=_element(_c.sign, "{scalar}"),
         aliases=(f"_{_c.old.replace('_', '')}Scalar",),
         samples=(_few(3, 4),),
         scalar=1.0,

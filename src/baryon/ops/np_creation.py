@@ -10,6 +10,7 @@ import numpy as np
 from ..base import MXNetError
 from .attrs import Attrs, DType, Shape
 from .creation import ramp
+from .fusion import Fusion
 from .op import Op, op
 from .rules import attr_dtype, forward, unify
 from .samples import integers, normal
@@ -41,6 +42,7 @@ def filled(name: str, value: int) -> Op:
         kernel="_full",
         params=lambda attrs, ins, outs: (float(value),),
     )(run)
+    made.fusion = Fusion(uniform=True)
     made.sample(shape=(2, 3))
     made.sample(shape=(2, 0), dtype="int32")
     made.sample(shape=(), dtype="bool")

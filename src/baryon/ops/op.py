@@ -33,7 +33,8 @@ def op(
     inplace: Mapping[int, str] | Callable[[int], str] | None = None,
     view: bool = False,
     dynamic: bool = False,
-    pointwise: bool = False,
+    pointwise: bool | Callable[[Attrs], bool] = False,
+    element: str | Callable[[Attrs], str | None] | None = None,
     kernel: str | bool = False,
     params: Callable[..., tuple | None] | None = None,
     init: Mapping[str, str] | None = None,
@@ -65,7 +66,11 @@ def op(
     view          : the output is the first input's bytes under another shape.
     dynamic       : the outputs' shapes depend on the inputs' values: graphs run call by call.
     pointwise     : among tensors of one shape, every element of the outputs depends only on the
-                    elements of the inputs at its place, by a rule that is the same everywhere.
+                    elements of the inputs at its place, by a rule that is the same everywhere
+                    (or whether that is so, from the attributes).
+    element       : this rule in CUDA C++ for floats (or that of the attributes): an expression of
+                    ``a``, ``b``, … for the inputs' elements and of attributes in braces; ``A`` is
+                    the type that it is computed in. Longer functions are in ``chain.cuh``.
     kernel        : name of the C++ kernel (True: the operator's own).
     params        : ``(attrs, in_specs, out_specs)`` -> numbers for the kernel, None: not this case.
     init          : ``__init__`` attributes of input variables that a Symbol makes by itself.
@@ -101,6 +106,7 @@ def op(
             view=view,
             dynamic=dynamic,
             pointwise=pointwise,
+            element=element,
             kernel=kernel,
             params=params,
             init=init or {},

@@ -15,6 +15,8 @@ from .storage import KEEPS_ZERO
 @op(
     "hard_sigmoid",
     inplace={0: "data"},
+    pointwise=True,
+    element="bounded({alpha} * a + {beta}, A(0), A(1))",
     kernel=True,
     params=lambda a, ins, outs: (a.alpha, a.beta),
     onnx="HardSigmoid",
@@ -40,6 +42,7 @@ def _(dy: Any, out: Any, alpha: float) -> Any:
     aliases=("_npi_clip", "_sparse_clip"),
     inplace={0: "data"},
     pointwise=True,
+    element="bounded(a, {a_min}, {a_max})",
     kernel=True,
     params=lambda a, ins, outs: (a.a_min, a.a_max),
     onnx="Clip",
@@ -73,6 +76,8 @@ def _(dy: Any, data: Any, a_min: float, a_max: float) -> Any:
     "smooth_l1",
     aliases=("_npx_smooth_l1",),
     inplace={0: "data"},
+    pointwise=True,
+    element="smooth_l1(a, {scalar} * {scalar})",
     kernel=True,
     params=lambda a, ins, outs: (a.scalar,),
 )

@@ -206,6 +206,8 @@ def _spread(condition: Any, ndim: int) -> Any:
     aliases=("_sparse_where",),
     shape=_chosen,
     dtype=uniform_among(1, 2),
+    pointwise=True,
+    element="a != 0 ? b : c",
     kernel=True,
     params=_blocks,
     onnx="Where",
@@ -244,6 +246,8 @@ where.sample(condition=constant([1, 0], integral=True), x=normal(2, 3), y=normal
     ),
     dtype=uniform_among(1),
     inplace={0: "dy"},
+    pointwise=True,
+    element=lambda attrs: f"(a != 0) == {str(attrs.branch).lower()} ? b : A(0)",
     kernel=True,
     params=lambda a, ins, outs: (*_blocks(a, ins, outs), a.branch),
 )

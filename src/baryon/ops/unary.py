@@ -26,6 +26,7 @@ def unary(
     *,
     doc: str,
     example: tuple[list[float], str],
+    element: str | None = None,
     sample: Draw | None = None,
     aliases: Iterable[str] = (),
     sparse: bool = True,
@@ -39,6 +40,7 @@ def unary(
     """Declare the operator `name`: ``body(xp, x)`` and the rule of its gradient.
 
     doc, example : first paragraph of the docstring; input and printed output of its example.
+    element      : the function in CUDA C++, of ``a`` (see `op`).
     sparse       : whether MXNet has the alias ``_sparse_<name>``.
     keeps        : a sparse tensor stays sparse, for the function of 0 is 0.
     wide         : compute half types in float32 and integers in float64.
@@ -63,6 +65,7 @@ def unary(
         dtype=dtype,
         inplace={0: "data"},
         pointwise=True,
+        element=element,
         kernel=kernel,
         onnx=onnx,
         storage=KEEPS if keeps else (),
@@ -83,6 +86,7 @@ negative = unary(
     "negative",
     lambda xp, x: -x,
     lambda dy: -dy,
+    element="-a",
     doc="Numerical negative, ``-x``.",
     example=([1.0, -2.0], "[-1.,  2.]"),
     wide=False,
@@ -93,6 +97,7 @@ absolute = unary(
     "abs",
     lambda xp, x: xp.abs(x),
     lambda dy, data: dy * sign(data),
+    element="fabs(a)",
     doc="Absolute value, ``|x|``; the gradient at 0 is 0.",
     example=([1.0, -2.0], "[1., 2.]"),
     wide=False,
@@ -103,6 +108,7 @@ sign = unary(
     "sign",
     lambda xp, x: (x > 0).astype(x.dtype) - (x < 0).astype(x.dtype),
     flat,
+    element="A(a > 0) - A(a < 0)",
     doc="Sign of x: -1, 0 or 1; 0 for NaN, as in MXNet.",
     example=([3.0, 0.0, -2.0], "[ 1.,  0., -1.]"),
     wide=False,
@@ -122,13 +128,26 @@ def _rint(xp: Any, x: Any) -> Any:
     return xp.where(x - low <= high - x, low, high)
 
 
-_STEPS: tuple[tuple[str, Callable, str, str, str | None], ...] = (
-    ("round", _round, "Nearest integer; ties go away from zero.", "[ 3., -3.,  1.]", None),
-    ("rint", _rint, "Nearest integer; ties go down.", "[ 2., -3.,  1.]", None),
-    ("ceil", lambda xp, x: xp.ceil(x), "Smallest integer >= x.", "[ 3., -2.,  2.]", "Ceil"),
-    ("floor", lambda xp, x: xp.floor(x), "Largest integer <= x.", "[ 2., -3.,  1.]", "Floor"),
-    ("trunc", lambda xp, x: xp.trunc(x), "x without its fraction.", "[ 2., -2.,  1.]", None),
-    ("fix", lambda xp, x: xp.trunc(x), "Nearest integer towards zero.", "[ 2., -2.,  1.]", None),
+def _ceil(xp: Any, x: Any) -> Any:
+    return xp.ceil(x)
+
+
+def _floor(xp: Any, x: Any) -> Any:
+    return xp.floor(x)
+
+
+def _trunc(xp: Any, x: Any) -> Any:
+    return xp.trunc(x)
+
+
+# Name, body, CUDA function, documentation, the example's result, ONNX operator.
+_STEPS: tuple[tuple[str, Callable, str, str, str, str | None], ...] = (
+    ("round", _round, "round", "Nearest integer; ties go away from zero.", "[ 3., -3.,  1.]", None),
+    ("rint", _rint, "rint_down", "Nearest integer; ties go down.", "[ 2., -3.,  1.]", None),
+    ("ceil", _ceil, "ceil", "Smallest integer >= x.", "[ 3., -2.,  2.]", "Ceil"),
+    ("floor", _floor, "floor", "Largest integer <= x.", "[ 2., -3.,  1.]", "Floor"),
+    ("trunc", _trunc, "trunc", "x without its fraction.", "[ 2., -2.,  1.]", None),
+    ("fix", _trunc, "trunc", "Nearest integer towards zero.", "[ 2., -2.,  1.]", None),
 )
 _step = {
     _name: unary(
@@ -137,13 +156,14 @@ _step = {
         flat,
         doc=_doc + "  No gradient flows.",
         example=([2.5, -2.5, 1.2], _printed),
+        element=f"{_function}(a)",
         sample=constant([[-2.6, -1.5, -0.5, 0.3], [0.5, 1.5, 2.5, 1e9]]),
         kernel="trunc" if _name == "fix" else True,
         onnx=_onnx,
         keeps=True,
         _grad=(),
     )
-    for _name, _body, _doc, _printed, _onnx in _STEPS
+    for _name, _body, _function, _doc, _printed, _onnx in _STEPS
 }
 floor = _step["floor"]
 
@@ -151,6 +171,7 @@ relu = unary(
     "relu",
     lambda xp, x: xp.maximum(x, xp.zeros_like(x)),
     lambda dy, out: dy * (out > 0),
+    element="a <= 0 ? A(0) : a",
     doc="Rectified linear unit, ``max(x, 0)``; the gradient at 0 is 0.",
     example=([-1.0, 2.0], "[0., 2.]"),
     wide=False,
@@ -162,6 +183,7 @@ softsign = unary(
     "softsign",
     lambda xp, x: x / (1 + xp.abs(x)),
     lambda dy, data: dy / square(1 + absolute(data)),
+    element="a / (1 + fabs(a))",
     doc="Softsign, ``x / (1 + |x|)``.",
     example=([1.0, -3.0], "[ 0.5 , -0.75]"),
     sparse=False,
@@ -171,6 +193,7 @@ logical_not = unary(
     "logical_not",
     lambda xp, x: x == 0,
     flat,
+    element="A(a == 0)",
     doc="1 where x is 0, else 0 (NaN counts as true).",
     example=([0.0, 2.0], "[1., 0.]"),
     sample=constant([0.0, 1.0, -2.0]),
@@ -187,6 +210,7 @@ square = unary(
     "square",
     lambda xp, x: x * x,
     lambda dy, data: dy * data * 2,
+    element="a * a",
     doc="Square, ``x * x``.",
     example=([2.0, -3.0], "[4., 9.]"),
     wide=False,
@@ -196,6 +220,7 @@ sqrt = unary(
     "sqrt",
     lambda xp, x: xp.sqrt(x),
     lambda dy, out: dy * 0.5 / out,
+    element="sqrt(a)",
     doc="Square root; NaN for negative x.",
     example=([4.0, 9.0], "[2., 3.]"),
     sample=positive,
@@ -206,6 +231,7 @@ rsqrt = unary(
     "rsqrt",
     lambda xp, x: 1 / xp.sqrt(x),
     lambda dy, data, out: dy * -0.5 * out / data,
+    element="1 / sqrt(a)",
     doc="Reciprocal square root, ``1 / sqrt(x)``.",
     example=([4.0, 16.0], "[0.5 , 0.25]"),
     sample=positive,
@@ -214,6 +240,7 @@ cbrt = unary(
     "cbrt",
     lambda xp, x: xp.cbrt(x),
     lambda dy, out: dy / (square(out) * 3),
+    element="cbrt(a)",
     doc="Cube root.",
     example=([8.0, -1.0], "[ 2., -1.]"),
     sample=positive,
@@ -223,6 +250,7 @@ rcbrt = unary(
     "rcbrt",
     lambda xp, x: 1 / xp.cbrt(x),
     lambda dy, data, out: dy * out / (data * -3),
+    element="1 / cbrt(a)",
     doc="Reciprocal cube root.",
     example=([8.0, -1.0], "[ 0.5, -1. ]"),
     sample=positive,
@@ -232,6 +260,7 @@ reciprocal = unary(
     "reciprocal",
     lambda xp, x: 1 / x,
     lambda dy, out: -dy * square(out),
+    element="1 / a",
     doc="Reciprocal, ``1 / x``.",
     example=([4.0, -0.5], "[ 0.25, -2.  ]"),
     sample=positive,

@@ -20,9 +20,9 @@ from .redraw import Rule, redraw
 RULES: tuple[Rule, ...] = (endings.ended,)  # the first that answers for a node is taken
 
 
-def fuse(*groups: Sequence[Entry]) -> list[list[Entry]]:
+def fuse(*groups: Sequence[Entry], on_gpu: bool = False) -> list[list[Entry]]:
     """The same values from fewer passes over memory: heads of groups that run one after another."""
     if not settings.get("BARYON_FUSE"):
         return [list(heads) for heads in groups]
     drawn = iter(redraw([e for heads in groups for e in heads], RULES))
-    return chained([[next(drawn) for _ in heads] for heads in groups])
+    return chained([[next(drawn) for _ in heads] for heads in groups], on_gpu)

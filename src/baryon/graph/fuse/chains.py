@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Sequence
 
-from ...native import native
-from ...ops.chain import Chain, Step, step_kernel, written
+from ...ops.chain import Chain, Step, printable, step_kernel, written
 from ...ops.op import get
 from ...ops.rules import broadcast
 from ..graph import Entry, Key, Node, draw, drawing, walk, with_inputs
 
 MOST_STEPS, MOST_INPUTS = 32, 24  # of one chain
+SMALLEST = 4096  # elements: smaller tensors stay in the first cache by themselves
 
 
 class _Group:
@@ -35,14 +35,13 @@ class _Group:
         return len(_read(other.nodes + self.nodes)) <= MOST_INPUTS
 
 
-def chained(groups: Sequence[Sequence[Entry]]) -> list[list[Entry]]:
+def chained(groups: Sequence[Sequence[Entry]], on_gpu: bool = False) -> list[list[Entry]]:
     """The heads of groups that run one after the other, with chains as one node each."""
-    if native is None:
-        return [list(heads) for heads in groups]
     heads = [e for group in groups for e in group]
     stages = _stages(groups)
     order = _pointwise_first(sorted(walk(heads), key=stages.__getitem__), stages)
-    group_of = {n: g for n, g in _grouped(order, stages).items() if len(g.nodes) > 1}
+    grouped = _grouped(order, stages, on_gpu)
+    group_of = {n: g for n, g in grouped.items() if len(g.nodes) > 1}
     new = _redrawn(order, group_of, heads) if group_of else {}
     return [[new.get(e.key, e) for e in group] for group in groups]
 
@@ -73,18 +72,18 @@ def _pointwise_first(nodes: Sequence[Node], stages: dict[Node, int]) -> list[Nod
             order[taken] = None
             for user in users[taken]:
                 waits[user].remove(taken)
-                at_once = user.op.pointwise and stages[user] == stages[node]
+                at_once = user.op.is_pointwise(user.params) and stages[user] == stages[node]
                 if at_once and not waits[user]:
                     ready.append(user)
     return list(order)
 
 
-def _grouped(order: Sequence[Node], stages: dict[Node, int]) -> dict[Node, _Group]:
+def _grouped(order: Sequence[Node], stages: dict[Node, int], on_gpu: bool) -> dict[Node, _Group]:
     """The group of each node that may be part of a chain."""
     group_of: dict[Node, _Group] = {}
     for node in order:
         read = {group_of[e.node]: None for e in node.inputs if e.node in group_of}
-        if _is_step(node):
+        if _is_step(node, on_gpu):
             own = group_of[node] = _Group(node, stages[node])
             for group in sorted(read, key=lambda g: -len(g.nodes)):
                 if own.takes(group):
@@ -95,17 +94,22 @@ def _grouped(order: Sequence[Node], stages: dict[Node, int]) -> dict[Node, _Grou
     return group_of
 
 
-def _is_step(node: Node) -> bool:
-    """Whether a node can be a step of a chain: pointwise, with a kernel that runs on blocks."""
+def _is_step(node: Node, on_gpu: bool) -> bool:
+    """Whether a node can be a step of a chain: pointwise, and somebody runs it on elements."""
     op = node.op
-    if op is None or not op.pointwise or node.count > 1 or not 0 < len(node.inputs) <= MOST_INPUTS:
+    if op is None or not op.is_pointwise(node.params) or node.count > 1:
         return False
     (spec,) = node.specs
-    if not spec.size or op.needs_mode or op.is_random or op.mutated(node.params):
+    if op.is_random or op.needs_mode or op.mutated(node.params):
+        return False
+    if not 0 < len(node.inputs) <= MOST_INPUTS or spec.size < (1 if on_gpu else SMALLEST):
         return False
     if op.shape_rule is not broadcast and any(e.shape != spec.shape for e in node.inputs):
         return False
-    return step_kernel(op, node.params, tuple(e.dtype for e in node.inputs), spec.dtype) is not None
+    dtypes = tuple(e.dtype for e in node.inputs)
+    if on_gpu:
+        return printable(op, node.params, dtypes, spec.dtype)
+    return step_kernel(op, node.params, dtypes, spec.dtype) is not None
 
 
 def _read(nodes: Sequence[Node]) -> dict[Key, Entry]:
@@ -150,9 +154,17 @@ def _draw_chain(group: _Group, readers: dict[Key, set], new: dict[Key, Entry]) -
     outputs = tuple(number[(n, 0)] for n in results)
     program = written(Chain(len(reads), tuple(steps), outputs))
     with drawing(False, results[-1].name):
-        inputs = [new[e.key] for e in reads]
+        inputs = [_small(new[e.key]) for e in reads]
         drawn = draw(get("_fused_chain"), inputs, {"program": program})
     new.update(((n, 0), e) for n, e in zip(results, drawn, strict=True))
+
+
+def _small(entry: Entry) -> Entry:
+    """One element in place of a tensor of equal ones, which a chain broadcasts."""
+    node = entry.node
+    if node.op is None or not node.op.fusion.uniform:
+        return entry
+    return draw(node.op, [], {**node.params, "shape": (1,) * entry.ndim})[0]
 
 
 def _ordered(

@@ -1,0 +1,228 @@
+"""Pointwise chains (`ops.chain`) printed as one CUDA kernel each, and their launch.
+
+A thread takes a few neighbours of every tensor with one access, computes all steps in registers,
+and writes the results. Steps round as single operators do, so fusion changes no numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cache
+from math import isinf, isnan, prod
+from string import ascii_lowercase
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..ops.chain import Chain, Step, expression, printable, read, value_dtypes
+from ..ops.rules import broadcast_shapes
+from ..ops.scalar import number
+from .launch import SOURCES, TYPES, blocks, common_source, dense, launch, output, width
+from .registry import kernel
+
+# No products and sums joined across steps, which would round otherwise than one by one.
+OPTIONS = ("-std=c++17", "--fmad=false")
+
+
+class Layout(NamedTuple):
+    """How inputs lie in the result: its sizes, neighbouring axes along which each input does the
+    same taken together, and for each input whether it varies along them.
+    """
+
+    sizes: tuple[int, ...]
+    varies: tuple[tuple[bool, ...], ...]
+
+    def strides(self, i: int) -> list[int]:
+        """Of an input along all axes, in elements; 0 where it does not vary."""
+        found, step = [], 1
+        for size, varies in zip(reversed(self.sizes), reversed(self.varies[i]), strict=True):
+            found.append(step if varies else 0)
+            step *= size if varies else 1
+        return found[::-1]
+
+
+def layout(shapes: Sequence[tuple[int, ...]]) -> Layout:
+    """The layout of inputs of these shapes, which broadcast."""
+    out = broadcast_shapes(*shapes)
+    axes: list[tuple[int, tuple[bool, ...]]] = []
+    for k, size in enumerate(out):
+        if size == 1:
+            continue
+        places = (k - len(out) + len(s) for s in shapes)
+        varies = tuple(p >= 0 and s[p] != 1 for p, s in zip(places, shapes, strict=True))
+        if axes and axes[-1][1] == varies:
+            size *= axes.pop()[0]
+        axes.append((size, varies))
+    axes = axes or [(1, (False,) * len(shapes))]
+    return Layout(tuple(n for n, _ in axes), tuple(zip(*(v for _, v in axes), strict=True)))
+
+
+# ---- the source --------------------------------------------------------------------------------
+
+
+def literal(value: Any) -> str:
+    """A number in the type ``A``, exactly."""
+    value = float(value)
+    if isnan(value):
+        return "(lowest<A>() - lowest<A>())"
+    if isinf(value):
+        return f"({'' if value < 0 else '-'}lowest<A>())"
+    return f"A({value.hex()})"
+
+
+def element(step: Step, names: Sequence[str], dtype: np.dtype) -> str:
+    """The expression of a step whose operands have these names."""
+    text = expression(step.op, step.attrs)
+    numbers = {
+        k: literal(number(v, dtype)) if k == "scalar" else literal(v)
+        for k, v in step.attrs.items()
+        if isinstance(v, (int, float))
+    }
+    operands = dict(zip(ascii_lowercase, names, strict=False))
+    filled = text.format(**numbers)
+    return "".join(_tokens(filled, operands))
+
+
+def _tokens(text: str, operands: dict[str, str]) -> Iterator[str]:
+    """A text with the words that name operands replaced."""
+    word = ""
+    for c in f"{text} ":
+        if c.isalnum() or c in "_.":
+            word += c
+            continue
+        yield operands.get(word, word)
+        word = ""
+        yield c
+
+
+def source(chain: Chain, ins: tuple[np.dtype, ...], varies: Sequence[tuple[bool, ...]]) -> str:
+    """The kernel ``chain`` in CUDA C++ for inputs of these dtypes and axes.
+
+    `N` and `I` are the elements that a thread takes at once and the type that counts elements (see
+    `declared`). Arguments: inputs, outputs, the number of takes, then the sizes of all axes, and
+    the strides of each input along those of its axes that are not the last.
+    """
+    dtypes = value_dtypes(chain, ins)
+    axes = range(len(varies[0]))
+    strides = [(i, d) for i in range(chain.count) for d in axes[:-1] if varies[i][d]]
+    parameters = [f"const {TYPES[t]}* p{i}" for i, t in enumerate(ins)]
+    parameters += [f"{TYPES[dtypes[k]]}* q{i}" for i, k in enumerate(chain.outputs)]
+    parameters += ["I takes", *(f"I size{d}" for d in axes)]
+    parameters += [f"I step{i}_{d}" for i, d in strides]
+    lines = [
+        f'extern "C" __global__ void chain({", ".join(parameters)}) {{',
+        "  for (I take = first_element(); take < takes; take += all_threads()) {",
+        *(f"    {line}" for line in _places(varies)),
+        *(f"    {line}" for line in _loads(varies, ins)),
+        *(f"    Pack<{TYPES[dtypes[k]]}, N> r{i};" for i, k in enumerate(chain.outputs)),
+        "#pragma unroll",
+        "    for (int k = 0; k < N; ++k) {",
+        *(f"      {line}" for line in _steps(chain, varies, dtypes)),
+        "    }",
+        *(f"    store<N>(q{i} + take * N, r{i});" for i in range(len(chain.outputs))),
+        "  }",
+        "}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _places(varies: Sequence[tuple[bool, ...]]) -> Iterator[str]:
+    """Where each input's elements begin: ``at<i>``."""
+    last = len(varies[0]) - 1
+    if last:
+        yield f"I left = take * N, at = left % size{last};"
+        yield f"left /= size{last};"
+    else:
+        yield "const I at = take * N;"
+    for i, along in enumerate(varies):
+        yield f"I at{i} = {'at' if along[last] else '0'};"
+    for d in range(last - 1, -1, -1):
+        yield f"at = left % size{d};" if d else "at = left;"
+        if d:
+            yield f"left /= size{d};"
+        yield from (f"at{i} += at * step{i}_{d};" for i, along in enumerate(varies) if along[d])
+
+
+def _loads(varies: Sequence[tuple[bool, ...]], ins: Sequence[np.dtype]) -> Iterator[str]:
+    for i, along in enumerate(varies):
+        if along[-1]:
+            yield f"const Pack<{TYPES[ins[i]]}, N> v{i} = load<N>(p{i} + at{i});"
+        else:
+            yield f"const {TYPES[ins[i]]} v{i} = p{i}[at{i}];"
+
+
+def _steps(
+    chain: Chain, varies: Sequence[tuple[bool, ...]], dtypes: Sequence[np.dtype]
+) -> Iterator[str]:
+    """The computation of one element."""
+    used = {k for step in chain.steps for k in step.reads}
+    for i in sorted(k for k in used if k < chain.count):
+        yield f"const {_wide(dtypes[i])} x{i} = widened(v{i}{'.at[k]' if varies[i][-1] else ''});"
+    for n, step in enumerate(chain.steps):
+        value, dtype = chain.count + n, dtypes[chain.count + n]
+        of = max((dtypes[k] for k in step.reads), key=lambda t: t.itemsize)
+        text = element(step, [f"x{k}" for k in step.reads], of)
+        computed = f"[&] {{ typedef {_wide(of)} A; return A({text}); }}()"
+        kept = f"static_cast<{_wide(dtype)}>({computed})"
+        yield f"const {_wide(dtype)} x{value} = rounded<{TYPES[dtype]}>({kept});"
+        if value in chain.outputs:
+            place = chain.outputs.index(value)
+            yield f"r{place}.at[k] = narrowed<{TYPES[dtype]}>(x{value});"
+
+
+def _wide(dtype: np.dtype) -> str:
+    return "double" if dtype == np.float64 else "float"
+
+
+def declared(take: int, is_long: bool) -> str:
+    """What stands before a kernel's source: how many elements a take has, and who counts them."""
+    return f"constexpr int N = {take};\ntypedef {'Index' if is_long else 'Word'} I;\n"
+
+
+# ---- the launch --------------------------------------------------------------------------------
+
+
+@cache
+def _is_printable(program: str, ins: tuple[np.dtype, ...]) -> bool:
+    chain = read(program)
+    dtypes = value_dtypes(chain, ins)
+    return all(
+        printable(s.op, s.attrs, tuple(dtypes[k] for k in s.reads), dtypes[chain.count + i])
+        for i, s in enumerate(chain.steps)
+    )
+
+
+@cache
+def _compiled(xp: Any, program: str, ins: tuple, varies: tuple, take: int, is_long: bool) -> Any:
+    own = declared(take, is_long) + source(read(program), ins, varies)
+    code = common_source() + (SOURCES / "chain.cuh").read_text() + own
+    return xp.RawModule(code=code, options=OPTIONS).get_function("chain")
+
+
+@kernel("_fused_chain")
+def fused_chain(xp, *data, program, num_args):
+    """See the operator; a chain with a step on other types than floats is left to its body."""
+    shape = broadcast_shapes(*(x.shape for x in data))
+    ins = tuple(np.dtype(x.dtype) for x in data)
+    if not prod(shape) or not _is_printable(program, ins):
+        return NotImplemented
+    found = layout([x.shape for x in data])
+    data = [dense(xp, x) for x in data]
+    chain = read(program)
+    dtypes = value_dtypes(chain, ins)
+    results = [output(xp, shape, dtypes[k]) for k in chain.outputs]
+    vectors = [x for x, along in zip(data, found.varies, strict=True) if along[-1]]
+    take = width(*vectors, *results, along=found.sizes[-1])
+    is_long = prod(shape) >= 2**31
+    count = np.int64 if is_long else np.uint32
+    takes = prod(shape) // take
+    steps = [
+        stride
+        for i, along in enumerate(found.varies)
+        for stride, varies in zip(found.strides(i)[:-1], along[:-1], strict=True)
+        if varies
+    ]
+    run = _compiled(xp, program, ins, found.varies, take, is_long)
+    numbers = map(count, (takes, *found.sizes, *steps))
+    launch(run, blocks(takes), 256, *data, *results, *numbers)
+    return tuple(results)
