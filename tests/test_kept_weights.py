@@ -315,3 +315,25 @@ def test_custom_operators_may_do_what_they_like():
         got = exe.forward()[0].asnumpy()
         assert got.max() in (32 * i, 32 * (i + 1))
     assert not is_sealed(exe.arg_dict["w"])
+
+
+def test_kept_transforms_make_minimal_filtering_pay(monkeypatch):
+    """Of a small image with many channels, where transforming weights in each call would not."""
+    rng = np.random.default_rng(3)
+    x, w = (rng.normal(size=s).astype("float32") for s in ((1, 64, 14, 14), (64, 64, 3, 3)))
+    found = {}
+    for keeps in ("0", "1"):
+        monkeypatch.setenv("BARYON_KEEP_WEIGHTS", keeps)
+        window = {"kernel": (3, 3), "pad": (1, 1), "num_filter": 64, "no_bias": True}
+        net = mx.sym.Convolution(mx.sym.var("x"), mx.sym.var("w"), **window)
+        exe = net.bind(mx.cpu(), {"x": mx.nd.array(x), "w": mx.nd.array(w)}, grad_req="null")
+        found[keeps] = [run(exe) for _ in range(4)]
+        for again in found[keeps]:
+            np.testing.assert_array_equal(again, found[keeps][0])
+    padded = np.pad(x.astype("f8"), ((0, 0), (0, 0), (1, 1), (1, 1)))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(2, 3))
+    want = np.einsum("nchwyx,fcyx->nfhw", windows, w.astype("f8"))
+    for keeps in found:
+        np.testing.assert_allclose(found[keeps][0], want, rtol=1e-4, atol=1e-4)
+    if native.isa() == "v4":
+        assert not np.array_equal(found["0"][0], found["1"][0])

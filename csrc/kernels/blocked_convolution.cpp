@@ -37,10 +37,11 @@ bool is_blocked(const Tensor& t, int rank) {
 // params: groups, then four numbers an axis, then others.
 int given(const Call& call, int rank) { return call.n_params - 1 - 4 * rank; }
 
-// One number more than the axes have: whether windows of 3 x 3 may be computed by Winograd's
-// method.
+// The last two numbers: whether windows of 3 x 3 may be computed by Winograd's method, and whether
+// transformed weights are likely to be kept.
 bool by_winograd(const Call& call, const ConvShape& s) {
-  return s.groups == 1 && call.params[call.n_params - 1] != 0 && winograd_pays(s);
+  const double* last = call.params + call.n_params - 2;
+  return s.groups == 1 && last[0] != 0 && winograd_pays(s, last[1] != 0);
 }
 
 // What a convolution does to its filters and to its results.
@@ -71,7 +72,7 @@ void winograd(const Call& call, const ConvShape& s, const Tensor& data, const Te
     p.size[i] = turned ? s.out[1 + i] : s.in[1 + i];
     p.out_size[i] = results.out[1 + i];
   }
-  const SpreadWeights spread(s, call.in[1].as<float>(), turned);
+  const SpreadWeights spread(s, call.in[1].as<float>(), turned, results);
   p.data = data.as<float>();
   p.weights = &spread;
   p.spread = static_cast<const float*>(call.kept);
@@ -80,7 +81,7 @@ void winograd(const Call& call, const ConvShape& s, const Tensor& data, const Te
   p.scale = ending.scale;
   p.finish = ending.finish;
   p.out = out.as<float>();
-  const TileGrid grid(results, p.channel_blocks + p.filter_blocks, spread.pairs() * spread.size());
+  const TileGrid grid(results, p.channel_blocks + p.filter_blocks, spread.all());
   WinogradRunner(p, grid).run();
 }
 
@@ -173,7 +174,7 @@ std::int64_t kept_bytes(const Call& call) {
   const Tensor &data = call.in[0], &out = call.out[0];
   const ConvShape s = shape_of(call, data, out);
   const bool transforms = data.ndim == out.ndim && by_winograd(call, s);
-  const Int count = transforms ? SpreadWeights(s, nullptr, false).all() : s.filters * s.depth();
+  const Int count = transforms ? SpreadWeights(s, nullptr, false, s).all() : s.filters * s.depth();
   return count * static_cast<Int>(sizeof(float));
 }
 
@@ -185,12 +186,12 @@ void forward(const Call& call) {
 }
 
 // data, weight, bias, scale[, addend] -> out; behind the convolution's params: low, high, whether
-// there is an addend, and whether Winograd's method may be used.
+// there is an addend, and the last two of all convolutions.
 void forward_fused(const Call& call) {
   Ending ending;
   ending.bias = call.in[2].as<float>();
   ending.scale = call.in[3].as<float>();
-  ending.finish = finish_of(call, call.n_params - 4, 4);
+  ending.finish = finish_of(call, call.n_params - 5, 4);
   convolve(call, ending);
 }
 
@@ -275,8 +276,8 @@ bool weight_gradient_fits(const Call& call) {
 BARYON_REGISTER(blocked_convolution) {
   using namespace baryon;
   using namespace baryon::BARYON_ISA;
-  add("_blocked_Convolution", forward, forward_fits<1>, kept_bytes);
-  add("_blocked__fused_Convolution", forward_fused, forward_fits<4>, kept_bytes);
+  add("_blocked_Convolution", forward, forward_fits<2>, kept_bytes);
+  add("_blocked__fused_Convolution", forward_fused, forward_fits<5>, kept_bytes);
   add("_blocked__backward_Convolution_data", backward_data, data_gradient_fits);
   add("_blocked__backward_Convolution_weight", backward_weight, weight_gradient_fits);
 }

@@ -60,7 +60,7 @@ class BlockedRunner {
 
   void run() const {
     const Int chunks = this->chunks(), pairs = parts(p_.filter_blocks, 2);
-    const Int splits = std::clamp<Int>(parts(4 * num_threads(), chunks), 1, pairs);
+    const Int splits = std::clamp<Int>(parts(2 * num_threads(), chunks), 1, pairs);
     const Int size = direct_ ? 0 : images_ * p_.groups * group_ + kBlock;
     const Int depth = p_.terms() * p_.inner();
     parallel_for(chunks * splits, 1, [&](Int begin, Int end) {
@@ -72,9 +72,15 @@ class BlockedRunner {
         if (!direct_ && held != chunk) fill(chunk, room.get());
         held = chunk;
         for (Int pair = pairs * split / splits; pair < pairs * (split + 1) / splits; ++pair) {
-          if (p_.weights == nullptr) p_.pack(2 * pair, packed.get());
-          compute(chunk, 2 * pair, room.get(),
-                  p_.weights == nullptr ? packed.get() : p_.weights + 2 * pair * kBlock * depth);
+          if (p_.weights == nullptr) {
+            p_.pack(2 * pair, packed.get());
+            compute(chunk, 2 * pair, room.get(), packed.get(), nullptr);
+            continue;
+          }
+          const float* weights = p_.weights + 2 * pair * kBlock * depth;
+          const bool more = pair + 1 < pairs * (split + 1) / splits;
+          compute(chunk, 2 * pair, room.get(), weights,
+                  more ? weights + 2 * kBlock * depth : nullptr);
         }
       }
     });
@@ -107,11 +113,14 @@ class BlockedRunner {
         room_.fill(p_.data + (n * p_.groups + g) * plane, chunk % bands_ * rows_, room);
   }
 
-  // One pair of filter blocks (or a last single one) for all pixels of a chunk.
-  void compute(Int chunk, Int block, const float* room, const float* weights) const {
+  // One pair of filter blocks (or a last single one) for all pixels of a chunk. Its first two tiles
+  // fetch the weights that come next into the cache.
+  void compute(Int chunk, Int block, const float* room, const float* weights,
+               const float* ahead) const {
     const Int vectors = std::min<Int>(2, p_.filter_blocks - block);
     const Int most = vectors == 2 ? kPairRows : kSingleRows;
     const Int columns = p_.grid[2], tiles = parts(columns, most);
+    const bool both = p_.blocked && vectors == 2 && 2 * columns <= most;  // rows make a tile
     const Int first = chunk % bands_ * rows_, last = std::min(p_.grid[1], first + rows_);
     const Int row = direct_ ? p_.size[2] * kBlock : room_.next_row();
     const Int out_block = p_.out_size[1] * p_.out_size[2] * kBlock;
@@ -124,11 +133,16 @@ class BlockedRunner {
     tile.to_pixel = p_.out_step[2] * kBlock;
     tile.to_block = out_block;
     tile.finish = p_.finish;
+    tile.ahead = ahead;
+    const Int to_row = p_.out_step[1] * p_.out_size[2] * kBlock;
     for (Int n = first_image(chunk); n < last_image(chunk); ++n) {
       const float* image = direct_ ? p_.data + n * p_.groups * group_
                                    : room + (n - first_image(chunk)) * p_.groups * group_;
       float* out = p_.out + (n * p_.filter_blocks + block) * out_block;
-      for (Int y = first; y < last; ++y) {
+      for (Int y = first; y < last; y += both ? 2 : 1) {
+        const Int rows = both && y + 1 < last ? 2 : 1;
+        tile.gap = rows == 2 ? row - columns * p_.inner() : 0;
+        tile.to_gap = rows == 2 ? to_row - columns * tile.to_pixel : 0;
         const float* from = image + (direct_ ? y : y - first) * row;
         float* to =
             out +
@@ -137,7 +151,9 @@ class BlockedRunner {
           const Int x = columns * t / tiles, end = columns * (t + 1) / tiles;
           tile.from = from + x * p_.inner();
           tile.to = to + x * tile.to_pixel;
-          pixels_of(end - x, vectors, p_.blocked)(tile);
+          (rows == 2 ? two_rows_of(columns) : pixels_of(end - x, vectors, p_.blocked))(tile);
+          const bool first_tile = tile.ahead != nullptr && tile.ahead == ahead;
+          tile.ahead = first_tile ? ahead + tile.count * p_.inner() * kBlock : nullptr;
         }
       }
     }

@@ -36,6 +36,7 @@ struct Finish {
 };
 
 // One tile: every term reads `inner` values of each pixel, a block of channels or a single one.
+// Its pixels lie side by side; if it is `split`, half of them do, and then the other half.
 struct PixelTile {
   const float* from;          // the first pixel
   const Int* terms;           // distances of what each term reads
@@ -45,9 +46,12 @@ struct PixelTile {
   float* to;
   Int to_pixel, to_block;  // distances of pixels and of blocks of filters in the result
   Finish finish;
+  Int gap = 0, to_gap = 0;  // what lies between the halves
+  // Weights of later tiles that are fetched meanwhile, a vector for each value of the terms.
+  const float* ahead = nullptr;
 };
 
-template <int rows, int vectors>
+template <int rows, int vectors, bool split>
 inline void store_pixels(const PixelTile& tile, Lane (&sums)[rows][vectors]) {
   const Finish finish = tile.finish;
   const Int pixel = tile.to_pixel, block = tile.to_block;
@@ -59,33 +63,50 @@ inline void store_pixels(const PixelTile& tile, Lane (&sums)[rows][vectors]) {
     const Lane bias = tile.bias == nullptr ? Lane{} : load(tile.bias + v * kBlock);
     float* to = first + v * block;
 #pragma GCC unroll 16
-    for (int r = 0; r < rows; ++r, to += pixel)
+    for (int r = 0; r < rows; ++r, to += pixel) {
+      if (split && r == rows / 2) to += tile.to_gap;
       store(to, plain ? sums[r][v] : finish(sums[r][v] * scale + bias, to));
+    }
   }
 }
 
-template <int rows, int vectors, int inner>
+template <int count>
+inline void fetch(const float* vectors) {
+#pragma GCC unroll 16
+  for (int i = 0; i < count; ++i) __builtin_prefetch(vectors + i * kBlock, 0, 2);
+}
+
+template <int rows, int vectors, int inner, bool split = false>
 void run_pixels(const PixelTile& tile) {
   Lane sums[rows][vectors];
 #pragma GCC unroll 16
   for (int r = 0; r < rows; ++r)
 #pragma GCC unroll 2
     for (int v = 0; v < vectors; ++v) sums[r][v] = Lane{};
+  constexpr int kSoon = 16 * vectors * kBlock;  // how far weights are fetched before their use
   const float* weights = tile.weights;
   for (Int t = 0; t < tile.count; ++t) {
     const float* from = tile.from + tile.terms[t];
+    const float* second = split ? from + tile.gap : from;
+    if (inner > 1 && tile.ahead != nullptr) fetch<inner>(tile.ahead + t * inner * kBlock);
+    const float* next = tile.from + tile.terms[t + 1 < tile.count ? t + 1 : t];
 #pragma GCC unroll 2
     for (int i = 0; i < inner; ++i, weights += vectors * kBlock) {
       Lane filters[vectors];
 #pragma GCC unroll 2
-      for (int v = 0; v < vectors; ++v) filters[v] = load(weights + v * kBlock);
+      for (int v = 0; v < vectors; ++v) {
+        filters[v] = load(weights + v * kBlock);
+        __builtin_prefetch(weights + kSoon + v * kBlock);
+      }
+      if (inner > 1) __builtin_prefetch(next + i * inner);
 #pragma GCC unroll 16
       for (int r = 0; r < rows; ++r)
 #pragma GCC unroll 2
-        for (int v = 0; v < vectors; ++v) sums[r][v] += from[r * inner + i] * filters[v];
+        for (int v = 0; v < vectors; ++v)
+          sums[r][v] += (r < rows / 2 ? from : second)[r * inner + i] * filters[v];
     }
   }
-  store_pixels<rows, vectors>(tile, sums);
+  store_pixels<rows, vectors, split>(tile, sums);
 }
 
 using PixelFn = void (*)(const PixelTile&);
@@ -96,6 +117,14 @@ PixelFn pixels_of(Int rows) {
     return std::array<PixelFn, sizeof...(i)>{run_pixels<i + 1, vectors, inner>...};
   }(std::make_integer_sequence<int, most>());
   return table[rows - 1];
+}
+
+// The tile of two rows of `columns` pixels each, which are blocked, by two vectors of filters.
+inline PixelFn two_rows_of(Int columns) {
+  constexpr auto table = []<int... i>(std::integer_sequence<int, i...>) {
+    return std::array<PixelFn, sizeof...(i)>{run_pixels<2 * i + 2, 2, kBlock, true>...};
+  }(std::make_integer_sequence<int, kPairRows / 2>());
+  return table[columns - 1];
 }
 
 // The tile of `rows` pixels; `blocked` says what its terms read.

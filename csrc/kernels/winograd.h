@@ -15,9 +15,11 @@
 
 namespace baryon::BARYON_ISA {
 
-// Whether the multiplications saved pay for the transforms, in vector operations.
-inline bool winograd_pays(const ConvShape& s) {
+// Whether the multiplications saved pay for the transforms, in vector operations. `kept`: weights
+// are transformed once for many calls, and only read.
+inline bool winograd_pays(const ConvShape& s, bool kept) {
   constexpr double kMove = 18, kPrepare = 64;  // for each vector of images and of weights
+  constexpr double kRead = 24;                 // for each vector of weights from memory, at least
   constexpr Int kMostWeights = 1 << 21;        // pairs of channels and filters, 144 bytes each
   const Int3 one = {1, 1, 1};
   if (s.channels * s.filters > kMostWeights) return false;
@@ -28,8 +30,9 @@ inline bool winograd_pays(const ConvShape& s) {
   const auto moved = static_cast<double>(tiles * (s.channels + s.filters)) / kBlock;
   const auto pairs = static_cast<double>(s.channels * s.filters) / kBlock;
   const double direct = static_cast<double>(9 * s.batch * s.out[1] * s.out[2]) * pairs;
-  const double products = kTilePlaces * static_cast<double>(tiles) * pairs;
-  return products + kTilePlaces * (kMove * moved + kPrepare * pairs) < 0.8 * direct;
+  const auto steps = static_cast<double>(tiles);
+  const double weights = pairs * (kept ? std::max(steps, kRead) : steps + kPrepare);
+  return kTilePlaces * (kMove * moved + weights) < 0.8 * direct;
 }
 
 // Tiles of images in transformed space: [place][block of channels][tile][channel].
@@ -75,6 +78,7 @@ struct TileGrid {
     chunk = parts(batch * rows, chunks);
   }
   Int all() const { return batch * rows; }
+  Int tiles() const { return all() * columns; }
 
   // Calls body(image, row of tiles, column, tile in the chunk) for a row of tiles.
   template <class Body>
@@ -104,32 +108,35 @@ void spread_tiles(const TileGrid& grid, Int first, Int rows, const float* images
 
 // Transformed weights, pair of blocks of rows by pair: [place][column][row]. Rows are filters and
 // columns channels, or for the gradient by data (`turned`) rows are channels and windows run
-// backwards.
+// backwards. Where the tiles of all `results` fit into registers only with single blocks, these
+// take the place of pairs, so that weights are read once.
 class SpreadWeights {
  public:
-  SpreadWeights(const ConvShape& s, const float* weight, bool turned)
+  SpreadWeights(const ConvShape& s, const float* weight, bool turned, const ConvShape& results)
       : weight_(weight),
         turned_(turned),
+        width_(width_for(TileGrid(results, 1).tiles())),
         columns_(turned ? s.filters : s.channels),
         blocks_((turned ? s.channels : s.filters) / kBlock),
         row_(turned ? kTaps : s.channels * kTaps),
         column_(turned ? s.channels * kTaps : kTaps) {}
 
-  Int pairs() const { return parts(blocks_, 2); }
+  Int width() const { return width_; }  // blocks of a pair
+  Int pairs() const { return parts(blocks_, width_); }
   // Floats of a pair, and of all.
-  Int size() const { return kTilePlaces * place(2); }
+  Int size() const { return kTilePlaces * place(width_); }
   Int all() const { return pairs() * size(); }
   // Where a place of a pair, which begins at `block`, begins among its weights.
   Int at(Int place_index, Int block) const {
-    return place_index * place(std::min<Int>(2, blocks_ - block));
+    return place_index * place(std::min<Int>(width_, blocks_ - block));
   }
 
   // Columns [begin, end) of a pair.
   void spread(Int pair, Int begin, Int end, float* to) const {
-    const Int vectors = std::min<Int>(2, blocks_ - 2 * pair);
+    const Int vectors = std::min<Int>(width_, blocks_ - width_ * pair);
     for (Int c = begin; c < end; ++c)
       for (Int v = 0; v < vectors; ++v)
-        spread_window(weight_ + (2 * pair + v) * kBlock * row_ + c * column_,
+        spread_window(weight_ + (width_ * pair + v) * kBlock * row_ + c * column_,
                       to + (c * vectors + v) * kBlock, place(vectors));
   }
   void spread_all(float* to) const {
@@ -160,9 +167,11 @@ class SpreadWeights {
     for (int p = 0; p < kTilePlaces; ++p) store(to + p * next, spread[p]);
   }
 
+  static Int width_for(Int tiles) { return tiles > kPairRows && tiles <= kSingleRows ? 1 : 2; }
+
   const float* weight_;
   bool turned_;
-  Int columns_, blocks_, row_, column_;
+  Int width_, columns_, blocks_, row_, column_;
 };
 
 struct WinogradProduct {
@@ -207,8 +216,10 @@ class WinogradRunner {
   void multiply(Int tiles, const float* weights) const {
     const Int pairs = p_.weights->pairs();
     parallel_for(kTilePlaces * pairs, 1, [&](Int begin, Int end) {
-      for (Int i = begin; i < end; ++i)
-        product(tiles, i / pairs, i % pairs * 2, weights + i % pairs * p_.weights->size());
+      for (Int i = begin; i < end; ++i) {
+        const float* next = i + 1 < end ? weights_of(i + 1, weights) : nullptr;
+        product(tiles, i / pairs, i % pairs, weights_of(i, weights), next);
+      }
     });
   }
 
@@ -219,26 +230,36 @@ class WinogradRunner {
       for (Int pair = begin; pair < end; ++pair) {
         p_.weights->spread(pair, 0, p_.weights->columns(), weights.get());
         for (Int place = 0; place < kTilePlaces; ++place)
-          product(tiles, place, 2 * pair, weights.get());
+          product(tiles, place, pair,
+                  weights.get() + p_.weights->at(place, pair * p_.weights->width()), nullptr);
       }
     });
   }
 
-  // One place of the filters of a pair that begins at `block`.
-  void product(Int tiles, Int place, Int block, const float* weights) const {
-    const Int vectors = std::min<Int>(2, p_.filter_blocks - block);
+  // Those of product `i`, places of all pairs in turn.
+  const float* weights_of(Int i, const float* all) const {
+    const Int pairs = p_.weights->pairs(), pair = i % pairs;
+    return all + pair * p_.weights->size() + p_.weights->at(i / pairs, pair * p_.weights->width());
+  }
+
+  // One place of the filters of a pair; meanwhile the weights that are `next` are fetched.
+  void product(Int tiles, Int place, Int pair, const float* weights, const float* next) const {
+    const Int width = p_.weights->width(), block = pair * width;
+    const Int vectors = std::min<Int>(width, p_.filter_blocks - block);
     const Int pieces = parts(tiles, vectors == 2 ? kPairRows : kSingleRows);
     PixelTile tile{};
     tile.terms = terms_.data();
     tile.count = p_.channel_blocks;
-    tile.weights = weights + p_.weights->at(place, block);
+    tile.weights = weights;
     tile.to_pixel = kBlock;
     tile.to_block = sums_.block();
     for (Int k = 0; k < pieces; ++k) {
       const Int from = tiles * k / pieces, to = tiles * (k + 1) / pieces;
       tile.from = data_.at(place, 0, from);
       tile.to = sums_.at(place, block, from);
+      tile.ahead = k < vectors ? next : nullptr;
       pixels_of(to - from, vectors, true)(tile);
+      if (next != nullptr) next += p_.channel_blocks * kBlock * kBlock;
     }
   }
 

@@ -90,14 +90,15 @@ class Compiled:
         self.reads_head_grad = drawn.reads_head_grad
         count = len(drawn.outputs)
         grads = mirror(drawn.outputs, drawn.grads)
+        keeps = settings.get("BARYON_KEEP_WEIGHTS") and not drawn.wanted and not drawn.train
+        keeps = keeps and not on_gpu
         both = [*drawn.outputs, *grads]
-        both = both if on_gpu else block_channels(both)
+        both = both if on_gpu else block_channels(both, keeps)
         outputs, grads = fuse(both[:count], both[count:], on_gpu=on_gpu)
         results = [Head(e) for e in outputs]
         backward = [Head(g, r == "add") for g, r in zip(grads, drawn.wanted, strict=True)]
         self.program = Program(lower([*drawn.inputs, *drawn.dys], [results, backward]))
-        keeps = settings.get("BARYON_KEEP_WEIGHTS") and not drawn.wanted and not drawn.train
-        self.kept = self.program.kept if keeps and not on_gpu else []
+        self.kept = self.program.kept if keeps else []
         self._no_dys = [None] * len(drawn.dys)
         self._no_grads = [None] * len(drawn.wanted)
 

@@ -21,14 +21,17 @@ from .graph import Entry, Key, Node, variable, walk, with_inputs
 from .lower import accepted_params
 
 
-def block_channels(heads: Sequence[Entry]) -> list[Entry]:
-    """The same values, computed on blocked images where that is possible and pays."""
+def block_channels(heads: Sequence[Entry], keeps: bool = False) -> list[Entry]:
+    """The same values, computed on blocked images where that is possible and pays.
+
+    keeps : whether what kernels make of weights will be kept between calls.
+    """
     if not _wanted():
         return list(heads)
     nodes = walk(heads)
     if not any(n.op is not None and n.op.blocked and n.op.blocked.heavy for n in nodes):
         return list(heads)
-    return _Layout(BLOCK).rewritten(nodes, heads)
+    return _Layout(BLOCK, keeps).rewritten(nodes, heads)
 
 
 def _wanted() -> bool:
@@ -73,8 +76,8 @@ def blocked_call(
 class _Layout:
     """The entries drawn so far: plain, blocked, or both."""
 
-    def __init__(self, block: int) -> None:
-        self.block = block
+    def __init__(self, block: int, keeps: bool = False) -> None:
+        self.block, self.keeps = block, keeps
         self.plain: dict[Key, Entry] = {}
         self.blocked: dict[Key, Entry] = {}
 
@@ -139,6 +142,8 @@ class _Layout:
         chosen = [i for i in places if i not in left]
         raw = {k: v for k, v in node.params.items() if k in node.op.attrs}
         raw |= {name: settings.get(f"BARYON_{name.upper()}") for name in twin.options}
+        if not self.keeps or any(e.node.op for i, e in enumerate(node.inputs) if i not in places):
+            raw.pop("keep_weights", None)  # (only of weights that are given)
         train = bool(node.params.get("train", False))
         params = twin.op.attributes({**raw, "block": self.block, "plain": tuple(left)}, train)
         ins = [self._spec(e) if i in chosen else e.spec for i, e in enumerate(node.inputs)]

@@ -12,8 +12,9 @@ from .pooling import backward_pooling, pooling
 from .samples import Draw, distinct, normal
 from .samples import uniform as spread
 
-# `winograd` lets the kernels compute windows of 3 x 3 by minimal filtering where that pays.
-_heavy = {"heavy": True, "options": ("winograd",)}
+# `winograd` lets the kernels compute windows of 3 x 3 by minimal filtering where that pays: more
+# often where weights are transformed once and kept (`keep_weights`).
+_heavy = {"heavy": True, "options": ("winograd", "keep_weights")}
 _convolution = blocked(convolution, ("data",), (0,), **_heavy)
 _data_gradient = blocked(backward_data, ("head",), (0,), **_heavy)
 _weight_gradient = blocked(backward_weight, ("head", "data"), (), **_heavy)
@@ -42,7 +43,7 @@ def _convolutions(
     data = normal(2, channels, 7, 15) if plane else image(block, 2, channels, 7, 15)
     head, weight = image(block, 2, filters, *sizes), normal(filters, channels, size, size)
     window = {"kernel": (size,) * 2, "stride": (stride,) * 2, "pad": (pad,) * 2, "block": block}
-    window["winograd"] = winograd
+    window |= {"winograd": winograd, "keep_weights": winograd}
     bias: dict[str, Draw] = {} if plane else {"bias": normal(filters)}
     plain = {"plain": (0,)} if plane else {}
     _sample(

@@ -100,7 +100,9 @@ def _go_on(own: Any) -> Any:
 
 convolution.fusion = Fusion(begins=_begin_convolution)
 fused_convolution.fusion = Fusion(begins=_go_on(fused_convolution), scaled=(3, 2))
-blocked(fused_convolution, ("data", "addend"), (0,), heavy=True, options=("winograd",))
+blocked(
+    fused_convolution, ("data", "addend"), (0,), heavy=True, options=("winograd", "keep_weights")
+)
 
 
 # ---- batch norm --------------------------------------------------------------------------------
