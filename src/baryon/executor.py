@@ -227,19 +227,27 @@ class Executor:
     def _head_grads(self, given: list[NDArray | None]) -> list[np.ndarray]:
         """One raw array for each output."""
         found = []
-        for i, out in enumerate(self.outputs):
+        for i in range(len(self.outputs)):
             dy = given[i] if given else None
             if dy is None and self._compile(True).reads_head_grad[i]:
                 raise MXNetError(
                     f"backward: output {i} ({self._symbol.list_outputs()[i]}) is not a loss, so "
                     "out_grads must give the gradient of it"
                 )
-            if dy is not None and dy.shape != out.shape:
-                raise MXNetError(
-                    f"backward: gradient of output {i} has shape {dy.shape}, expected {out.shape}"
-                )
+            if dy is not None:
+                self._check_gradient(i, dy)
             found.append(self._one(i) if dy is None else dy._data)
         return found
+
+    def _check_gradient(self, i: int, dy: NDArray) -> None:
+        """MXNetError unless the gradient of output `i` has its shape and device."""
+        want, place = self.outputs[i].shape, dy.context
+        if dy.shape != want:
+            raise MXNetError(
+                f"backward: gradient of output {i} has shape {dy.shape}, expected {want}"
+            )
+        if "gpu" in (place.device_type, self._ctx.device_type) and place != self._ctx:
+            raise MXNetError(f"backward: gradient of output {i} is on {place}, not {self._ctx}")
 
     def _one(self, i: int) -> Any:
         """Ones for the gradient of output `i`, the same array in every pass."""

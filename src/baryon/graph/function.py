@@ -57,9 +57,11 @@ def with_stream(op: Op, seed: int, stream: int) -> Op:
     """A random operator as one that draws the numbers of one given stream at every call."""
 
     def body(xp: Any, *inputs: Any, **attrs: Any) -> Any:
-        return op.body(xp, *inputs, rng=Philox(xp, seed, stream), **attrs)
+        compute = op.body if xp is np else op.on_device()
+        return compute(xp, *inputs, rng=Philox(xp, seed, stream), **attrs)
 
     fixed = copy(op)
+    fixed._on_device = body
     fixed.body, fixed.kernel, fixed.hidden = body, None, op.hidden - {"rng"}
     return fixed
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..base import MXNetError
 from .attrs import Attrs, Shape
+from .device import fixed
 from .op import op
 from .rules import unify
 from .samples import normal
@@ -41,7 +42,7 @@ def _averages(xp: Any, size: int, count: int, dtype: Any) -> Any:
     end = -(-(np.arange(count) + 1) * size // count)
     place = np.arange(size)
     inside = (place >= begin[:, None]) & (place < end[:, None])
-    return xp.asarray((inside / inside.sum(1, keepdims=True)).astype(dtype))
+    return fixed(xp, (inside / inside.sum(1, keepdims=True)).astype(dtype))
 
 
 @op("_contrib_AdaptiveAvgPooling2D", shape=_shapes)

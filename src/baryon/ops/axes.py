@@ -9,6 +9,7 @@ import numpy as np
 
 from ..base import MXNetError
 from .attrs import Attrs, Shape
+from .device import fixed
 from .op import op
 from .reshape import normalize, normalize_all, reshape_exactly
 from .rules import forward, output_dtype, unify
@@ -97,7 +98,7 @@ def shape_array(xp, data):
     >>> mx.nd.shape_array(mx.nd.zeros((2, 3))).asnumpy()
     array([2, 3])
     """
-    return xp.asarray(data.shape, dtype=np.int64)
+    return fixed(xp, data.shape, np.int64).copy()
 
 
 shape_array.sample(data=normal(2, 3))
@@ -115,7 +116,7 @@ def size_array(xp, data):
     >>> mx.nd.size_array(mx.nd.zeros((2, 3))).asnumpy()
     array([6])
     """
-    return xp.asarray([prod(data.shape)], dtype=np.int64)
+    return xp.full(1, prod(data.shape), np.int64)
 
 
 size_array.sample(data=normal(2, 3))

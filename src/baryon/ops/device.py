@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
+
+import numpy as np
 
 from ..base import MXNetError
 from ..dtypes import bfloat16
@@ -40,3 +43,23 @@ def _refused(op: Any) -> Callable[..., Any]:
         raise MXNetError("it runs on the CPU only; copy its inputs there with as_in_context")
 
     return refuse
+
+
+def fixed(xp: Any, values: Any, dtype: Any = None) -> Any:
+    """Numbers that follow from attributes and shapes, as an array to be read and not to be written.
+
+    A GPU keeps it for the next call: no copy from the host, for which a call would wait and which
+    no graph can capture. An array of the device is taken as it is.
+    """
+    cuda = getattr(xp, "cuda", None)
+    if cuda is None or isinstance(values, xp.ndarray):
+        return xp.asarray(values, dtype)
+    host = np.asarray(values, dtype)
+    return _kept(xp, cuda.runtime.getDevice(), host.tobytes(), host.shape, host.dtype)
+
+
+@lru_cache(maxsize=4096)
+def _kept(xp: Any, device_id: int, content: bytes, shape: tuple, dtype: np.dtype) -> Any:
+    made = xp.asarray(np.frombuffer(content, dtype).reshape(shape))
+    xp.cuda.get_current_stream().synchronize()  # the next call may come from another stream
+    return made

@@ -14,6 +14,7 @@ from .. import pixels
 from ..base import MXNetError
 from . import shape as shapes
 from .attrs import Attrs, Floats, Shape
+from .device import fixed
 from .numeric import numeric, widen
 from .op import Op, op
 from .rules import forward, output_dtype
@@ -88,7 +89,7 @@ def _normal_shape(attrs: Attrs, ins: list, outs: list) -> tuple[list, list]:
 
 
 def _by_channel(xp: Any, values: Sequence[float], data: Any) -> Any:
-    return xp.asarray(values[: data.shape[-3]], np.float32).reshape(-1, 1, 1)
+    return fixed(xp, values[: data.shape[-3]], np.float32).reshape(-1, 1, 1)
 
 
 @op("_image_normalize", aliases=("_npx__image_normalize",), shape=_normal_shape, dtype=numeric)

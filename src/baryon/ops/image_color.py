@@ -13,6 +13,7 @@ import numpy as np
 
 from ..base import MXNetError
 from .attrs import Attrs, Floats
+from .device import fixed
 from .image import check_colors
 from .numeric import numeric, widen
 from .op import Op, op
@@ -40,7 +41,7 @@ def _brighter(xp: Any, x: Any, factor: Any) -> Any:
 
 def _gray(xp: Any, x: Any) -> Any:
     """How bright every pixel is: (height, width, 1)."""
-    return x if x.shape[-1] == 1 else (x * xp.asarray(_LUMA, x.dtype)).sum(-1, keepdims=True)
+    return x if x.shape[-1] == 1 else (x * fixed(xp, _LUMA, x.dtype)).sum(-1, keepdims=True)
 
 
 def _contrasted(xp: Any, x: Any, factor: Any) -> Any:
@@ -62,13 +63,13 @@ def _turned(xp: Any, x: Any, turns: Any) -> Any:
     hue = xp.where(
         high == r, (g - b) / safe, xp.where(high == g, 2 + (b - r) / safe, 4 + (r - g) / safe)
     )
-    at = (hue[..., None] + turns * 6 + xp.asarray([0, 4, 2], x.dtype)) % 6
+    at = (hue[..., None] + turns * 6 + fixed(xp, [0, 4, 2], x.dtype)) % 6
     share = xp.clip(xp.abs(at - 3) - 1, 0, 1)  # of the chroma: red is full around hue 0
     return low[..., None] + share * chroma[..., None]
 
 
 def _lit(xp: Any, x: Any, alpha: Any) -> Any:
-    return x if x.shape[-1] == 1 else x + (xp.asarray(_COMPONENTS) @ alpha).astype(x.dtype)
+    return x if x.shape[-1] == 1 else x + (fixed(xp, _COMPONENTS) @ alpha).astype(x.dtype)
 
 
 # ---- declarations ------------------------------------------------------------------------------
@@ -133,7 +134,7 @@ def adjust_lighting(xp, data, *, alpha: Floats):
     >>> mx.nd.image.adjust_lighting(mx.nd.zeros((1, 1, 3)), alpha=(0, 1, 0)).asnumpy().round(2)
     array([[[ 3.45, -0.02, -3.33]]], dtype=float32)
     """
-    return _kept(xp, data, _lit, xp.asarray(alpha))
+    return _kept(xp, data, _lit, fixed(xp, alpha))
 
 
 @_color_op("random_lighting")

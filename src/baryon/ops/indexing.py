@@ -45,7 +45,9 @@ def valid(xp: Any, index: Any, size: int, mode: str, what: str = "take") -> Any:
         return xp.clip(index, 0, max(size - 1, 0))
     outside = index[(index < 0) | (index >= size)]
     if outside.size:
-        raise MXNetError(f"operator {what}: index {outside[0]} is out of range for size {size}")
+        raise MXNetError(
+            f"operator {what}: index {int(outside[0])} is out of range for size {size}"
+        )
     return index
 
 

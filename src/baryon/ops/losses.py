@@ -8,6 +8,7 @@ import numpy as np
 
 from .attrs import Attrs
 from .copies import ones_like
+from .device import fixed
 from .heads import Normalization, head_dtype
 from .op import op
 from .rules import unify
@@ -65,7 +66,7 @@ def backward_make_loss(
         grad_scale = grad_scale / data.shape[0]
     elif normalization == "valid":
         grad_scale = grad_scale / xp.maximum((data > valid_thresh).sum(), 1)
-    return xp.ones_like(data) * xp.asarray(grad_scale).astype(data.dtype)
+    return xp.ones_like(data) * fixed(xp, grad_scale).astype(data.dtype)
 
 
 @make_loss_scaled.gradient("data")

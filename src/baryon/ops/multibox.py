@@ -13,6 +13,7 @@ import numpy as np
 from ..base import MXNetError
 from .attrs import Attrs, Floats
 from .boxes import Format, centers, corners
+from .device import fixed
 from .indexing import whole
 from .numeric import widen
 from .op import op
@@ -114,7 +115,7 @@ def box_decode(
     """
     data, anchors = widen(xp, data), widen(xp, anchors)
     anchors = centers(xp, anchors) if format == "corner" else anchors
-    stds = xp.asarray([std0, std1, std2, std3], data.dtype)
+    stds = fixed(xp, [std0, std1, std2, std3], data.dtype)
     return decoded(xp, data, anchors, stds, clip)
 
 
@@ -171,7 +172,7 @@ def multibox_prior(
     y = (xp.arange(height) + offsets[0]) * step[0]
     x = (xp.arange(width) + offsets[1]) * step[1]
     middle = xp.stack(xp.meshgrid(x, y), -1)[:, :, None]
-    half = xp.asarray(half)
+    half = fixed(xp, half)
     boxes = xp.concatenate([middle - half, middle + half], -1).reshape(1, -1, 4)
     return xp.clip(boxes, 0, 1) if clip else boxes
 

@@ -11,6 +11,7 @@ from typing import Any
 from ..base import MXNetError
 from .attrs import Attrs, Floats
 from .boxes import centers, overlaps, survivors
+from .device import fixed
 from .multibox import VARIANCES, decoded, encoded, expect_shape
 from .numeric import widen
 from .op import op
@@ -103,7 +104,7 @@ def multibox_target(
     """
     anchors, labels, scores = widen(xp, anchor)[0], widen(xp, label), widen(xp, cls_pred)
     batch, count = len(labels), len(anchors)
-    scale = xp.asarray(variances, anchors.dtype)
+    scale = fixed(xp, variances, anchors.dtype)
     offsets, mask = xp.zeros((2, batch, count, 4), anchors.dtype)
     classes = xp.full((batch, count), ignore_label, anchors.dtype)
     for i, rows in enumerate(labels):
@@ -196,7 +197,7 @@ def multibox_detection(
     probs, offsets, anchors = (widen(xp, x) for x in (cls_prob, loc_pred, anchor))
     batch, count = probs.shape[0], probs.shape[2]
     out = xp.full((batch, count, 6), -1, probs.dtype)
-    scale = xp.asarray(variances, offsets.dtype)
+    scale = fixed(xp, variances, offsets.dtype)
     boxes = decoded(xp, offsets.reshape(batch, count, 4), centers(xp, anchors), scale)
     boxes = xp.clip(boxes, 0, 1) if clip else boxes
     kinds, scores = probs[:, 1:].argmax(1), probs[:, 1:].max(1)

@@ -11,6 +11,7 @@ import numpy as np
 from ..base import MXNetError
 from .attrs import Attrs, Shape
 from .broadcast import repeated
+from .device import fixed
 from .op import Op, op
 from .reshape import normalize
 from .rules import forward
@@ -99,14 +100,14 @@ def _insert_shape(attrs: Attrs, arr: tuple, *more: tuple[int, ...]) -> tuple[int
 def _insert(xp: Any, arr: Any, values: Any, obj: Any, attrs: Attrs) -> Any:
     """`arr` with values before the positions `obj`, or before those that attributes name."""
     if attrs.val is not None:
-        values = xp.asarray(attrs.val, arr.dtype)
+        values = fixed(xp, attrs.val, arr.dtype)
     shape, axis = _along(arr.shape, attrs.axis)
     positions = _named(attrs, shape[axis]) if obj is None else _host(obj).reshape(-1)
     number = _number(positions)
     whole, count = _inserted(attrs, arr.shape, values.shape, number)
     places = _places(positions, shape[axis], count)
-    kept = xp.asarray(np.setdiff1d(np.arange(whole[axis]), places))
-    places = xp.asarray(places)
+    kept = fixed(xp, np.setdiff1d(np.arange(whole[axis]), places))
+    places = fixed(xp, places)
     full = values.reshape((1,) * (len(shape) - values.ndim) + values.shape)
     out, before = xp.empty(whole, arr.dtype), (slice(None),) * axis
     out[(*before, kept)] = arr.reshape(shape)
@@ -154,8 +155,8 @@ def uninsert(
     places = _places(positions, size, dy.shape[along] - size)
     if not values:
         rest = np.setdiff1d(np.arange(dy.shape[along]), places)
-        return xp.take(wide, xp.asarray(rest), axis=along).reshape(shape)
-    part = xp.take(wide, xp.asarray(places), axis=along)
+        return xp.take(wide, fixed(xp, rest), axis=along).reshape(shape)
+    part = xp.take(wide, fixed(xp, places), axis=along)
     return _sum_to(xp, xp.moveaxis(part, along, 0) if np.ndim(positions) == 0 else part, shape)
 
 
@@ -324,7 +325,7 @@ def delete(
     """
     shape, along = _along(arr.shape, axis)
     rest = _left(Attrs(start=start, stop=stop, step=step, int_ind=int_ind), shape[along], obj)
-    return xp.take(arr.reshape(shape), xp.asarray(rest), axis=along)
+    return xp.take(arr.reshape(shape), fixed(xp, rest), axis=along)
 
 
 @op(
@@ -350,7 +351,7 @@ def undelete(
     full, along = _along(shape, axis)
     named = Attrs(start=start, stop=stop, step=step, int_ind=int_ind)
     out = xp.zeros(full, dy.dtype)
-    out[(*(slice(None),) * along, xp.asarray(_left(named, full[along], obj)))] = dy
+    out[(*(slice(None),) * along, fixed(xp, _left(named, full[along], obj)))] = dy
     return out.reshape(shape)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from ..base import MXNetError
 from ..dtypes import is_float
 from . import rules
+from .device import fixed
 from .numeric import numeric
 from .op import Op, get, op
 from .rules import output_dtype
@@ -159,9 +160,9 @@ def nan_to_num(
         return data.copy()
     high, low = _limits(xp, data.dtype, posinf, neginf)
     wide = data if data.dtype in (np.float32, np.float64) else data.astype(xp.float32)
-    wide = xp.where(wide != wide, xp.asarray(nan, wide.dtype), wide)
-    wide = xp.where(wide == np.inf, xp.asarray(high, wide.dtype), wide)
-    return xp.where(wide == -np.inf, xp.asarray(low, wide.dtype), wide)
+    wide = xp.where(wide != wide, fixed(xp, nan, wide.dtype), wide)
+    wide = xp.where(wide == np.inf, fixed(xp, high, wide.dtype), wide)
+    return xp.where(wide == -np.inf, fixed(xp, low, wide.dtype), wide)
 
 
 @nan_to_num.gradient("data")

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..dtypes import is_float
 from . import rules
+from .device import fixed
 from .linalg_triangle import floating
 from .numeric import numeric, widen
 from .op import Op, get, op
@@ -226,7 +227,7 @@ for _name, _body, _doc, _printed in (
     )
     numbered(
         f"{_name}_scalar",
-        lambda xp, x, s, body=_body: body(xp, *(_whole(xp, xp.asarray(v)) for v in (x, s))),
+        lambda xp, x, s, body=_body: body(xp, *(_whole(xp, fixed(xp, v)) for v in (x, s))),
         flat,
         of=_name,
         example=f"{_name}({_array.format('2, 5')}, 3) -> {_printed}",

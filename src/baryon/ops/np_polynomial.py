@@ -9,6 +9,7 @@ import numpy as np
 
 from ..base import MXNetError
 from .attrs import Attrs, Shape
+from .device import fixed
 from .np_reduce import np_axes, np_reduced
 from .numeric import numeric
 from .op import get, op
@@ -87,7 +88,7 @@ def _nearest(xp: Any, a: Any, q: Any, axes: Sequence[int]) -> Any:
     """The nearest element, of two equally near ones the larger, which NumPy leaves to parity."""
     kept = [i for i in range(a.ndim) if i not in axes]
     rows = xp.transpose(a, (*kept, *axes)).reshape(*(a.shape[i] for i in kept), -1)
-    at = xp.floor(xp.asarray(q) / 100 * (rows.shape[-1] - 1) + 0.5).astype(xp.int64)
+    at = xp.floor(fixed(xp, q) / 100 * (rows.shape[-1] - 1) + 0.5).astype(xp.int64)
     found = xp.take(xp.sort(rows, axis=-1), at, axis=-1)
     return xp.moveaxis(found, tuple(range(len(kept), found.ndim)), tuple(range(at.ndim)))
 

@@ -15,6 +15,7 @@ import numpy as np
 from ..base import MXNetError
 from . import sampling
 from .attrs import Attrs, DType, Shape
+from .device import fixed
 from .functions import log, log1p
 from .np_reduce import like
 from .op import Op, op
@@ -115,7 +116,7 @@ def sampler(
         found = []
         for key, parameter in parameters.items():
             number = attrs[key] if attrs[key] is not None else next(given)
-            if parameter.allows and not bool(xp.all(xp.asarray(parameter.allows(number)))):
+            if parameter.allows and not np.all(parameter.allows(number)):
                 raise MXNetError(f"operator _npi_{name}: {key} must be {parameter.needs}")
             found.append(number)
         target = shape(Attrs(size=size), *(x.shape for x in inputs))
@@ -342,7 +343,7 @@ sampler(
 
 def _gamma(xp: Any, at: Any, shape: Any, scale: Any) -> Any:
     rng, target = at
-    return scale * sampling.standard_gamma(xp, rng, xp.broadcast_to(xp.asarray(shape), target))
+    return scale * sampling.standard_gamma(xp, rng, xp.broadcast_to(fixed(xp, shape), target))
 
 
 sampler(

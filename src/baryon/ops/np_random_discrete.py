@@ -11,6 +11,7 @@ import numpy as np
 from ..base import MXNetError
 from . import sampling
 from .attrs import Attrs, DType, Floats, Shape
+from .device import fixed
 from .np_random import drawn_shape
 from .op import op
 from .rules import attr_dtype, forward
@@ -50,7 +51,7 @@ def bernoulli(
     [1.0, 1.0]
     """
     number = logit if prob is None else prob
-    chance = xp.asarray(input1 if number is None else number, xp.float64)
+    chance = fixed(xp, input1 if number is None else number, xp.float64)
     if logit is not None or is_logit:
         chance = 1 / (1 + xp.exp(-chance))
     elif bool(((chance < 0) | (chance > 1)).any()):
@@ -178,7 +179,7 @@ def multinomial(
     >>> mx.np.random.multinomial(4, [0.0, 1.0]).tolist()
     [0, 4]
     """
-    chances = xp.asarray(pvals if a is None else a, xp.float64)
+    chances = fixed(xp, pvals if a is None else a, xp.float64)
     if bool((chances < 0).any()) or float(chances.sum()) > 1 + 1e-6:
         raise MXNetError("operator _npi_multinomial: pvals exceed 1 in sum, or one is negative")
     rows, outcomes = prod(size or ()), len(chances)

@@ -257,7 +257,7 @@ def share_memory(xp: Any, a: Any, b: Any) -> Any:
     >>> bool(mx.np.shares_memory(mx.np.ones(2), mx.np.ones(2)))
     False
     """
-    return xp.asarray(xp.may_share_memory(a, b))
+    return xp.full((), xp.may_share_memory(a, b))
 
 
 share_memory.sample(a=normal(2, 3), b=normal(4), _grad=())

@@ -137,7 +137,7 @@ def average(
     wide = a.astype(xp.float64)
     if weights is None:
         number = count(a.shape, axis)
-        return xp.divide(wide.sum(axis=axes), number), xp.asarray(float(number))
+        return xp.divide(wide.sum(axis=axes), number), xp.full((), float(number))
     shape = _weights_shape(Attrs(axis=axis), a.shape, weights.shape)
     factor = weights.astype(xp.float64).reshape(shape)
     sums = factor.sum(axis=axes) if weights.shape == a.shape else factor.sum()

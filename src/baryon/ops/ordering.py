@@ -10,6 +10,7 @@ import numpy as np
 
 from ..base import MXNetError
 from .attrs import Attrs, DType, Shape
+from .device import fixed
 from .op import op
 from .reshape import normalize, reshape_exactly
 from .rules import attr_dtype, forward, unify_dtypes
@@ -245,7 +246,7 @@ def topk(
         return order
     if ret_typ == "mask":
         out = xp.zeros(flat.shape, data.dtype)
-        xp.put_along_axis(out, order, xp.asarray(1, data.dtype), axis=along)
+        xp.put_along_axis(out, order, fixed(xp, 1, data.dtype), axis=along)
         return out.reshape(data.shape)
     return xp.take_along_axis(flat, order, axis=along), order
 

@@ -14,6 +14,7 @@ import numpy as np
 from ..base import MXNetError
 from ..dtypes import is_float
 from .attrs import Attrs, Shape
+from .device import fixed
 from .op import op
 from .rules import ShapeLike, unify
 from .samples import distinct, normal, uniform
@@ -153,7 +154,7 @@ def _counts(xp: Any, win: Window, spatial: tuple, sizes: tuple, include_pad: boo
         if not include_pad:
             begin, end = np.maximum(begin, 0), np.minimum(end, n)
         total = np.multiply.outer(total, np.maximum(end - begin, 1))
-    return xp.asarray(total)
+    return fixed(xp, total)
 
 
 def divided(xp: Any, total: Any, counts: Any) -> Any:

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..base import MXNetError
 from .attrs import Attrs, Shape
+from .device import fixed
 from .op import op
 from .pooling import GEOMETRY, backward_pooling, divided, pool, pool_window, pooled_shape
 from .samples import distinct, normal
@@ -49,7 +50,7 @@ def pooling_v1(
     out = pool(xp, data, "sum" if pool_type == "avg" else pool_type, attrs)
     if pool_type != "avg":
         return out
-    return divided(xp, out, xp.asarray(_whole(attrs, data.shape)))
+    return divided(xp, out, fixed(xp, _whole(attrs, data.shape)))
 
 
 def _whole(attrs: Any, shape: tuple[int, ...]) -> np.ndarray:

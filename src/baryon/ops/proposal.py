@@ -14,6 +14,7 @@ import numpy as np
 from ..base import MXNetError
 from .attrs import Attrs, Floats
 from .boxes import survivors
+from .device import fixed
 from .multibox import expect_shape
 from .numeric import widen
 from .op import op
@@ -127,7 +128,7 @@ def propose(
            [ 1.,  0.,  0.,  7.,  7.]], dtype=float32)
     """
     probs, deltas, infos = (widen(xp, x) for x in (cls_prob, bbox_pred, im_info))
-    anchors = xp.asarray(_anchors(feature_stride, scales, ratios), deltas.dtype)
+    anchors = fixed(xp, _anchors(feature_stride, scales, ratios), deltas.dtype)
     rois, found = [], []
     for i, (scores, moves, info) in enumerate(zip(probs, deltas, infos, strict=True)):
         boxes = _boxes(xp, anchors, moves, feature_stride, iou_loss)

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..base import MXNetError
 from .attrs import Attrs
+from .device import fixed
 from .op import Op, op
 from .rules import Rule, unify
 from .samples import constant, integers, normal, typed
@@ -55,7 +56,7 @@ def magnitude(xp: Any, low: Any, high: Any) -> Any:
 def to_bytes(xp: Any, values: Any, kind: str, steps: dict[str, float] = STEPS, reach: Any = 1):
     """Floats as `kind`, so that `reach` is the last step; ties go to even numbers."""
     limits = np.iinfo(kind)
-    scale = xp.asarray(steps[kind] / reach, values.dtype)  # MXNet multiplies in float32
+    scale = fixed(xp, steps[kind] / reach, values.dtype)  # MXNet multiplies in float32
     found = xp.rint(values * scale)
     return xp.clip(xp.nan_to_num(found), limits.min, limits.max).astype(kind)
 
@@ -193,13 +194,14 @@ def quantize_v2(
     """
     if data.dtype.name in BYTES:
         reach = HALF_STEPS[data.dtype.name]
-        return data, xp.asarray([-reach if data.dtype == np.int8 else 0.0]), xp.asarray([reach])
+        low = -reach if data.dtype == np.int8 else 0.0
+        return data, xp.full(1, low), xp.full(1, reach)
     attrs = {"min_calib_range": min_calib_range, "max_calib_range": max_calib_range}
     attrs["out_type"] = out_type
     ends = calibrated(attrs)
     if ends is None:
         ends = (data.min(), data.max()) if data.size else (0.0, 0.0)
-    low, high = (xp.asarray(e, np.float64).reshape(1) for e in ends)
+    low, high = (fixed(xp, e, np.float64).reshape(1) for e in ends)
     kind = chosen(attrs)
     reach = magnitude(xp, low, high)
     found = to_bytes(xp, data, kind, HALF_STEPS, reach)
@@ -239,7 +241,7 @@ def quantize_asym(
     ends = calibrated({"min_calib_range": min_calib_range, "max_calib_range": max_calib_range})
     if ends is None:
         ends = (data.min(), data.max()) if data.size else (0.0, 0.0)
-    low, high = (xp.asarray(e, np.float64).reshape(1) for e in ends)
+    low, high = (fixed(xp, e, np.float64).reshape(1) for e in ends)
     scale = 255 / (high - low)
     shift = 255 - high * scale
     found = xp.clip(xp.nan_to_num(xp.rint(data * scale + shift)), 0, 255)
@@ -316,7 +318,7 @@ def requantize(
     values, kind = floats(xp, data, min_range, max_range, STEPS), chosen(attrs)
     ends = calibrated(attrs)
     if ends is not None:
-        reach = xp.asarray([max(map(abs, ends))])
+        reach = fixed(xp, [max(map(abs, ends))])
     else:
         reach = xp.abs(values).max().reshape(1) if values.size else xp.zeros(1)
     low = -reach if kind == "int8" else xp.zeros(1)

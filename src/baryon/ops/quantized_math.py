@@ -77,7 +77,7 @@ def quantized_elemwise_add(
     found = calibrated({"min_calib_range": min_calib_range, "max_calib_range": max_calib_range})
     if found is not None:
         kind = "uint8" if lhs.dtype == rhs.dtype == np.uint8 else "int8"
-        low, high = (xp.asarray([end]) for end in found)
+        low, high = (xp.full(1, end) for end in found)
         return to_bytes(xp, total, kind, HALF_STEPS, magnitude(xp, low, high)), low, high
     reach = magnitude(xp, lhs_min, lhs_max) + magnitude(xp, rhs_min, rhs_max)
     safe = xp.where(reach > 0, reach, 1)
@@ -129,7 +129,7 @@ def quantized_elemwise_mul(
         return real, low, high
     if found is None:
         return product, low, high
-    low, high = (xp.asarray([end]) for end in found)
+    low, high = (xp.full(1, end) for end in found)
     return to_bytes(xp, real, "int8", reach=magnitude(xp, low, high)), low, high
 
 
@@ -214,7 +214,7 @@ def quantized_batch_norm(
     shift = beta - moving_mean * scale
     x = floats(xp, data, min_data, max_data)
     out = x * along(scale, axis, data.ndim) + along(shift, axis, data.ndim)
-    low, high = (xp.asarray([end]) for end in (min_calib_range, max_calib_range))
+    low, high = (xp.full(1, end) for end in (min_calib_range, max_calib_range))
     return to_bytes(xp, out, "int8", HALF_STEPS, magnitude(xp, low, high)), low, high
 
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from ..base import MXNetError
 from ..dtypes import as_dtype
 from .attrs import Attrs, DType, Shape
+from .device import fixed
 from .indexing import nonempty, rows, valid, whole
 from .op import op
 from .reshape import normalize
@@ -170,7 +171,7 @@ def one_hot(
            [0., 0.]], dtype=float32)
     """
     hit = whole(xp, indices)[..., None] == xp.arange(depth)
-    return xp.where(hit, xp.asarray(on_value, dtype), xp.asarray(off_value, dtype))
+    return xp.where(hit, fixed(xp, on_value, dtype), fixed(xp, off_value, dtype))
 
 
 one_hot.gradient("indices")(lambda dy: None)

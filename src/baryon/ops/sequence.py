@@ -11,6 +11,7 @@ from typing import Any
 
 from ..base import MXNetError
 from .attrs import Attrs, Shape
+from .device import fixed
 from .indexing import whole
 from .op import op
 from .rules import uniform_among, unify
@@ -86,7 +87,7 @@ def sequence_mask(
     steps = steps[:, None] if axis == 0 else steps[None, :]
     lengths = sequence_length[None, :] if axis == 0 else sequence_length[:, None]
     kept = (steps < lengths).reshape(data.shape[:2] + (1,) * (data.ndim - 2))
-    return xp.where(kept, data, xp.asarray(value, data.dtype))
+    return xp.where(kept, data, fixed(xp, value, data.dtype))
 
 
 @sequence_mask.gradient("data")

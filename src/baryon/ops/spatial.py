@@ -13,6 +13,7 @@ import numpy as np
 
 from ..base import MXNetError
 from .attrs import Attrs, Shape
+from .device import fixed
 from .numeric import widen
 from .op import op
 from .rules import forward
@@ -52,7 +53,7 @@ def _half(xp: Any, size: Sequence[int], dtype: Any) -> Any:
     """Half the extent of x and of y in pixels, shaped to divide a flow field."""
     height, width = size
     half = [max(width - 1, 1) / 2, max(height - 1, 1) / 2]
-    return xp.asarray(half, dtype).reshape(2, 1, 1)
+    return fixed(xp, half, dtype).reshape(2, 1, 1)
 
 
 def affine_grid(xp: Any, theta: Any, size: Sequence[int]) -> Any:

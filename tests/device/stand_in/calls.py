@@ -121,7 +121,9 @@ def _again(function: Callable[..., Any], args: Any, kwargs: Any, result: Any) ->
         return list(x) if isinstance(x, (list, tuple)) else [x]
 
     fresh = [
-        isinstance(r, np.ndarray) and not any(_shares(r, a) for a in _leaves((args, kwargs)))
+        isinstance(r, np.ndarray)
+        and r.flags.writeable
+        and not any(_shares(r, a) for a in _leaves((args, kwargs)))
         for r in listed(result)
     ]
     for target, mine in zip(listed(result), fresh, strict=True):

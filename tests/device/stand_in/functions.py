@@ -150,6 +150,8 @@ def function(name: str, names: list[str] | None, numpy: Callable[..., Any]) -> C
     def run(*args: Any, **kwargs: Any) -> Any:
         given = bound(name, names, args, kwargs)
         check(name, args, {**given, **kwargs})
+        if name == "take":
+            return args[0].take(*args[1:], **kwargs)
         if name in HOST:
             plain = [x._a if isinstance(x, ndarray) else x for x in args]
             return numpy(*plain, **kwargs)
@@ -272,7 +274,32 @@ def ascontiguousarray(a: Any, dtype: Any = None) -> ndarray:
     return call(lambda a: np.require(a, dtype, "C").reshape(a.shape), (a,))
 
 
+def _in_range(indices: np.ndarray, size: int) -> np.ndarray:
+    return np.mod(indices, size) if size else indices
+
+
+def take_along_axis(a: Any, indices: Any, axis: Any) -> ndarray:
+    """Elements at indices along an axis, which wrap."""
+    if axis is None:
+        a, axis = a.reshape(-1), 0
+
+    def take(a: np.ndarray, indices: np.ndarray) -> np.ndarray:
+        return np.take_along_axis(a, _in_range(indices, a.shape[axis]), axis)
+
+    return call(take, (a, indices))
+
+
+def put_along_axis(arr: Any, indices: Any, values: Any, axis: Any) -> None:
+    """Write elements at indices along an axis, which wrap."""
+
+    def put(a: np.ndarray, indices: np.ndarray, values: Any) -> None:
+        np.put_along_axis(a, _in_range(indices, a.shape[axis]), values, axis)
+
+    call(put, (arr, indices, values), inplace=True)
+
+
 SPECIAL = {
+    "take_along_axis": take_along_axis, "put_along_axis": put_along_axis,
     "array": array, "asarray": asarray, "asanyarray": asarray, "asnumpy": asnumpy,
     "from_dlpack": from_dlpack, "ascontiguousarray": ascontiguousarray,
     "get_array_module": lambda *args: __import__("cupy")
