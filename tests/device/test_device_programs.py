@@ -264,3 +264,17 @@ def test_random_numbers_are_those_of_the_cpu():
             found.append([draw(shape=(5, 7), ctx=ctx) for _ in range(3)])
         for got, want in zip(found[1], found[0], strict=True):
             close(got, want)
+
+
+def test_a_capture_refuses_what_a_graph_would_read_from_the_host():
+    from baryon.backend import cuda
+
+    stream = cuda.xp.cuda.Stream(non_blocking=True)
+    with (
+        pytest.raises(mx.MXNetError, match="copied from the host"),
+        cuda.capture(stream, cuda.xp.cuda.MemoryPool()),
+    ):
+        cuda.xp.asarray([1.0, 2.0])
+    if stream.is_capturing():
+        stream.end_capture()
+    assert mx.nd.array([1, 2], ctx=GPU).asnumpy().tolist() == [1, 2]

@@ -6,24 +6,35 @@ All work goes to CuPy's current stream, and all memory comes from its current al
 
 from __future__ import annotations
 
+import threading
 import weakref
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import numpy as np
 
+from ..base import MXNetError
 from ..context import load_cupy, no_such_gpu, num_gpus
 
 xp = load_cupy()
+_thread = threading.local()
 _pinned: weakref.WeakValueDictionary[int, np.ndarray] = weakref.WeakValueDictionary()
 _in_flight: deque[tuple[Any, np.ndarray]] = deque()  # uploads that may still be read, by event
 
 
 def active(device_id: int) -> Any:
     """A ``with`` block in which a GPU is the current one."""
-    if not 0 <= device_id < num_gpus():
+    if not 0 <= device_id < _count():
         raise no_such_gpu(device_id)
     return xp.cuda.Device(device_id)
+
+
+@cache
+def _count() -> int:
+    return num_gpus()
 
 
 def empty(shape: tuple[int, ...], dtype: Any, device_id: int = 0) -> Any:
@@ -67,6 +78,32 @@ def _across(data: Any, device_id: int) -> Any:
 
 def _event() -> Any:
     return xp.cuda.Event(disable_timing=True)
+
+
+# ---- captured graphs ----------------------------------------------------------------------------
+
+
+@contextmanager
+def capture(stream: Any, pool: Any) -> Iterator[None]:
+    """Capture the work of a block on `stream`, with memory from `pool`.
+
+    A copy from the host raises MXNetError: the graph would read page-locked memory that CuPy uses
+    again. (The guard takes the place of an allocator of page-locked memory that a user has set.)
+    """
+    xp.cuda.set_pinned_memory_allocator(_page_locked)
+    outer, _thread.capturing = getattr(_thread, "capturing", False), True
+    try:
+        with xp.cuda.using_allocator(pool.malloc), stream:
+            stream.begin_capture()
+            yield
+    finally:
+        _thread.capturing = outer
+
+
+def _page_locked(size: int) -> Any:
+    if getattr(_thread, "capturing", False):
+        raise MXNetError("values are copied from the host, which a graph cannot do")
+    return xp.get_default_pinned_memory_pool().malloc(size)
 
 
 # ---- page-locked host memory ---------------------------------------------------------------------

@@ -156,13 +156,14 @@ class _Group:
         self, given: dict[int, Any], places: dict[int, int], streams: tuple[int, int]
     ) -> bool:
         """Make the graph; False where it cannot be, and then it is not tried again."""
+        from ..backend.cuda import capture  # the module exists where there is a GPU
+
         xp = self._xp
         self._buffers = {i: xp.empty(given[i].shape, given[i].dtype) for i in self._moving}
         self._advance = xp.zeros(1, np.uint64)
         stream, pool = xp.cuda.Stream(non_blocking=True), xp.cuda.MemoryPool()
         error = None
-        with xp.cuda.using_allocator(pool.malloc), stream:
-            stream.begin_capture()
+        with capture(stream, pool):
             try:
                 self._calls({**given, **self._buffers}, streams, self._advance)
             except Exception as failure:  # whatever a body or CuPy says of a captured stream

@@ -300,7 +300,8 @@ def _fitted(xp: Any, value: Any, spec: Any) -> Any:
 
 def _own(xp: Any, result: Any, arrays: Sequence[Any]) -> Any:
     """`result`, copied if a body handed back an input or a view of one."""
-    return result.copy() if any(xp.may_share_memory(result, a) for a in arrays) else result
+    shared = any(isinstance(a, xp.ndarray) and xp.may_share_memory(result, a) for a in arrays)
+    return result.copy() if shared else result
 
 
 def _check_out(plan: Plan, made: list[Any]) -> list[Any]:

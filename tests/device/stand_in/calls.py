@@ -22,9 +22,13 @@ def synchronizes(what: str) -> None:
 
 
 def uploads(what: str) -> None:
-    """Tell of a copy from host memory; an error while a graph is captured."""
+    """Tell of a copy from host memory, which goes through page-locked memory of the allocator."""
+    from .cuda import _state, capturing
+
     counts["uploads"] += 1
-    _refuse(f"{what} copies from host memory")
+    _state["page_locked"](1)
+    if capturing() is not None:
+        raise AssertionError(f"{what}: a graph would read page-locked memory that is used again")
 
 
 def _refuse(what: str) -> None:

@@ -139,6 +139,10 @@ class MemoryPool:
 class PinnedMemoryPool:
     """Page-locked host memory."""
 
+    def malloc(self, size: int) -> Any:
+        """Some of it, as a buffer."""
+        return memoryview(bytearray(size))
+
     def n_free_blocks(self) -> int:
         """Blocks held and unused."""
         return 0
@@ -148,6 +152,7 @@ class PinnedMemoryPool:
 
 
 _pool, _pinned = MemoryPool(), PinnedMemoryPool()
+_state["page_locked"] = _pinned.malloc
 
 
 def get_default_memory_pool() -> MemoryPool:
@@ -189,7 +194,12 @@ def allocate(size: int) -> Any:
 def alloc_pinned_memory(size: int) -> Any:
     """Page-locked host memory, as a buffer."""
     counts["pinned"] += 1
-    return memoryview(bytearray(size))
+    return _state["page_locked"](size)
+
+
+def set_pinned_memory_allocator(allocator: Any = None) -> None:
+    """Set what makes page-locked memory."""
+    _state["page_locked"] = allocator or _pinned.malloc
 
 
 # ---- streams and graphs --------------------------------------------------------------------------
@@ -375,8 +385,9 @@ def module() -> ModuleType:
     """``cupy.cuda``."""
     made = ModuleType("cupy.cuda")
     names = (Device, MemoryPointer, MemoryPool, PinnedMemoryPool, get_allocator, set_allocator,
-             using_allocator, alloc_pinned_memory, Stream, ExternalStream, Graph,
-             get_current_stream, Event, get_elapsed_time, Memory)  # fmt: skip
+             using_allocator, alloc_pinned_memory, set_pinned_memory_allocator, Stream,
+             ExternalStream, Graph, get_current_stream, Event, get_elapsed_time,
+             Memory)  # fmt: skip
     for value in names:
         setattr(made, value.__name__, value)
     runtime = made.runtime = ModuleType("cupy.cuda.runtime")

@@ -153,6 +153,8 @@ def function(name: str, names: list[str] | None, numpy: Callable[..., Any]) -> C
         if name == "take":
             return args[0].take(*args[1:], **kwargs)
         if name in HOST:
+            if "memory" in name and any(map(is_host_array, args)):
+                raise TypeError(f"cupy.{name}: an array in host memory")
             plain = [x._a if isinstance(x, ndarray) else x for x in args]
             return numpy(*plain, **kwargs)
         if name in WAITS:
@@ -235,7 +237,8 @@ def array(obj: Any, dtype: Any = None, copy: bool = True, order: str = "K", subo
         if not all(isinstance(x, ndarray) for x in _flat(obj)):
             raise TypeError("Implicit conversion to a NumPy array is not allowed.")
         return call(lambda o: np.array(o, dtype, order=order, ndmin=ndmin), (obj,))
-    uploads("array")
+    if np.ndim(obj):  # a number is an argument of a kernel
+        uploads("array")
     host = np.array(obj, dtype, order="C" if order == "K" else order, ndmin=ndmin)
     check_dtype(host.dtype)
     return adopt(host)
