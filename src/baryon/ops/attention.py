@@ -67,7 +67,12 @@ def _interleaved(parts: list, batch: int) -> Any:
 
 
 def _attention(name: str, shape: Callable) -> Callable:
-    return op(f"_contrib_interleaved_matmul_{name}", shape=forward(shape))
+    return op(
+        f"_contrib_interleaved_matmul_{name}",
+        shape=forward(shape),
+        kernel=True,
+        params=lambda attrs, ins, outs: (attrs.heads,),
+    )
 
 
 def _scores(xp: Any, queries: Any, keys: Any) -> Any:
