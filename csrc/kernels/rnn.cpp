@@ -25,8 +25,7 @@ class StateFactor {
  public:
   // Forward it takes states to gates, backward gates to states.
   StateFactor(const RnnShape& r, bool forward, const T* matrix)
-      : batch_(r.batch),
-        forward_(forward),
+      : forward_(forward),
         n_(forward ? r.gates() : r.units),
         k_(forward ? r.units : r.gates()),
         matrix_(matrix),
@@ -37,14 +36,14 @@ class StateFactor {
     factor_.pack();
   }
 
-  void multiply(const T* a, Index lda, bool adds, T* c, Index ldc) const {
-    if (factor_.bytes() > 0) return factor_.multiply(batch_, a, lda, T(adds), c, ldc);
-    gemm(false, forward_, batch_, n_, k_, T(1), a, lda, matrix_, forward_ ? k_ : n_, T(adds), c,
-         ldc);
+  Index bytes() const { return n_ * k_ * static_cast<Index>(sizeof(T)); }
+
+  void multiply(Index rows, const T* a, Index lda, bool adds, T* c, Index ldc) const {
+    if (factor_.bytes() > 0) return factor_.multiply(rows, a, lda, T(adds), c, ldc);
+    gemm(false, forward_, rows, n_, k_, T(1), a, lda, matrix_, forward_ ? k_ : n_, T(adds), c, ldc);
   }
 
  private:
-  Index batch_;
   bool forward_;
   Index n_, k_;
   const T* matrix_;
@@ -107,20 +106,13 @@ struct Forward {
 
   // All steps of one layer and direction. gx: the inputs' half of the gates; gh: scratch.
   void direction(Index k, T* gx, T* gh) const {
-    const Index layer = k / r.directions, units = r.units, block = r.batch * r.gates();
-    const Rows<T> out{output(layer) + k % r.directions * units, r.width()};
-    Rows<const T> h{call.in[2].as<T>() + k * r.batch * units, units}, c{nullptr, 0};
-    if (r.mode == kLstm) c = {call.in[3].as<T>() + k * r.batch * units, units};
+    const Index layer = k / r.directions, units = r.units;
     const StateFactor<T> states(r, true, parameters + r.wh(k));
-    for (Index s = 0; s < r.steps; ++s) {
-      const Index t = r.time(k, s);
-      T* both = r.mode == kGru ? gh : gx + t * block;  // where the state's half goes
-      states.multiply(h.data, h.stride, r.mode != kGru, both, r.gates());
-      const Rows<T> to{out[t * r.batch], out.stride}, keep{kept(k, t), r.kept()};
-      step(k, gx + t * block, gh, h, c, keep, to);
-      h = {to.data, to.stride};
-      c = {keep.data + 4 * units, r.kept()};
-    }
+    each_share(r, states.bytes(), [&](Index from, Index to) { walk(k, gx, gh, states, from, to); });
+    const Index t = r.time(k, r.steps - 1);
+    const Rows<const T> h{output(layer) + t * r.batch * r.width() + k % r.directions * units,
+                          r.width()};
+    const Rows<const T> c{kept(k, t) + 4 * units, r.kept()};
     for (Index n = 0; n < r.batch; ++n) {
       const Index at = (k * r.batch + n) * units;
       std::copy_n(h[n], units, call.out[1].as<T>() + at);
@@ -128,20 +120,37 @@ struct Forward {
     }
   }
 
-  void step(Index k, const T* gx, const T* gh, Rows<const T> h, Rows<const T> c, Rows<T> keep,
-            Rows<T> to) const {
+  // The steps of samples [from, to).
+  void walk(Index k, T* gx, T* gh, const StateFactor<T>& states, Index from, Index to) const {
+    const Index units = r.units, gates = r.gates(), block = r.batch * gates;
+    const Rows<T> out{output(k / r.directions) + k % r.directions * units, r.width()};
+    Rows<const T> h{call.in[2].as<T>() + k * r.batch * units, units}, c{nullptr, 0};
+    if (r.mode == kLstm) c = {call.in[3].as<T>() + k * r.batch * units, units};
+    for (Index s = 0; s < r.steps; ++s) {
+      const Index t = r.time(k, s);
+      T* both = r.mode == kGru ? gh : gx + t * block;  // where the state's half goes
+      states.multiply(to - from, h[from], h.stride, r.mode != kGru, both + from * gates, gates);
+      const Rows<T> next{out[t * r.batch], out.stride}, keep{kept(k, t), r.kept()};
+      each_sample(r, from, to, [&](Index begin, Index end) {
+        step(k, begin, end, gx + t * block, gh, h, c, keep, next);
+      });
+      h = {next.data, next.stride};
+      c = {keep.data + 4 * units, r.kept()};
+    }
+  }
+
+  void step(Index k, Index begin, Index end, const T* gx, const T* gh, Rows<const T> h,
+            Rows<const T> c, Rows<T> keep, Rows<T> to) const {
     const T *bx = parameters + r.bx(k), *bh = parameters + r.bh(k);
     const Index gates = r.gates(), units = r.units;
-    each_sample(r, [&](Index begin, Index end) {
-      for (Index n = begin; n < end; ++n) {
-        if (r.mode == kLstm)
-          lstm_row(gx + n * gates, bx, bh, c[n], keep[n], to[n], units);
-        else if (r.mode == kGru)
-          gru_row(gx + n * gates, gh + n * gates, bx, bh, h[n], keep[n], to[n], units);
-        else
-          plain_row(r.mode == kRnnRelu, gx + n * gates, bx, bh, keep[n], to[n], units);
-      }
-    });
+    for (Index n = begin; n < end; ++n) {
+      if (r.mode == kLstm)
+        lstm_row(gx + n * gates, bx, bh, c[n], keep[n], to[n], units);
+      else if (r.mode == kGru)
+        gru_row(gx + n * gates, gh + n * gates, bx, bh, h[n], keep[n], to[n], units);
+      else
+        plain_row(r.mode == kRnnRelu, gx + n * gates, bx, bh, keep[n], to[n], units);
+    }
   }
 };
 
@@ -208,39 +217,49 @@ struct Backward {
 
   // Gradients of both halves of the gates at all steps, and of the first states.
   void direction(Index k, const T* d_out, T* gx, T* gh) const {
-    const Index units = r.units, count = r.batch * units, block = r.batch * r.gates();
+    const Index count = r.batch * r.units;
     const Scratch<T> total(count);
     const StateFactor<T> states(r, false, parameters + r.wh(k));
     T* dh = call.out[2].as<T>() + k * count;
     T* dc = r.mode == kLstm ? call.out[3].as<T>() + k * count : nullptr;
     std::copy_n(call.in[1].as<T>() + k * count, count, dh);
     if (dc != nullptr) std::copy_n(call.in[2].as<T>() + k * count, count, dc);
+    each_share(r, states.bytes(), [&](Index from, Index to) {
+      walk(k, d_out, total.get(), dh, dc, gx, gh, states, from, to);
+    });
+  }
+
+  // The steps of samples [from, to), the last one first.
+  void walk(Index k, const T* d_out, T* total, T* dh, T* dc, T* gx, T* gh,
+            const StateFactor<T>& states, Index from, Index to) const {
+    const Index units = r.units, gates = r.gates(), block = r.batch * gates;
     for (Index s = r.steps - 1; s >= 0; --s) {
       const Index t = r.time(k, s);
-      const T* d = d_out + t * r.batch * r.width() + k % r.directions * units;
-      step(k, s, t, {d, r.width()}, total.get(), dh, dc, gx + t * block, gh + t * block);
-      states.multiply(gh + t * block, r.gates(), r.mode == kGru, dh, units);
+      const Rows<const T> d{d_out + t * r.batch * r.width() + k % r.directions * units, r.width()};
+      each_sample(r, from, to, [&](Index begin, Index end) {
+        step(k, s, begin, end, d, total, dh, dc, gx + t * block, gh + t * block);
+      });
+      states.multiply(to - from, gh + t * block + from * gates, gates, r.mode == kGru,
+                      dh + from * units, units);
     }
   }
 
-  void step(Index k, Index s, Index t, Rows<const T> d_out, T* total, T* dh, T* dc, T* gx,
-            T* gh) const {
+  void step(Index k, Index s, Index begin, Index end, Rows<const T> d_out, T* total, T* dh, T* dc,
+            T* gx, T* gh) const {
     const Rows<const T> h = h_before(k, s), c = c_before(k, s);
-    const Rows<const T> keep{kept(k, t), r.kept()};
+    const Rows<const T> keep{kept(k, r.time(k, s)), r.kept()};
     const Index gates = r.gates(), units = r.units;
-    each_sample(r, [&](Index begin, Index end) {
-      for (Index n = begin; n < end; ++n) {
-        T *sum = total + n * units, *back = dh + n * units;
-        const T* d = d_out[n];
-        for (Index j = 0; j < units; ++j) sum[j] = back[j] + d[j];
-        if (r.mode == kLstm)
-          lstm_row_back(keep[n], c[n], sum, dc + n * units, gx + n * gates, units);
-        else if (r.mode == kGru)
-          gru_row_back(keep[n], h[n], sum, back, gx + n * gates, gh + n * gates, units);
-        else
-          plain_row_back(r.mode == kRnnRelu, keep[n], sum, gx + n * gates, units);
-      }
-    });
+    for (Index n = begin; n < end; ++n) {
+      T *sum = total + n * units, *back = dh + n * units;
+      const T* d = d_out[n];
+      for (Index j = 0; j < units; ++j) sum[j] = back[j] + d[j];
+      if (r.mode == kLstm)
+        lstm_row_back(keep[n], c[n], sum, dc + n * units, gx + n * gates, units);
+      else if (r.mode == kGru)
+        gru_row_back(keep[n], h[n], sum, back, gx + n * gates, gh + n * gates, units);
+      else
+        plain_row_back(r.mode == kRnnRelu, keep[n], sum, gx + n * gates, units);
+    }
   }
 
   // Gradients of the matrices and biases of one layer and direction.

@@ -47,10 +47,24 @@ struct RnnShape {
   Index time(Index k, Index s) const { return backwards(k) ? steps - 1 - s : s; }
 };
 
-// f(first sample, end sample) over the batch, by threads where it pays.
+// f(first, end) over samples [from, to), by threads where it pays.
 template <class F>
-void each_sample(const RnnShape& r, const F& f) {
-  parallel_for(r.batch, std::max<Index>(1, kGrain / 4 / r.kept()), f);
+void each_sample(const RnnShape& r, Index from, Index to, const F& f) {
+  parallel_for(to - from, std::max<Index>(1, kGrain / 4 / r.kept()),
+               [&](Index begin, Index end) { f(from + begin, from + end); });
+}
+
+// walk(first, end) for shares of the batch, each of which goes through all steps on a thread of its
+// own, without waiting for others: as long as each thread's cache keeps the recurrent matrix, and
+// has samples enough for it. Else for the whole batch.
+template <class F>
+void each_share(const RnnShape& r, Index matrix_bytes, const F& walk) {
+  constexpr Index kSamples = 6, kCache = 1 << 20;
+  const Index shares = std::min<Index>(num_threads(), r.batch / kSamples);
+  if (matrix_bytes > kCache || shares < 2) return walk(Index{0}, r.batch);
+  parallel_for(shares, 1, [&](Index begin, Index end) {
+    for (Index i = begin; i < end; ++i) walk(r.batch * i / shares, r.batch * (i + 1) / shares);
+  });
 }
 
 template <class T>

@@ -143,3 +143,37 @@ def test_shapes_of_parameters_and_states_are_inferred():
     shapes = dict(zip(net.list_arguments(), net.infer_shape(data=(5, 3, 4))[0], strict=True))
     assert shapes["rnn_parameters"] == (4 * 6 * (4 + 6 + 6 + 6) + 4 * 4 * 6,)
     assert shapes["rnn_state"] == shapes["rnn_state_cell"] == (2, 3, 6)
+
+
+@pytest.mark.parametrize("mode", ["rnn_tanh", "lstm", "gru"])
+@pytest.mark.parametrize("units", [5, 33])
+def test_samples_do_not_know_of_each_other(mode, units):
+    """A batch large enough to be shared out to threads gives what its samples give one by one."""
+    steps, batch, features, both = 4, 13, 3, 2
+    size = both * {"rnn_tanh": 1, "lstm": 4, "gru": 3}[mode] * units * (features + units + 2)
+    rng = np.random.default_rng(units)
+    x, h, c, dy = (
+        mx.nd.array(rng.normal(size=s))
+        for s in (
+            (steps, batch, features),
+            *[(both, batch, units)] * 2,
+            (steps, batch, both * units),
+        )
+    )
+    w = mx.nd.array(rng.normal(size=size) / 4)
+
+    def run(of: slice) -> list:
+        data, state, cell = x[:, of].copy(), h[:, of].copy(), c[:, of].copy()
+        inputs = [data, w, state] + [cell] * (mode == "lstm")
+        for a in inputs:
+            a.attach_grad()
+        with mx.autograd.record():
+            y = mx.nd.RNN(*inputs, mode=mode, state_size=units, num_layers=1, bidirectional=True)
+        y.backward(dy[:, of])
+        return [a.asnumpy() for a in (y, data.grad, w.grad, state.grad)]
+
+    whole = run(slice(0, batch))
+    alone = [run(slice(i, i + 1)) for i in range(batch)]
+    for i, join in enumerate((np.hstack, np.hstack, sum, np.hstack)):
+        want = join([part[i] for part in alone])
+        np.testing.assert_allclose(whole[i], want, rtol=1e-4, atol=1e-5)
