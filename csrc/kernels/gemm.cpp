@@ -148,9 +148,13 @@ void pack_columns(const Operands<T>& p, Int column, Int from, Int to, T* packed)
   if (width < kTileColumns<T>) std::fill_n(packed, (to - from) * kTileColumns<T>, T(0));
   if (p.tb) {
     turn(packed, kTileColumns<T>, p.b + column * p.ldb + from, p.ldb, to - from, width);
-  } else {
+  } else if (width < kTileColumns<T>) {
     for (Int l = from; l < to; ++l, packed += kTileColumns<T>)
       std::copy_n(p.b + l * p.ldb + column, width, packed);
+  } else {
+    for (Int l = from; l < to; ++l, packed += kTileColumns<T>)
+      for (int v = 0; v < kTileColumns<T>; v += kLanes<T>)
+        store(packed + v, load(p.b + l * p.ldb + column + v));
   }
 }
 
