@@ -8,15 +8,17 @@
 namespace baryon::BARYON_ISA {
 namespace {
 
-constexpr int kMostSteps = 64, kMostPlaces = 128, kMostOperands = 256;
+constexpr int kMostSteps = 64, kMostPlaces = 128, kMostOperands = 256, kMostRow = 1 << 16;
 constexpr Index kBlockBytes = 8192;  // of one value: several fit the first cache
 constexpr Index kSmallRoom = 4096;   // bytes of values that need no memory from the allocator
 
-// The chain as `params` spell it: the number of values that live only in blocks and their dtypes,
-// the number of steps, and each step as kernel, count of inputs, their places, the result's place,
-// count of numbers, numbers. Places are inputs, then outputs, then values in blocks.
+// The chain as `params` spell it: elements of a row (0: nothing is reduced), the number of values
+// that live only in blocks and their dtypes, the number of steps, and each step as kernel, whether
+// it reduces rows, count of inputs, their places, the result's place, count of numbers, numbers.
+// Places are inputs, then outputs, then values in blocks.
 struct Step {
   const Kernel* kernel;
+  bool reduces;
   int first, n_in;  // among the operands, the result last
   const double* params;
   int n_params;
@@ -24,11 +26,13 @@ struct Step {
 
 struct Chain {
   int n_in = 0, n_out = 0, n_values = 0, n_steps = 0, n_operands = 0;
+  int row = 0;
   DType dtypes[kMostPlaces];
   Step steps[kMostSteps];
   int operands[kMostOperands];
   int last_step[kMostPlaces];   // that reads a place; -1: none
   int written_by[kMostPlaces];  // step; -1: none
+  bool reduced[kMostPlaces];    // has an element a row
 
   int places() const { return n_in + n_out + n_values; }
   // False unless everything is in bounds, and each place is written before it is read, an output
@@ -58,6 +62,8 @@ bool Chain::parse(const Call& call) {
   n_in = call.n_in;
   n_out = call.n_out;
   if (n_in < 1 || n_out < 1 || n_in + n_out > kMostPlaces) return false;
+  row = take<known>(next, end, kMostRow + 1);
+  if (row < 0) return false;
   n_values = take<known>(next, end, kMostPlaces - n_in - n_out + 1);
   if (n_values < 0) return false;
   for (int i = 0; i < n_in; ++i) dtypes[i] = call.in[i].dtype;
@@ -71,6 +77,7 @@ bool Chain::parse(const Call& call) {
   if (n_steps < 1) return false;
   std::fill_n(last_step, places(), -1);
   std::fill_n(written_by, places(), -1);
+  std::fill_n(reduced, places(), false);
   for (int i = 0; i < n_steps; ++i)
     if (!parse_step<known>(i, next, end)) return false;
   for (int i = 0; i < n_out; ++i)
@@ -82,18 +89,23 @@ template <bool known>
 bool Chain::parse_step(int index, const double*& next, const double* end) {
   Step& step = steps[index];
   step.kernel = kernel_at(take<known>(next, end, 1 << 20));
+  const int reduces = take<known>(next, end, row > 0 ? 2 : 1);
+  step.reduces = reduces > 0;
   step.n_in = take<known>(next, end, 64);
   step.first = n_operands;
-  if (step.kernel == nullptr || step.n_in < 1 || n_operands + step.n_in + 1 > kMostOperands)
+  if (step.kernel == nullptr || reduces < 0 || step.n_in < 1 ||
+      n_operands + step.n_in + 1 > kMostOperands)
     return false;
   for (int k = 0; k < step.n_in; ++k) {
     const int place = take<known>(next, end, places());
-    if (place < 0 || (place >= n_in && written_by[place] < 0)) return false;
+    if (place < 0 || (place >= n_in && written_by[place] < 0) || reduced[place]) return false;
     last_step[place] = index;
     operands[n_operands++] = place;
   }
   const int result = take<known>(next, end, places());
   if (result < n_in || (result < n_in + n_out && written_by[result] >= 0)) return false;
+  if (step.reduces && (result >= n_in + n_out || step.n_in != 1)) return false;
+  reduced[result] = step.reduces;
   written_by[result] = index;
   operands[n_operands++] = result;
   step.n_params = take<known>(next, end, 1 << 20);
@@ -115,17 +127,28 @@ void shape_operands(const Chain& chain, Tensor* operands, Index size) {
     operands[i].ndim = 1;
     operands[i].shape[0] = size;
   }
+  for (int i = 0; i < chain.n_steps; ++i) {
+    if (!chain.steps[i].reduces) continue;
+    Tensor* in = operands + chain.steps[i].first;
+    in->ndim = 2;
+    in->shape[0] = in[1].shape[0] = size / chain.row;
+    in->shape[1] = chain.row;
+  }
 }
 
 bool accepts(const Call& call) {
   Chain chain;
   if (!chain.parse<false>(call)) return false;
-  for (int i = 1; i < call.n_out; ++i)
-    if (!same_shape(call.out[i], call.out[0])) return false;
-  for (int i = 0; i < call.n_in; ++i)
-    if (!broadcasts(call.in[i], call.out[0])) return false;
+  const Tensor whole = whole_of(call);
+  const Index n = whole.size();
+  if (chain.row > 0 && n % chain.row != 0) return false;
+  for (int i = 0; i < call.n_out; ++i) {
+    const bool reduced = chain.reduced[chain.n_in + i];
+    if (reduced ? call.out[i].size() != n / chain.row : !same_shape(call.out[i], whole))
+      return false;
+  }
   Tensor operands[kMostOperands];
-  shape_operands(chain, operands, kBlock);
+  shape_operands(chain, operands, chain.row > 0 ? 2 * chain.row : kBlock);
   for (int i = 0; i < chain.n_steps; ++i)
     if (!chain.steps[i].kernel->accepts(call_of(chain.steps[i], operands))) return false;
   return true;
@@ -144,6 +167,7 @@ bool overtakes(const Chain& chain, const Call& call, int out) {
 }
 
 Way way_of(const Chain& chain, const Call& call, int out) {
+  if (chain.reduced[chain.n_in + out]) return Way::direct;
   for (int i = 0; i < call.n_in; ++i)
     if (call.in[i].data == call.out[out].data)
       return overtakes(chain, call, out) ? Way::copied : Way::direct;
@@ -156,7 +180,6 @@ class Runner {
  public:
   Runner(const Chain& chain, const Call& call, const Blocks& blocks)
       : chain_(chain), call_(call), blocks_(blocks) {
-    shape_operands(chain, operands_, blocks.length());
     char* next = room(bytes());
     for (int place = 0; place < chain.places(); ++place) {
       item_[place] = item_size(chain.dtypes[place]);
@@ -179,10 +202,8 @@ class Runner {
 
   void run(const Block& block) {
     place(block);
-    for (int i = 0; i < chain_.n_operands; ++i) {
-      operands_[i].data = at_[chain_.operands[i]];
-      operands_[i].shape[0] = block.size;
-    }
+    if (block.size != size_) shape_operands(chain_, operands_, size_ = block.size);
+    for (int i = 0; i < chain_.n_operands; ++i) operands_[i].data = at_[chain_.operands[i]];
     for (int i = 0; i < chain_.n_steps; ++i)
       chain_.steps[i].kernel->run(call_of(chain_.steps[i], operands_));
     finish(block);
@@ -209,7 +230,8 @@ class Runner {
     }
     for (int i = 0; i < chain_.n_out; ++i) {
       const int place = chain_.n_in + i;
-      if (way_[i] == Way::direct) at_[place] = call_.out[i].as<char>() + block.begin * item_[place];
+      const Index begin = chain_.reduced[place] ? block.begin / chain_.row : block.begin;
+      if (way_[i] == Way::direct) at_[place] = call_.out[i].as<char>() + begin * item_[place];
     }
   }
 
@@ -230,6 +252,7 @@ class Runner {
   const Call& call_;
   const Blocks& blocks_;
   char* memory_ = nullptr;
+  Index size_ = 0;  // of the block that the operands have the shapes of
   alignas(64) char small_[kSmallRoom];
   char *buffer_[kMostPlaces], *at_[kMostPlaces];
   Index item_[kMostPlaces];
@@ -240,13 +263,13 @@ class Runner {
 };
 
 void run(const Call& call) {
-  const Index n = call.out[0].size();
-  if (n == 0) return;
+  const Tensor whole = whole_of(call);
+  if (whole.size() == 0) return;
   Chain chain;
   chain.parse<true>(call);
   Index widest = 1;
   for (int i = 0; i < chain.places(); ++i) widest = std::max(widest, item_size(chain.dtypes[i]));
-  const Blocks blocks(call, kBlockBytes / widest);
+  const Blocks blocks(call, whole, kBlockBytes / widest, chain.row);
   const Index grain = std::max<Index>(1, 2 * kGrain / ((chain.n_steps + 1) * blocks.length()));
   parallel_for(blocks.count(), grain, [&](Index begin, Index end) {
     Runner runner(chain, call, blocks);

@@ -12,13 +12,20 @@ inline bool same_shape(const Tensor& a, const Tensor& b) {
   return a.ndim == b.ndim && std::equal(a.shape, a.shape + a.ndim, b.shape);
 }
 
-inline bool broadcasts(const Tensor& in, const Tensor& out) {
-  if (in.ndim > out.ndim) return false;
-  for (int k = 1; k <= in.ndim; ++k) {
-    const Index n = in.shape[in.ndim - k];
-    if (n != 1 && n != out.shape[out.ndim - k]) return false;
+// What the inputs broadcast to, without memory; of size 0 where they do not broadcast.
+inline Tensor whole_of(const Call& call) {
+  Tensor whole;
+  for (int i = 0; i < call.n_in; ++i) whole.ndim = std::max(whole.ndim, call.in[i].ndim);
+  std::fill_n(whole.shape, whole.ndim, 1);
+  for (int i = 0; i < call.n_in; ++i) {
+    const Tensor& in = call.in[i];
+    for (int k = 1; k <= in.ndim; ++k) {
+      Index& size = whole.shape[whole.ndim - k];
+      const Index n = in.shape[in.ndim - k];
+      size = n == 1 || n == size ? size : size == 1 ? n : 0;
+    }
   }
-  return true;
+  return whole;
 }
 
 struct Block {
@@ -29,18 +36,19 @@ constexpr int kMostInputs = 128;
 
 class Blocks {
  public:
-  // Blocks of at most `most` elements.
-  Blocks(const Call& call, Index most) : n_(call.out[0].size()), most_(most) {
-    merge(call);
-    if (row() > most) {
+  // Blocks of at most `most` elements of `whole`; of whole multiples of `unit` unless that is 0.
+  Blocks(const Call& call, const Tensor& whole, Index most, Index unit) : n_(whole.size()) {
+    merge(call, whole);
+    most = std::max(most, unit);
+    if (row() > most && unit == 0) {
       pieces_ = (row() + most - 1) / most;
       length_ = ((row() + pieces_ - 1) / pieces_ + 15) / 16 * 16;
       pieces_ = (row() + length_ - 1) / length_;
       count_ = n_ / row() * pieces_;
     } else {
-      period_ = row();
-      for (int d = ndim_ - 2; d >= 0 && period_ * sizes_[d] <= most; --d) period_ *= sizes_[d];
-      length_ = std::min(n_, most / period_ * period_);
+      for (int d = ndim_ - 1; d >= 0 && period_ * sizes_[d] <= most; --d) period_ *= sizes_[d];
+      unit = std::max(period_, unit);  // one divides the other: both end all of the last axes
+      length_ = std::min(n_, most / unit * unit);
       count_ = (n_ + length_ - 1) / length_;
     }
     for (int i = 0; i < call.n_in; ++i) classify(i, call.in[i].size());
@@ -51,7 +59,7 @@ class Blocks {
   Block block(Index index) const {
     if (pieces_ == 0) {
       const Index begin = index * length_;
-      return {begin, 0, std::min(length_, n_ - begin)};
+      return {begin, begin % row(), std::min(length_, n_ - begin)};
     }
     const Index column = index % pieces_ * length_;
     return {index / pieces_ * row() + column, column, std::min(length_, row() - column)};
@@ -91,8 +99,7 @@ class Blocks {
 
   // The dimensions of the result with each input's strides; neighbours along which every input
   // does the same become one.
-  void merge(const Call& call) {
-    const Tensor& out = call.out[0];
+  void merge(const Call& call, const Tensor& out) {
     Index sizes[kMaxDim], steps[kMostInputs], counts[kMostInputs];
     bool varies[kMostInputs];
     std::fill_n(counts, call.n_in, 1);
@@ -161,7 +168,7 @@ class Blocks {
     }
   }
 
-  Index n_, most_, count_ = 0, length_ = 0, period_ = 1;
+  Index n_, count_ = 0, length_ = 0, period_ = 1;
   Index pieces_ = 0;  // of a row that is longer than a block; 0: blocks hold whole rows
   int ndim_ = 0;
   Index sizes_[kMaxDim];

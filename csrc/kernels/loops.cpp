@@ -212,9 +212,9 @@ void run_unary(const UnaryLoops& loops, const Call& call) {
 
 void run_binary(const BinaryLoops& loops, const Call& call) {
   const DType dtype = call.in[0].dtype;
-  if (is_small(call) && call.in[0].size() == call.in[1].size())
-    return loops.of(dtype).vv(call.in[0].data, call.in[1].data, call.out[0].data,
-                              call.out[0].size());
+  const Index all = call.out[0].size();
+  if (is_small(call) && call.in[0].size() == all && call.in[1].size() == all)
+    return loops.of(dtype).vv(call.in[0].data, call.in[1].data, call.out[0].data, all);
   const Rows rows = rows_of(call.in[0], call.in[1], call.out[0]);
   const BinaryRuns& runs = loops.of(dtype);
   const Index n = call.out[0].size(), item = item_size(dtype), length = rows.length;

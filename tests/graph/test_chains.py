@@ -78,7 +78,9 @@ def test_nobody_waits_for_himself():
     scaled = x * 2.0
     centred = apply("broadcast_sub", scaled, apply("mean", scaled, axis=1, keepdims=True))
     heads = [apply("exp", centred)]
-    assert drawn_names(heads) == ["_mul_scalar", "mean", "_fused_chain"]
+    assert drawn_names(heads) == ["_fused_chain", "_fused_chain"]
+    first = read(fuse(heads)[0][0].node.inputs[0].node.params.program)
+    assert [s.op.name for s in first.steps] == ["_mul_scalar", "mean"]
     check([x], heads, [np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32)])
 
 
@@ -205,6 +207,36 @@ def test_the_tape_compiles_chains():
     np.testing.assert_allclose(x.grad.asnumpy(), want, rtol=1e-5)
 
 
+ROWS = {
+    "few": ((700, 33), -1),
+    "all of a vector": ((5000,), 0),
+    "long": ((5, 7000), 1),
+    "two axes": ((6, 7, 3, 40), (2, 3)),
+    "all but one": ((9, 5, 30), (1, 2)),
+}
+
+
+@pytest.mark.parametrize("name", ["sum", "mean", "max", "min", "prod"])
+@pytest.mark.parametrize("shape,axis", ROWS.values(), ids=ROWS)
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "int32"])
+def test_rows_are_reduced_where_they_are_computed(name, shape, axis, dtype):
+    x, y = given(shape, (shape[-1],), dtype=dtype)
+    array = np.random.default_rng(0).integers(1, 3, shape).astype(dtype)
+    both = apply("broadcast_mul", x, y) - 1
+    reduced = apply(name, both, axis=axis)
+    heads = [reduced, apply(name, apply("square", both), axis=axis, keepdims=True), both]
+    fused = check([x, y], heads, [array, array[..., :].reshape(-1)[: shape[-1]].copy()])
+    assert {e.node.op.name for e in fused} == {"_fused_chain"}
+    assert fused[0].node is fused[1].node is fused[2].node
+
+
+def test_rows_too_long_for_the_cache_and_first_axes_stay():
+    x, y = given((2, 9000), (90, 60))
+    far = apply("sum", apply("exp", x) * 2, axis=1)
+    first = apply("sum", apply("exp", y) * 2, axis=0)
+    assert drawn_names([far], [first]) == ["_fused_chain", "sum"] * 2
+
+
 # ---- programs that are none --------------------------------------------------------------------
 
 MALFORMED = {
@@ -217,6 +249,7 @@ MALFORMED = {
     "negative": '[1, [["exp", {}, [-1]]], [1]]',
     "gives an input": '[1, [["exp", {}, [0]]], [0]]',
     "no such value": '[1, [["exp", {}, [0]]], [9]]',
+    "not the last axes": '[1, [["sum", {"axis": "0"}, [0]], ["exp", {}, [1]]], [2]]',
     "unknown attribute": '[1, [["exp", {"x": 1}, [0]]], [1]]',
 }
 
@@ -229,7 +262,7 @@ def test_malformed_programs_are_refused(program):
 
 def test_the_kernel_refuses_numbers_that_leave_their_bounds():
     spec, kernel = [((8,), 0)], native.kernel_number("exp")
-    good = [0, 1, kernel, 1, 0, 1, 0]
+    good = [0, 0, 1, kernel, 0, 1, 0, 1, 0]
     assert native.accepts("_fused_chain", spec, spec, good)
     rng = np.random.default_rng(0)
     for position in range(len(good)):
@@ -239,8 +272,8 @@ def test_the_kernel_refuses_numbers_that_leave_their_bounds():
             native.accepts("_fused_chain", spec, spec, changed)  # must not crash
         assert not native.accepts("_fused_chain", spec, spec, good[:position])
     assert not native.accepts("_fused_chain", spec, spec, [*good, 0])
-    assert not native.accepts("_fused_chain", spec, spec, [0, 1, kernel, 1, 1, 1, 0])
-    assert not native.accepts("_fused_chain", spec, spec, [0, 1, kernel, 1, 0, 5, 0])
+    assert not native.accepts("_fused_chain", spec, spec, [0, 0, 1, kernel, 0, 1, 1, 1, 0])
+    assert not native.accepts("_fused_chain", spec, spec, [0, 0, 1, kernel, 0, 1, 0, 5, 0])
     assert not native.accepts("_fused_chain", spec, [((9,), 0)], good)
     for _ in range(300):
         native.accepts("_fused_chain", spec, spec, list(rng.integers(-2, 20, rng.integers(40))))

@@ -121,6 +121,7 @@ def both(
                 (values(2, 3), values(2, 3)),
                 (values(2, 3, 4), values(1, 3, 1)),
                 (values(2, 1, 4), values(3, 1)),
+                (values(3, 1), values(1, 3)),
                 (values(1), values(2, 3)),
             ],
             **shared,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from functools import lru_cache
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,6 +22,7 @@ from .attrs import Attrs
 from .binary import broadcast_add, broadcast_div, broadcast_mul, broadcast_sub
 from .functions import exp
 from .op import Op, Spec, get, op
+from .reduce import mean
 from .rules import broadcast_shapes
 from .samples import integers, normal
 from .scalar import power_scalar
@@ -35,6 +37,11 @@ class Step(NamedTuple):
     op: Op
     attrs: Attrs
     reads: tuple[int, ...]
+
+    @property
+    def reduces(self) -> bool:
+        """Whether it is a reduction of the last axes, which ends a chain."""
+        return not self.op.is_pointwise(self.attrs)
 
 
 class Chain(NamedTuple):
@@ -60,6 +67,9 @@ def read(program: str) -> Chain:
         values = range(count + len(found))
         if not found or not outputs or any(values.index(i) < count for i in outputs):
             raise ValueError("a chain gives what its steps computed")
+        ends = {count + i for i, step in enumerate(found) if step.reduces}
+        if not ends <= set(outputs) or any(ends.intersection(step.reads) for step in found):
+            raise ValueError("reductions end a chain")
         return Chain(count, found, tuple(outputs))
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise MXNetError(f"program is none of a chain: {error}") from None
@@ -68,8 +78,8 @@ def read(program: str) -> Chain:
 def _step(known: int, name: str, attrs: dict[str, str], reads: list[int]) -> Step:
     op = get(name)
     parsed = op.attributes(attrs)
-    if not op.is_pointwise(parsed):
-        raise ValueError(f"{name} is not pointwise")
+    if not op.is_pointwise(parsed) and op.fusion.reduces is None:
+        raise ValueError(f"{name} is neither pointwise nor a reduction")
     return Step(op, parsed, tuple(range(known)[range(known).index(i)] for i in reads))
 
 
@@ -85,7 +95,24 @@ def value_dtypes(chain: Chain, ins: Sequence[Any]) -> list[np.dtype]:
 def _shapes(attrs: Attrs, ins: list, outs: list) -> tuple[list, list]:
     if any(s is None for s in ins):
         return ins, outs
-    return ins, [broadcast_shapes(*ins)] * len(outs)
+    whole, chain = broadcast_shapes(*ins), read(attrs.program)
+    steps = (chain.steps[k - chain.count] for k in chain.outputs)
+    return ins, [_step_shape(step, whole) for step in steps]
+
+
+def _step_shape(step: Step, whole: tuple[int, ...]) -> tuple[int, ...]:
+    if not step.reduces:
+        return whole
+    row_of(step, whole)
+    return step.op.infer_shapes(step.attrs, [whole], [None])[1][0]
+
+
+def row_of(step: Step, whole: tuple[int, ...]) -> int:
+    """Elements that a reduction takes together; MXNetError unless they fill the last axes."""
+    axes = sorted(step.op.fusion.reduces(step.attrs, len(whole)))
+    if axes != list(range(len(whole) - len(axes), len(whole))):
+        raise MXNetError(f"{step.op.name} of axes {axes} does not reduce rows")
+    return prod(whole[len(whole) - len(axes) :])
 
 
 def _dtypes(attrs: Attrs, ins: list, outs: list) -> tuple[list, list]:
@@ -104,7 +131,11 @@ def _numbers(attrs: Attrs, ins: Sequence[Spec], outs: Sequence[Spec]) -> tuple |
     chain = read(attrs.program)
     dtypes = value_dtypes(chain, [s.dtype for s in ins])
     places, room = _places(chain, dtypes)
-    numbers = [len(room), *map(dtype_code, room), len(chain.steps)]
+    whole = broadcast_shapes(*(s.shape for s in ins))
+    rows = {row_of(step, whole) for step in chain.steps if step.reduces} or {0}
+    if len(rows) > 1:
+        return None
+    numbers = [*rows, len(room), *map(dtype_code, room), len(chain.steps)]
     for i, step in enumerate(chain.steps):
         kernel = step_kernel(
             step.op, step.attrs, tuple(dtypes[k] for k in step.reads), dtypes[chain.count + i]
@@ -113,7 +144,8 @@ def _numbers(attrs: Attrs, ins: Sequence[Spec], outs: Sequence[Spec]) -> tuple |
             return None
         number, own = kernel
         reads = [places[k] for k in step.reads]
-        numbers += [number, len(reads), *reads, places[chain.count + i], len(own), *own]
+        numbers += [number, step.reduces, len(reads), *reads, places[chain.count + i]]
+        numbers += [len(own), *own]
     return tuple(numbers)
 
 
@@ -124,19 +156,25 @@ def step_kernel(
     """Number and parameters of the kernel that runs an operator on blocks, if there is one."""
     if native is None or op.kernel is None:
         return None
-    specs = [Spec((_FLAT,), dtype) for dtype in (*ins, out)]
+    ins_shape = out_shape = (_FLAT,)
+    if not op.is_pointwise(attrs):
+        ins_shape, raw = (2, _FLAT), {"axis": (1,), "keepdims": False, "exclude": False}
+        out_shape, attrs = (2,), Attrs({**attrs, **{k: raw[k] for k in raw if k in attrs}})
+    shapes = [*(ins_shape for _ in ins), out_shape]
+    specs = [Spec(s, d) for s, d in zip(shapes, (*ins, out), strict=True)]
     own = op.kernel_params(attrs, specs[:-1], specs[-1:])
     number = native.kernel_number(op.kernel)
     if own is None or number < 0:
         return None
-    described = [((_FLAT,), dtype_code(s.dtype)) for s in specs]
+    described = [(s.shape, dtype_code(s.dtype)) for s in specs]
     accepted = native.accepts(op.kernel, described[:-1], described[-1:], own)
     return (number, tuple(own)) if accepted else None
 
 
 def printable(op: Op, attrs: Attrs, ins: tuple[np.dtype, ...], out: np.dtype) -> bool:
     """Whether a step can be part of a printed CUDA kernel: it has an expression, for floats."""
-    return all(map(is_float, (*ins, out))) and expression(op, attrs) is not None
+    floats = all(map(is_float, (*ins, out)))
+    return floats and op.is_pointwise(attrs) and expression(op, attrs) is not None
 
 
 def expression(op: Op, attrs: Attrs) -> str | None:
@@ -187,14 +225,21 @@ def _places(chain: Chain, dtypes: Sequence[np.dtype]) -> tuple[list[int], list[n
 )
 def chain(xp: Any, *data: Any, program: str, num_args: int) -> Any:
     """What the steps of `program` compute from `num_args` tensors, which broadcast."""
-    found = read(program)
+    found, shape = read(program), broadcast_shapes(*(x.shape for x in data))
     values = list(data)
     dtypes = value_dtypes(found, [np.dtype(x.dtype) for x in data])
     for step in found.steps:
-        (value,) = step.op.run(xp, step.attrs, [values[i] for i in step.reads])
-        values.append(xp.asarray(value).astype(dtypes[len(values)], copy=False))
-    shape = broadcast_shapes(*(x.shape for x in data))
-    return tuple(xp.broadcast_to(values[i], shape) for i in found.outputs)
+        reads = [values[i] for i in step.reads]
+        if step.reduces:
+            reads = [xp.broadcast_to(x, shape) for x in reads]
+        (value,) = step.op.run(xp, step.attrs, reads)
+        value = xp.asarray(value).astype(dtypes[len(values)], copy=False)
+        values.append(value)
+    ends = {found.count + i for i, step in enumerate(found.steps) if step.reduces}
+    return tuple(
+        v if i in ends else xp.broadcast_to(v, shape)
+        for i, v in ((i, values[i]) for i in found.outputs)
+    )
 
 
 def _sample(steps: Sequence[tuple], outputs: tuple[int, ...], **more: Any) -> None:
@@ -219,4 +264,10 @@ _sample(
     (4,),
     data=[integers(7), integers(7)],
     _dtypes=("int32", "int64", "int8"),
+)
+_sample(
+    [(broadcast_sub, {}, (0, 1)), (square, {}, (2,)), (mean, {"axis": (1, 2)}, (3,))],
+    (2, 4),
+    data=[normal(6, 3, 5), normal(6, 1, 1)],
+    _dtypes=("float32", "float64", "float16"),
 )

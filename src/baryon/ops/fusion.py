@@ -27,6 +27,8 @@ class Fusion(NamedTuple):
     affine  : ``(inputs, attrs, bias)`` -> scale and shift of each channel that the operator in this
               mode applies to its first input plus `bias`, if that is all it does.
     uniform : all elements of the output are one number, whatever its attribute ``shape``.
+    reduces : ``(attrs, ndim)`` -> the axes of the input that the operator reduces one by one; its
+              attributes ``axis``, ``keepdims`` and ``exclude`` say so.
     scaled  : of a fused operator: positions of its inputs scale and shift.
     """
 
@@ -36,6 +38,7 @@ class Fusion(NamedTuple):
     affine: Callable[[Sequence[Any], Any, Any], Sequence[Any] | None] | None = None
     scaled: tuple[int, int] | None = None
     uniform: bool = False
+    reduces: Callable[[Any, int], Sequence[int]] | None = None
 
 
 NOTHING = Fusion()

@@ -13,6 +13,7 @@ from ..dtypes import is_float
 from .attrs import Attrs, DType, Shape
 from .broadcast import axes_of, spread, total
 from .cast import cast
+from .fusion import Fusion
 from .op import Op, op
 from .rules import Rule, forward, output_dtype
 from .samples import Draw, constant, distinct, integers, normal, uniform
@@ -135,6 +136,7 @@ def reduction(
         params=_params,
     )(chosen)  # fmt: skip
     made.gradient("a")(gradient)
+    made.fusion = Fusion(reduces=lambda attrs, ndim: np_axes(attrs.axis, ndim))
     made.sample(a=draw(2, 3, 4))
     made.sample(a=draw(2, 3, 4), axis=(0, 2), keepdims=True)
     made.sample(a=draw(2, 3, 4), axis=-1)

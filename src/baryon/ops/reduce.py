@@ -19,6 +19,7 @@ from .broadcast import axes_of, reduced_shape, spread, total, total_dtype
 from .cast import cast
 from .copies import zeros_like
 from .csr import summed
+from .fusion import Fusion
 from .op import Op, get, op
 from .rules import forward, output_dtype
 from .samples import constant, distinct, normal, uniform
@@ -73,6 +74,7 @@ def reduction(
         run
     )
     made.gradient("data")(gradient)
+    made.fusion = Fusion(reduces=_axes)
     made.sample(data=draw(2, 3, 4))
     made.sample(data=draw(2, 3, 4), axis=(0, 2), keepdims=True)
     made.sample(data=draw(2, 3, 4), axis=-1)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Sequence
+from math import prod
 
 from ...ops.chain import Chain, Step, printable, step_kernel, written
 from ...ops.op import get
@@ -17,22 +18,36 @@ from ..graph import Entry, Key, Node, draw, drawing, walk, with_inputs
 
 MOST_STEPS, MOST_INPUTS = 32, 24  # of one chain
 SMALLEST = 4096  # elements: smaller tensors stay in the first cache by themselves
+LONGEST_ROW = 8192  # elements
 
 
 class _Group:
-    """Nodes that become a chain; `open` while nobody else has read from them."""
+    """Nodes that become a chain; `open` while nobody else has read from them.
 
-    def __init__(self, node: Node, stage: int) -> None:
+    row : how many elements the reductions among them take together; 0: there are none.
+    """
+
+    def __init__(self, node: Node, stage: int, row: int = 0) -> None:
         self.nodes = [node]
-        self.stage, self.shape = stage, node.specs[0].shape
+        self.stage, self.row = stage, row
+        self.shape = node.inputs[0].shape if row else node.specs[0].shape
         self.open = True
 
     def takes(self, other: _Group) -> bool:
-        """Whether another group may become part of this one."""
+        """Whether another group may become part of this one, before what its last node reads."""
         alike = other.stage == self.stage and other.shape == self.shape
-        if not (other.open and alike and len(self.nodes) + len(other.nodes) <= MOST_STEPS):
+        if not (other.open and alike) or len({self.row, other.row} - {0}) > 1:
             return False
-        return len(_read(other.nodes + self.nodes)) <= MOST_INPUTS
+        read = {e.node for e in self.nodes[-1].inputs}
+        if any(_row(n) and n in read for n in other.nodes):
+            return False  # it needs the result of a whole row
+        nodes = other.nodes + self.nodes
+        return len(nodes) <= MOST_STEPS and len(_read(nodes)) <= MOST_INPUTS
+
+    def take(self, other: _Group) -> None:
+        """Make another group part of this one."""
+        self.nodes[:0] = other.nodes
+        self.row = self.row or other.row
 
 
 def chained(groups: Sequence[Sequence[Entry]], on_gpu: bool = False) -> list[list[Entry]]:
@@ -83,11 +98,12 @@ def _grouped(order: Sequence[Node], stages: dict[Node, int], on_gpu: bool) -> di
     group_of: dict[Node, _Group] = {}
     for node in order:
         read = {group_of[e.node]: None for e in node.inputs if e.node in group_of}
-        if _is_step(node, on_gpu):
-            own = group_of[node] = _Group(node, stages[node])
+        row = 0 if on_gpu else _row(node)
+        if row or _is_step(node, on_gpu):
+            own = group_of[node] = _Group(node, stages[node], row)
             for group in sorted(read, key=lambda g: -len(g.nodes)):
                 if own.takes(group):
-                    own.nodes[:0] = group.nodes
+                    own.take(group)
                     group_of.update(dict.fromkeys(group.nodes, own))
         for group in read:
             group.open = False  # of one that became part of another nobody asks any more
@@ -110,6 +126,19 @@ def _is_step(node: Node, on_gpu: bool) -> bool:
     if on_gpu:
         return printable(op, node.params, dtypes, spec.dtype)
     return step_kernel(op, node.params, dtypes, spec.dtype) is not None
+
+
+def _row(node: Node) -> int:
+    """How many elements a node reduces to one, if they are a row that fits the cache, else 0."""
+    reduces = node.op.fusion.reduces if node.op is not None else None
+    if reduces is None or node.inputs[0].size < SMALLEST:
+        return 0
+    shape, dtype = node.inputs[0].shape, node.inputs[0].dtype
+    axes = sorted(reduces(node.params, len(shape)))
+    row = prod(shape[len(shape) - len(axes) :])
+    if axes != list(range(len(shape) - len(axes), len(shape))) or not 1 < row <= LONGEST_ROW:
+        return 0
+    return row if step_kernel(node.op, node.params, (dtype,), node.specs[0].dtype) else 0
 
 
 def _read(nodes: Sequence[Node]) -> dict[Key, Entry]:
