@@ -53,7 +53,7 @@ def _all(workload: str, half: str = "", ways: tuple[str, ...] = ("eager", "compi
 
 
 SECTIONS = (
-    Section("kernels", 100, ("test_kernels.py",)),
+    Section("kernels", 100, ("test_kernels.py", "test_kernel_shapes.py")),
     Section("cudnn", 40, ("test_cudnn.py",)),
     Section(
         "resnet50", 130, contestants=_all("resnet50", "float16"),

@@ -32,10 +32,11 @@ def _stored(array: Any) -> tuple[Any, bool, int]:
 def product(xp: Any, a: Any, b: Any, out: Any = None, alpha: float = 1.0) -> Any:
     """``alpha a @ b`` of matrices, or of stacks (count, rows, columns); transposes are not copied.
 
-    `out`: where the result goes, of any float type of at least 16 bits, in C order.
+    `out`: where the result goes, of any float type of at least 16 bits, its rows in one piece.
     """
     shape = (*a.shape[:-1], b.shape[-1])
     out = xp.empty(shape, a.dtype) if out is None else out
+    jump_out, row_out, _ = (s // out.dtype.itemsize for s in (0, *out.strides)[-3:])
     if 0 in (out.size, a.size):
         out.fill(0)
         return out
@@ -62,7 +63,7 @@ def product(xp: Any, a: Any, b: Any, out: Any = None, alpha: float = 1.0) -> Any
         *(handle, *turns, n, m, k, one),
         *(b.data.ptr, kinds[np.dtype(b.dtype)], b_row, jump_b),
         *(a.data.ptr, kinds[np.dtype(a.dtype)], a_row, jump_a),
-        *(zero, out.data.ptr, kinds[np.dtype(out.dtype)], n, m * n, count),
+        *(zero, out.data.ptr, kinds[np.dtype(out.dtype)], max(row_out, n), jump_out, count),
         *(blas.CUBLAS_COMPUTE_32F, blas.CUBLAS_GEMM_DEFAULT),
     )
     return out

@@ -23,6 +23,7 @@ FAMILIES: tuple[str, ...] = (
     "rnn",
     "products",
     "convolution",
+    "attention",
     "chain",
 )
 
