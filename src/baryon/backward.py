@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .backend import active
+import numpy as np
+
+from .backend import active, of_array
 from .base import MXNetError
 from .collector import waiting
+from .context import Context
 from .graph.fuse import fuse
 from .graph.gradient import gradient
 from .graph.graph import Entry, Key, Node, cut, draw, substitute, variable, walk
@@ -15,7 +18,7 @@ from .graph.layout import block_channels
 from .graph.lower import Head, lower
 from .graph.program import Program
 from .graph.simplify import simplify
-from .graph.tape import Leaf, TapeGraph, TapeNode, tape_walk
+from .graph.tape import HostKey, Leaf, TapeGraph, TapeNode, tape_walk
 from .ndarray.blocked import wrap
 from .ndarray.invoke import _new, dense_class, invoke_all
 from .ops.op import get
@@ -103,12 +106,12 @@ def _structure(nodes: Sequence[Any], heads: Sequence[Any], head_grads: Sequence[
 
 
 def _is_dense(nodes: Sequence[Any], heads: Sequence[Any], head_grads: Sequence[Any]) -> bool:
-    """Whether a compiled program can serve: none of the arrays is sparse."""
+    """Whether a compiled program can serve: no array is sparse, and all are on one device."""
     arrays = [x._data for x in (*heads[:1], *head_grads) if x is not None]
     return (
         not any(isinstance(a, Stored) for a in arrays)
         and not any(isinstance(n.grad._data, Stored) for n in nodes if isinstance(n, Leaf))
-        and not any(n.plan.stypes for n in nodes if isinstance(n, TapeNode))
+        and not any(n.plan.stypes or n.plan.op.moves for n in nodes if isinstance(n, TapeNode))
     )
 
 
@@ -145,13 +148,14 @@ def _interpret(heads: Sequence[Any], head_grads: Sequence[Any]) -> None:
 def _write(leaf: Leaf, value: Any) -> None:
     """Write or add a gradient (None: zero) where a leaf wants it."""
     target = leaf.grad._data
-    if value is None:
-        if leaf.req == "write":
-            clear(target)
-    elif leaf.req == "add":
-        add_into(target, value)
-    else:
-        write(target, value)
+    with active(leaf.grad.context):
+        if value is None:
+            if leaf.req == "write":
+                clear(target)
+        elif leaf.req == "add":
+            add_into(target, value)
+        else:
+            write(target, value)
 
 
 def _evaluate_gradients(
@@ -167,7 +171,7 @@ def _evaluate_gradients(
     grads = gradient(graph.heads, dys, wrt)
     device = heads[0].context
     values = {
-        k: wrap(data, device) if k in graph.blocked else _new(cls, data, device)
+        k: wrap(data, device) if k in graph.blocked else _new(cls, data, _place(data, device))
         for k, data in graph.buffers.items()
     }
     if create_graph:
@@ -179,6 +183,14 @@ def _evaluate_gradients(
     with device:  # where operators without inputs run
         _evaluate([g for g in grads if g is not None], values, cls)
     return [None if g is None else values[g.key] for g in grads]
+
+
+def _place(data: Any, device: Context) -> Context:
+    """Where a buffer of a tape lies: where the heads do, unless the tape crosses devices."""
+    on_gpu = not isinstance(getattr(data, "values", data), np.ndarray)
+    if type(data) is HostKey or (not on_gpu and device.device_typeid != 2):
+        return device
+    return Context(*of_array(data).context_of(data))
 
 
 def _evaluate(heads: Sequence[Entry], values: dict[Key, Any], cls: type) -> None:
@@ -268,7 +280,7 @@ class _Replayed(_Kept):
         """Compute the gradients of a tape of this structure."""
         cls, device = dense_class(heads[0]), heads[0].context
         arrays = zip(self.inputs, self.read(nodes, head_grads), strict=True)
-        values = {e.key: _new(cls, data, device) for e, data in arrays}
+        values = {e.key: _new(cls, data, _place(data, device)) for e, data in arrays}
         with device:  # where operators without inputs run
             _run_nodes(self.results, values, cls)
         results = iter(self.results)

@@ -23,7 +23,7 @@ from .graph.mirror import mirror
 from .graph.program import Program
 from .graph.simplify import simplify
 from .graph.storage import infer_storage
-from .graph.tape import Leaf, Plan, TapeNode
+from .graph.tape import HostKey, Leaf, Plan, TapeNode
 from .interpreted import evaluate, is_dynamic
 from .ndarray.invoke import _new, dense_class
 from .ndarray.sealed import peek, read
@@ -246,7 +246,9 @@ class _Call:
         streams: tuple[int, int],
     ) -> None:
         """Put a run on the tape."""
-        saved = (*arrays, *outs, arena, np.array(streams, np.uint64).view(np.int64))
+        key = np.array(streams, np.uint64).view(np.int64)
+        key = key if isinstance(arena, np.ndarray) else key.view(HostKey)
+        saved = (*arrays, *outs, arena, key)
         parents, indices = tuple(x._node for x in inputs), tuple(x._index for x in inputs)
         node = TapeNode(self.plan, parents, indices, saved)
         for i, x in enumerate(made):

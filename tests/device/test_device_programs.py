@@ -278,3 +278,21 @@ def test_a_capture_refuses_what_a_graph_would_read_from_the_host():
     if stream.is_capturing():
         stream.end_capture()
     assert mx.nd.array([1, 2], ctx=GPU).asnumpy().tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("hybrid", [False, True], ids=["eager", "hybridized"])
+def test_gradients_cross_devices(hybrid):
+    net = gluon.nn.Dense(2, in_units=3)
+    net.initialize(mx.init.One(), ctx=GPU)
+    if hybrid:
+        net.hybridize()
+    x = mx.nd.array([[1.0, 2.0, 3.0]])
+    x.attach_grad()
+    for _ in range(3):
+        with autograd.record():
+            y = net(x.as_in_context(GPU))
+            loss = (y.as_in_context(mx.cpu()) * mx.nd.array([1.0, 2.0])).sum()
+        loss.backward()
+    assert x.grad.context == mx.cpu() and net.weight.grad().context == GPU
+    assert x.grad.asnumpy().tolist() == [[3, 3, 3]]
+    assert net.weight.grad().asnumpy().tolist() == [[1, 2, 3], [2, 4, 6]]

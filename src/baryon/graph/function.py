@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from copy import copy
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
+from ..context import Context
 from ..ops import rules
 from ..ops.op import Op, Spec
 from ..ops.philox import Philox
@@ -94,3 +96,20 @@ def record_function(
     node = TapeNode(plan, parents, indices, saved)
     for i, y in enumerate(outputs):
         y._node, y._index = node, i
+
+
+@lru_cache(maxsize=256)
+def mover(source: Context, target: Context) -> Op:
+    """The operator that copies an array from one device to another; its gradient goes back."""
+
+    def body(xp: Any, data: Any) -> Any:
+        raise TypeError("copies between devices are no part of a program")
+
+    op = Op(body, "_copyto", **PLAIN_FACTS)
+    op.moves = target
+
+    @op.gradient("data")
+    def _(dy: Any) -> Any:
+        return mover(target, source)(dy)
+
+    return op

@@ -31,6 +31,10 @@ class Leaf:
         self.fresh = False
 
 
+class HostKey(np.ndarray):
+    """Numbers for the host that a tape keeps among arrays of a GPU."""
+
+
 class TapeNode:
     """One recorded call.
 

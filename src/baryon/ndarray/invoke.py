@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from .. import state
-from ..backend import active, array_module
+from ..backend import active, array_module, move
 from ..base import MXNetError, _as_list
 from ..context import Context, current_context
-from ..graph.tape import Plan, TapeNode, make_plan
+from ..graph.tape import HostKey, Plan, TapeNode, make_plan
 from ..native import native
 from ..ops.attrs import Attrs
 from ..ops.op import Op, Spec
@@ -86,11 +86,22 @@ def _invoke_all(op: Op, inputs: Sequence[Any], attrs: Attrs, out: Any, cls: type
         if made is not None:
             return made
     check_inputs(op, inputs, attrs)
+    if op.moves is not None:
+        return _move(op, inputs[0], attrs)
     device = _device(op, inputs, attrs)
     if device.device_typeid != 2:
         return _invoke_on(device, op, inputs, attrs, out, cls)
     with active(device):
         return _invoke_on(device, op, inputs, attrs, out, cls)
+
+
+def _move(op: Op, x: Any, attrs: Attrs) -> list:
+    """A copy on another device."""
+    made = [_new(dense_class(x), move(x._data, op.moves), op.moves)]
+    if state.is_recording() and x._node is not None:
+        plan = find_plan(op, attrs, ((x._data.shape, x._data.dtype),))
+        _record(plan, [x], [x._data], [made[0]._data], made)
+    return made
 
 
 def _invoke_on(
@@ -172,7 +183,7 @@ def _device(op: Op, inputs: Sequence[Any], attrs: Attrs) -> Context:
     first = inputs[0].context
     if all(x.context is first for x in inputs):
         return first
-    devices = {x.context for x in inputs}
+    devices = {x.context for x in inputs if type(x._data) is not HostKey}
     if len(devices) > 1 and any(d.device_type == "gpu" for d in devices):
         raise MXNetError("inputs are on different devices: " + ", ".join(map(str, devices)))
     return first

@@ -11,6 +11,7 @@ from .. import backend, state
 from ..base import MXNetError
 from ..context import Context, as_context
 from ..dtypes import as_dtype, dtype_name
+from ..graph.function import mover
 from ..ops.op import Op, get
 from ..ops.operators import Arithmetic, choose
 from ..ops.stored import blank
@@ -210,7 +211,9 @@ class NDArray(Arithmetic):
         return other
 
     def _moved(self, ctx: Context) -> NDArray:
-        if state.is_recording() and self._node is not None and not _crosses(self.context, ctx):
+        if state.is_recording() and self._node is not None:
+            if _crosses(self.context, ctx):
+                return invoke(mover(self.context, ctx), (self,), {})
             made = self.copy()
             made._ctx = ctx
             return made

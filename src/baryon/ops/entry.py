@@ -93,9 +93,11 @@ class Op:
     numpy       : the operator that the same name stands for in files, under numpy shapes.
     replays     : whether a call on a GPU does no more than queue work there, so that it can be
                   captured; not true of operators that run a user's Python.
+    moves       : the device that it copies its input to, for copies between devices on a tape.
     """
 
     replays = True
+    moves: Any = None
 
     graphs: tuple[Sequence[Any], ...] = ()
     quantized: Any = None
