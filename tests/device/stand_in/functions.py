@@ -281,6 +281,16 @@ def _in_range(indices: np.ndarray, size: int) -> np.ndarray:
     return np.mod(indices, size) if size else indices
 
 
+def take(a: Any, indices: Any, axis: Any = None, out: Any = None) -> ndarray:
+    """Elements at indices, which wrap."""
+
+    def run(a: np.ndarray, indices: Any, **more: Any) -> np.ndarray:
+        size = a.size if axis is None else a.shape[axis]
+        return np.asarray(np.take(a, _in_range(indices, size), axis, **more))
+
+    return call(run, (a, indices), {} if out is None else {"out": out})
+
+
 def take_along_axis(a: Any, indices: Any, axis: Any) -> ndarray:
     """Elements at indices along an axis, which wrap."""
     if axis is None:
@@ -402,8 +412,8 @@ def _method(name: str, names: list[str]) -> Callable[..., Any]:
             args, kwargs = (), {**given, **kwargs}
             if name in ("take", "repeat", "swapaxes", "choose", "dot", "searchsorted", "put"):
                 args, kwargs = tuple(given.values()), {k: kwargs[k] for k in kwargs.keys() - given}
-        if name == "take":  # CuPy's wraps
-            kwargs["mode"] = "wrap"
+        if name == "take":
+            return take(self, *args, **kwargs)
         return call(numpy, (self, *args), kwargs, inplace=writes)
 
     return method
