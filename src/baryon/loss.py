@@ -11,6 +11,7 @@ import math
 from typing import Any
 
 from .base import MXNetError, numeric_types
+from .ndarray import NDArray
 from .ops.op import Op, get
 
 __all__ = [
@@ -165,6 +166,9 @@ def softmax_cross_entropy(
     >>> mx.loss.softmax_cross_entropy(mx.nd.array([[0.0, 0.0]]), mx.nd.array([1])).asnumpy()
     array([0.6931472], dtype=float32)
     """
+    if sparse_label and not from_logits and isinstance(pred, NDArray):
+        loss = _op._cross_entropy(pred, label, axis=axis)  # (which symbol files do not know)
+        return _mean(weighted(loss, weight, sample_weight), batch_axis)
     if not from_logits:
         pred = _op.log_softmax(pred, axis=axis)
     if sparse_label:

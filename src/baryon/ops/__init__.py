@@ -30,6 +30,7 @@ from . import (
     deformable_roi,
     dot,
     dropout,
+    entropy,
     fully_connected,
     functions,
     fused,

@@ -19,7 +19,8 @@ from .samples import constant, integers, normal
 # ---- pick, batch_take ----------------------------------------------------------------------------
 
 
-def _picked(attrs: Attrs, data: Sequence[int], index: Sequence[int]) -> tuple[int, ...]:
+def picked(attrs: Attrs, data: Sequence[int], index: Sequence[int]) -> tuple[int, ...]:
+    """Shape of one element of each run along ``attrs.axis``; MXNetError if the index misfits."""
     if attrs.axis is None:
         raise MXNetError("axis=None is not supported, name an axis")
     axis = normalize(attrs.axis, len(data))
@@ -38,7 +39,7 @@ def _pick_params(attrs: Attrs, shape: Sequence[int]) -> tuple | None:
 @op(
     "pick",
     aliases=("choose_element_0index", "_npx_pick"),
-    shape=forward(_picked),
+    shape=forward(picked),
     dtype=uniform_among(0),
     kernel=True,
     params=lambda a, ins, outs: _pick_params(a, ins[0].shape),
@@ -60,7 +61,7 @@ def pick(
     >>> mx.nd.pick(mx.nd.array([[1, 2], [3, 4]]), mx.nd.array([1, 0])).asnumpy()
     array([2., 3.], dtype=float32)
     """
-    shape = _picked(Attrs(axis=axis, keepdims=keepdims), data.shape, index.shape)
+    shape = picked(Attrs(axis=axis, keepdims=keepdims), data.shape, index.shape)
     at = valid(xp, index, data.shape[axis], mode)
     kept = list(data.shape)
     kept[axis] = 1
