@@ -24,6 +24,7 @@ FAMILIES: tuple[str, ...] = (
     "products",
     "convolution",
     "attention",
+    "regions",
     "chain",
 )
 

@@ -116,3 +116,9 @@ psroi_pooling.sample(
 psroi_pooling.sample(
     data=normal(2, 4, 5, 5), rois=INSIDE, spatial_scale=1, output_dim=1, pooled_size=3, group_size=2
 )
+backward_psroi.sample(
+    dy=normal(5, 2, 2, 2),
+    rois=ROIS,
+    shape=(2, 8, 7, 6),
+    **dict(spatial_scale=0.7, pooled_size=2, group_size=0, _grad=("dy",)),
+)

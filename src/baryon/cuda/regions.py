@@ -1,0 +1,165 @@
+"""Launches of region pooling and of the suppression of boxes."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from ..ops.boxes import centers, corners
+from ..ops.numeric import widen
+from .launch import blocks, dense, kernel_of, launch, output
+from .registry import kernel
+from .rows import floating, wide
+
+
+def _grid(pooled: tuple[int, int], height: int, width: int) -> np.ndarray:
+    """``Grid`` of ``roi.cu``, by value."""
+    return np.array([*pooled, height, width], np.int32)
+
+
+def _run(xp: Any, name: str, dtype: Any, count: int, *args: Any) -> None:
+    """Launch over `count` elements; Python's ints are 64-bit, floats of the computing type."""
+    kinds = {int: np.int64, float: wide(dtype)}
+    args = tuple(kinds[type(a)](a) if type(a) in kinds else a for a in args)
+    launch(kernel_of(xp, "roi", name, T=dtype), blocks(count), 256, *args)
+
+
+def _regions(xp: Any, rois: Any, dtype: Any) -> Any:
+    return dense(xp, rois.astype(wide(dtype)))
+
+
+@kernel("ROIPooling")
+def roi_pooling(xp, data, rois, *, pooled_size, spatial_scale):
+    """See the operator."""
+    if not floating(data, rois) or not data.size or not rois.size:
+        return NotImplemented
+    batch, channels, *size = data.shape
+    shape = rois.shape[0], channels, *pooled_size
+    out, places = output(xp, shape, data.dtype), output(xp, shape, np.dtype(np.int64))
+    arrays = dense(xp, data), _regions(xp, rois, data.dtype), out, places
+    sizes = out.size, batch, channels, _grid(pooled_size, *size), float(spatial_scale)
+    _run(xp, "roi_pool", data.dtype, out.size, *arrays, *sizes)
+    return out, places
+
+
+def _zeros(xp: Any, shape: Any, dtype: Any) -> Any:
+    total = output(xp, shape, np.dtype(wide(dtype)))
+    total.fill(0)
+    return total
+
+
+@kernel("_backward_ROIPooling")
+def backward_roi_pooling(xp, dy, rois, place, *, shape):
+    """See the operator. Sums of one place are added in no fixed order."""
+    if not floating(dy, rois) or not dy.size:
+        return NotImplemented
+    total = _zeros(xp, shape, dy.dtype)
+    batch, channels, *size = shape
+    arrays = dense(xp, dy), _regions(xp, rois, dy.dtype), dense(xp, place.astype(np.int64)), total
+    sizes = dy.size, batch, channels, _grid(dy.shape[2:], *size)
+    _run(xp, "roi_unpool", dy.dtype, dy.size, *arrays, *sizes)
+    return total.astype(dy.dtype, copy=False)
+
+
+def _align(xp: Any, name: str, arrays: tuple, out: Any, size: tuple, batch: int, attrs: dict):
+    """`out`: of the cells' shape; both kernels take the same."""
+    numbers = float(attrs["spatial_scale"]), 0.5 if attrs["aligned"] else 0.0
+    flags = (np.int32(attrs[n]) for n in ("sample_ratio", "aligned", "position_sensitive"))
+    grid = _grid(out.shape[2:], *size)
+    sizes = out.size, batch, out.shape[1], grid, *numbers, *flags
+    _run(xp, name, out.dtype, out.size, *arrays, *sizes)
+
+
+@kernel("_contrib_ROIAlign")
+def roi_align(xp, data, rois, *, pooled_size, position_sensitive, **attrs):
+    """See the operator. An aligned region without a positive size gives zeros here."""
+    if not floating(data, rois) or not data.size or not rois.size:
+        return NotImplemented
+    batch, channels, *size = data.shape
+    channels //= prod(pooled_size) if position_sensitive else 1
+    out = output(xp, (rois.shape[0], channels, *pooled_size), data.dtype)
+    arrays = dense(xp, data), _regions(xp, rois, data.dtype), out
+    attrs["position_sensitive"] = position_sensitive
+    _align(xp, "roi_align", arrays, out, size, batch, attrs)
+    return out
+
+
+@kernel("_backward_ROIAlign")
+def backward_roi_align(xp, dy, rois, *, shape, pooled_size, **attrs):
+    """See the operator. Sums of one place are added in no fixed order."""
+    if not floating(dy, rois) or not dy.size or not prod(shape):
+        return NotImplemented
+    total = _zeros(xp, shape, dy.dtype)
+    arrays = dense(xp, dy), _regions(xp, rois, dy.dtype), total
+    _align(xp, "roi_unalign", arrays, dy, shape[2:], shape[0], attrs)
+    return total.astype(dy.dtype, copy=False)
+
+
+@kernel("_contrib_PSROIPooling")
+def psroi_pooling(xp, data, rois, *, spatial_scale, output_dim, pooled_size, group_size):
+    """See the operator."""
+    if not floating(data, rois) or not data.size or not rois.size:
+        return NotImplemented
+    batch, _, *size = data.shape
+    out = output(xp, (rois.shape[0], output_dim, pooled_size, pooled_size), data.dtype)
+    arrays = dense(xp, data), _regions(xp, rois, data.dtype), out
+    grid, groups = _grid(out.shape[2:], *size), np.int32(group_size or pooled_size)
+    numbers = out.size, batch, output_dim, grid, groups, float(spatial_scale)
+    _run(xp, "roi_mean", data.dtype, out.size, *arrays, *numbers)
+    return out
+
+
+@kernel("_backward_PSROIPooling")
+def backward_psroi(xp, dy, rois, *, shape, spatial_scale, pooled_size, group_size):
+    """See the operator. Sums of one place are added in no fixed order."""
+    if not floating(dy, rois) or not dy.size or not prod(shape):
+        return NotImplemented
+    total = _zeros(xp, shape, dy.dtype)
+    arrays = dense(xp, dy), _regions(xp, rois, dy.dtype), total
+    grid, groups = _grid(dy.shape[2:], *shape[2:]), np.int32(group_size or pooled_size)
+    numbers = dy.size, shape[0], dy.shape[1], grid, groups, float(spatial_scale)
+    _run(xp, "roi_unmean", dy.dtype, dy.size, *arrays, *numbers)
+    return total.astype(dy.dtype, copy=False)
+
+
+# ---- boxes ---------------------------------------------------------------------------------------
+
+
+def _suppressed(xp: Any, rows: Any, boxes: Any, attrs: dict) -> Any:
+    """Numbers of the rows (batch, row) that remain, best first, then -1."""
+    scores = rows[..., attrs["score_index"]]
+    valid = scores > attrs["valid_thresh"]
+    ids = rows[..., attrs["id_index"]] if attrs["id_index"] >= 0 else None
+    if ids is not None:
+        valid &= ids != attrs["background_id"]
+    order = xp.argsort(xp.where(valid, -scores, np.inf), axis=1, kind="stable").astype(np.int64)
+    used = valid.sum(axis=1).astype(np.int64)
+    if attrs["topk"] > 0:
+        used = xp.minimum(used, attrs["topk"])
+    boxes = xp.take_along_axis(boxes, order[..., None], 1)
+    ids = None if ids is None or attrs["force_suppress"] else xp.take_along_axis(ids, order, 1)
+    alive, kept = xp.empty(order.shape, np.uint8), xp.empty(order.shape, np.int64)
+    arrays = order, used, dense(xp, boxes), dense(xp, ids), alive, kept
+    run = kernel_of(xp, "roi", "suppress", T=rows.dtype)
+    numbers = np.int64(order.shape[1]), wide(rows.dtype)(attrs["overlap_thresh"])
+    launch(run, order.shape[0], 512, *arrays, *numbers)
+    return kept
+
+
+@kernel("_contrib_box_nms")
+def box_nms(xp, data, *, coord_start, in_format, out_format, **attrs):
+    """See the operator."""
+    if attrs["topk"] == 0 or not floating(data) or not data.size:
+        return NotImplemented
+    given = data.reshape(-1, *data.shape[-2:])
+    rows, at = widen(xp, given), slice(coord_start, coord_start + 4)
+    boxes = corners(xp, rows[..., at]) if in_format == "center" else rows[..., at]
+    kept = _suppressed(xp, rows, boxes, attrs)
+    found = xp.take_along_axis(given, xp.maximum(kept, 0)[..., None], 1)
+    if in_format != out_format:
+        turned = corners if out_format == "corner" else centers
+        found[..., at] = turned(xp, widen(xp, found[..., at]))
+    out = xp.where(kept[..., None] >= 0, found, found.dtype.type(-1))
+    return out.reshape(data.shape), kept.reshape(*data.shape[:-1], 1)

@@ -1,0 +1,282 @@
+// Pooling of regions (rows of rois: image, x1, y1, x2, y2) and suppression of boxes. Types: T of
+// data and results; regions and boxes come as A.
+
+typedef Wide<T>::type A;
+
+__device__ inline A bounded(A x) {  // as the bodies read coordinates: finite, not huge
+  return x != x ? A(-1e8) : x < A(-1e8) ? A(-1e8) : x > A(1e8) ? A(1e8) : x;
+}
+__device__ inline A rounded(A x) {  // halves away from zero, in digits enough for the sum
+  const double size = floor(fabs(static_cast<double>(x)) + 0.5);
+  return static_cast<A>(x < 0 ? -size : size);
+}
+
+struct Grid {
+  int rows, columns, height, width;
+};
+
+struct Cell {
+  Index region, channel;
+  int row, column;
+  __device__ Cell(Index flat, Index channels, const Grid& g) {
+    column = static_cast<int>(flat % g.columns);
+    row = static_cast<int>(flat / g.columns % g.rows);
+    channel = flat / (g.rows * g.columns) % channels;
+    region = flat / (g.rows * g.columns * channels);
+  }
+};
+
+// ---- the maximum of each cell --------------------------------------------------------------------
+
+__device__ inline void edges(A start, A extent, int count, int size, int cell, int* begin,
+                             int* end) {
+  const A step = extent / count;
+  const A low = floor(cell * step + start), high = ceil((cell + 1) * step + start);
+  *begin = static_cast<int>(low < 0 ? A(0) : low > size ? A(size) : low);
+  *end = static_cast<int>(high < 0 ? A(0) : high > size ? A(size) : high);
+}
+
+extern "C" __global__ void roi_pool(const T* data, const A* rois, T* out, Index* places,
+                                    Index count, Index batch, Index channels, Grid g, A scale) {
+  for (Index i = first_element(); i < count; i += all_threads()) {
+    const Cell c(i, channels, g);
+    const A* roi = rois + c.region * 5;
+    const Index image = static_cast<Index>(bounded(roi[0]));
+    A box[4];
+    for (int k = 0; k < 4; ++k) box[k] = rounded(bounded(roi[k + 1]) * scale);
+    int top, bottom, left, right;
+    edges(box[0], max(box[2] - box[0] + 1, A(1)), g.columns, g.width, c.column, &left, &right);
+    edges(box[1], max(box[3] - box[1] + 1, A(1)), g.rows, g.height, c.row, &top, &bottom);
+    Index place = -1;
+    A best = 0;
+    if (image >= 0 && image < batch) {
+      const T* plane = data + (image * channels + c.channel) * g.height * g.width;
+      for (int y = top; y < bottom; ++y)
+        for (int x = left; x < right; ++x) {
+          const Index at = Index{y} * g.width + x;
+          const A here = widened(plane[at]);
+          if (place < 0 || (best == best && !(here <= best))) {
+            best = here;
+            place = at;
+          }
+        }
+    }
+    out[i] = narrowed<T>(best);
+    places[i] = place;
+  }
+}
+
+// total is zero before.
+extern "C" __global__ void roi_unpool(const T* dy, const A* rois, const Index* places, A* total,
+                                      Index count, Index batch, Index channels, Grid g) {
+  for (Index i = first_element(); i < count; i += all_threads()) {
+    const Cell c(i, channels, g);
+    const Index image = static_cast<Index>(bounded(rois[c.region * 5]));
+    if (places[i] < 0 || image < 0 || image >= batch) continue;
+    const Index plane = (image * channels + c.channel) * g.height * g.width;
+    atomicAdd(total + plane + places[i], A(widened(dy[i])));
+  }
+}
+
+// ---- the mean of bilinear samples in each cell ---------------------------------------------------
+
+// The samples of a cell along an axis: those of them that lie near the image.
+struct Samples {
+  A begin, step;
+  Index first, end, count;
+  int size;
+  __device__ Samples(A start, A extent, int cells, int cell, int ratio, int axis_size) {
+    const A bin = extent / cells;
+    size = axis_size;
+    count = ratio > 0 ? ratio : static_cast<Index>(ceil(bin));
+    if (count < 0) count = 0;
+    step = bin / (count > 1 ? count : 1);
+    begin = start + cell * bin;
+    const A skipped = floor((-1 - begin) / max(step, A(1e-6))) - 1;
+    const Index most = max(2 * size + 8, ratio);
+    const Index room = count > most ? count - most : 0;
+    first = skipped > 0 ? static_cast<Index>(min(skipped, static_cast<A>(room))) : 0;
+    end = min(count, first + most);
+  }
+  // Whether sample k reads pixels, which ones, and the upper one's weight.
+  __device__ bool read(Index k, int* low, int* high, A* part) const {
+    A at = begin + (k + A(0.5)) * step;
+    if (!(at >= -1 && at <= size)) return false;
+    at = at < 0 ? A(0) : at > size - 1 ? A(size - 1) : at;
+    const int floor_at = static_cast<int>(floor(at));
+    *low = min(floor_at, max(size - 2, 0));
+    *high = min(*low + 1, size - 1);
+    *part = at - *low;
+    return true;
+  }
+};
+
+// Calls visit(pixel, weight) for everything a cell averages over; false for no image.
+template <class Visit>
+__device__ inline void each_sample(const A* roi, const Cell& c, const Grid& g, A scale, A shift,
+                                   int ratio, int aligned, const Visit& visit) {
+  const A x1 = bounded(roi[1]) * scale - shift, y1 = bounded(roi[2]) * scale - shift;
+  A width = bounded(roi[3]) * scale - shift - x1, height = bounded(roi[4]) * scale - shift - y1;
+  if (!aligned) {
+    width = max(width, A(1));
+    height = max(height, A(1));
+  }
+  const Samples rows(y1, height, g.rows, c.row, ratio, g.height);
+  const Samples columns(x1, width, g.columns, c.column, ratio, g.width);
+  const A share = 1 / (static_cast<A>(max(rows.count, Index{1})) *
+                       static_cast<A>(max(columns.count, Index{1})));
+  for (Index r = rows.first; r < rows.end; ++r) {
+    int top, bottom, left, right;
+    A down, across;
+    if (!rows.read(r, &top, &bottom, &down)) continue;
+    for (Index k = columns.first; k < columns.end; ++k) {
+      if (!columns.read(k, &left, &right, &across)) continue;
+      visit(Index{top} * g.width + left, (1 - down) * (1 - across) * share);
+      visit(Index{top} * g.width + right, (1 - down) * across * share);
+      visit(Index{bottom} * g.width + left, down * (1 - across) * share);
+      visit(Index{bottom} * g.width + right, down * across * share);
+    }
+  }
+}
+
+// The plane of data that a cell reads; in position-sensitive pooling each cell has its own.
+__device__ inline Index plane_of(Index image, const Cell& c, Index channels, const Grid& g,
+                                 int sensitive) {
+  const Index cells = sensitive ? Index{g.rows} * g.columns : 1;
+  const Index channel = sensitive ? c.channel * cells + c.row * g.columns + c.column : c.channel;
+  return (image * channels * cells + channel) * g.height * g.width;
+}
+
+// channels: of the result.
+extern "C" __global__ void roi_align(const T* data, const A* rois, T* out, Index count, Index batch,
+                                     Index channels, Grid g, A scale, A shift, int ratio,
+                                     int aligned, int sensitive) {
+  for (Index i = first_element(); i < count; i += all_threads()) {
+    const Cell c(i, channels, g);
+    const A* roi = rois + c.region * 5;
+    const Index image = static_cast<Index>(bounded(roi[0]));
+    A sum = 0;
+    if (image >= 0 && image < batch) {
+      const T* plane = data + plane_of(image, c, channels, g, sensitive);
+      each_sample(roi, c, g, scale, shift, ratio, aligned,
+                  [&](Index at, A weight) { sum += weight * widened(plane[at]); });
+    }
+    out[i] = narrowed<T>(sum);
+  }
+}
+
+// total is zero before.
+extern "C" __global__ void roi_unalign(const T* dy, const A* rois, A* total, Index count,
+                                       Index batch, Index channels, Grid g, A scale, A shift,
+                                       int ratio, int aligned, int sensitive) {
+  for (Index i = first_element(); i < count; i += all_threads()) {
+    const Cell c(i, channels, g);
+    const A* roi = rois + c.region * 5;
+    const Index image = static_cast<Index>(bounded(roi[0]));
+    if (image < 0 || image >= batch) continue;
+    A* plane = total + plane_of(image, c, channels, g, sensitive);
+    const A grad = widened(dy[i]);
+    each_sample(roi, c, g, scale, shift, ratio, aligned,
+                [&](Index at, A weight) { atomicAdd(plane + at, grad * weight); });
+  }
+}
+
+// ---- the mean of whole pixels in each cell, from the channels of its group -----------------------
+
+// Calls visit(pixel, 1 / pixels of the cell) for everything that a cell averages over.
+template <class Visit>
+__device__ inline void each_pixel(const A* roi, const Cell& c, const Grid& g, Index image,
+                                  Index channels, int groups, A scale, const Visit& visit) {
+  A box[4];
+  for (int k = 0; k < 4; ++k) box[k] = (rounded(bounded(roi[k + 1])) + (k > 1)) * scale;
+  int top, bottom, left, right;
+  edges(box[0], max(box[2] - box[0], A(0.1)), g.columns, g.width, c.column, &left, &right);
+  edges(box[1], max(box[3] - box[1], A(0.1)), g.rows, g.height, c.row, &top, &bottom);
+  const Index by_row = min(c.row * groups / g.rows, groups - 1);
+  const Index by_column = min(c.column * groups / g.columns, groups - 1);
+  const Index channel = (c.channel * groups + by_row) * groups + by_column;
+  const Index plane = (image * channels * groups * groups + channel) * g.height * g.width;
+  const A share = 1 / (static_cast<A>(max(bottom - top, 1)) * max(right - left, 1));
+  for (int y = top; y < bottom; ++y)
+    for (int x = left; x < right; ++x) visit(plane + Index{y} * g.width + x, share);
+}
+
+extern "C" __global__ void roi_mean(const T* data, const A* rois, T* out, Index count, Index batch,
+                                    Index channels, Grid g, int groups, A scale) {
+  for (Index i = first_element(); i < count; i += all_threads()) {
+    const Cell c(i, channels, g);
+    const A* roi = rois + c.region * 5;
+    const Index image = static_cast<Index>(bounded(roi[0]));
+    A sum = 0;
+    if (image >= 0 && image < batch)
+      each_pixel(roi, c, g, image, channels, groups, scale,
+                 [&](Index at, A share) { sum += widened(data[at]) * share; });
+    out[i] = narrowed<T>(sum);
+  }
+}
+
+// total is zero before.
+extern "C" __global__ void roi_unmean(const T* dy, const A* rois, A* total, Index count,
+                                      Index batch, Index channels, Grid g, int groups, A scale) {
+  for (Index i = first_element(); i < count; i += all_threads()) {
+    const Cell c(i, channels, g);
+    const A* roi = rois + c.region * 5;
+    const Index image = static_cast<Index>(bounded(roi[0]));
+    if (image < 0 || image >= batch) continue;
+    const A grad = widened(dy[i]);
+    each_pixel(roi, c, g, image, channels, groups, scale,
+               [&](Index at, A share) { atomicAdd(total + at, grad * share); });
+  }
+}
+
+// ---- suppression ---------------------------------------------------------------------------------
+
+__device__ inline A overlap(const A* a, const A* b) {
+  A sizes[3][2];
+  for (int k = 0; k < 2; ++k) {
+    sizes[0][k] = max(min(a[k + 2], b[k + 2]) - max(a[k], b[k]), A(0));
+    sizes[1][k] = max(a[k + 2] - a[k], A(0));
+    sizes[2][k] = max(b[k + 2] - b[k], A(0));
+  }
+  const A common = sizes[0][0] * sizes[0][1];
+  const A all = sizes[1][0] * sizes[1][1] + sizes[2][0] * sizes[2][1] - common;
+  return all > 0 ? common / all : A(0);
+}
+
+// A block an entry of the batch. order: rows, best first; used: how many of them count; boxes:
+// corners in that order; ids: of each in that order, or null. Leaves in `kept` the rows that remain,
+// best first, then -1. alive: scratch.
+extern "C" __global__ void suppress(const Index* order, const Index* used, const A* boxes,
+                                    const A* ids, unsigned char* alive, Index* kept, Index n,
+                                    A threshold) {
+  const Index entry = blockIdx.x, first = entry * n;
+  const Index count = used[entry];
+  __shared__ int totals[32];
+  for (Index i = threadIdx.x; i < n; i += blockDim.x) alive[first + i] = i < count;
+  __syncthreads();
+  for (Index i = 0; i < count; ++i) {
+    if (alive[first + i])
+      for (Index j = i + 1 + threadIdx.x; j < count; j += blockDim.x)
+        if (alive[first + j] && (!ids || ids[first + i] == ids[first + j]) &&
+            overlap(boxes + (first + i) * 4, boxes + (first + j) * 4) > threshold)
+          alive[first + j] = 0;
+    __syncthreads();
+  }
+  const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
+  Index done = 0;
+  for (Index base = 0; base < n; base += blockDim.x) {
+    const Index i = base + threadIdx.x;
+    const bool here = i < n && alive[first + i];
+    const unsigned votes = __ballot_sync(0xffffffffu, here);
+    if (lane == 0) totals[warp] = __popc(votes);
+    __syncthreads();
+    Index at = done + __popc(votes & ((1u << lane) - 1));
+    for (int w = 0; w < static_cast<int>(blockDim.x / 32); ++w) {
+      if (w < warp) at += totals[w];
+      done += totals[w];
+    }
+    if (here) kept[first + at] = order[first + i];
+    __syncthreads();
+  }
+  for (Index i = done + threadIdx.x; i < n; i += blockDim.x) kept[first + i] = -1;
+}
