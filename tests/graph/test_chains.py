@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import baryon as mx
-from baryon.graph.fuse import chains, fuse
+from baryon.graph.fuse import again, chains, fuse
 from baryon.graph.graph import draw, variable, walk
 from baryon.graph.lower import Head, lower
 from baryon.graph.program import Program
@@ -171,7 +171,10 @@ def test_results_take_over_memory_that_a_later_step_still_reads():
     check([x], heads, [np.random.default_rng(0).normal(size=5000).astype(np.float32)])
 
 
-def test_training_gives_the_same_bits(monkeypatch):
+@pytest.mark.parametrize("large", [1, 1 << 18])
+def test_training_gives_the_same_bits(large, monkeypatch):
+    monkeypatch.setattr(again, "LARGE", large)
+
     def results():
         x = mx.sym.var("x")
         gelu = x * 0.5 * (1 + mx.sym.erf(x * 0.7071067811865476))
@@ -235,6 +238,50 @@ def test_rows_too_long_for_the_cache_and_first_axes_stay():
     far = apply("sum", apply("exp", x) * 2, axis=1)
     first = apply("sum", apply("exp", y) * 2, axis=0)
     assert drawn_names([far], [first]) == ["_fused_chain", "sum"] * 2
+
+
+# ---- values computed again ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def all_large(monkeypatch):
+    monkeypatch.setattr(again, "LARGE", 1)
+
+
+def forward_reads(*groups):
+    """What later groups read of the first one's values, and how many results the first one has."""
+    first, *later = fuse(*groups)
+    inside = {n for n in walk(first) if n.op is not None}
+    reads = {
+        e.key for n in walk([e for g in later for e in g]) for e in n.inputs if n not in inside
+    }
+    return sorted({n.op.name for n, _ in reads if n in inside}), len(first[0].node.entries)
+
+
+def test_values_of_chains_are_computed_again_rather_than_kept(all_large):
+    x, dy = given((6, 5), (6, 5))
+    inner = apply("exp", x * 2.0)
+    assert forward_reads([inner + 1.0], [dy * inner]) == ([], 1)
+
+
+def test_what_others_read_or_what_costs_much_is_kept(all_large):
+    x, dy = given((6, 5), (6, 5))
+    inner = apply("exp", x * 2.0)
+    product = apply("dot", inner, x, transpose_b=True)
+    assert forward_reads([inner + 1.0, product], [dy * inner])[0] == ["_fused_chain"]
+    costly = apply("gamma", x * 2.0)
+    assert forward_reads([costly + 1.0], [dy * costly])[0] == ["_fused_chain"]
+    far = apply("dot", x, dy, transpose_b=True)  # nobody keeps it
+    value = apply("exp", far * 2.0)
+    assert forward_reads([value + 1.0], [value * far * 3.0])[0] == ["dot"]
+    assert forward_reads([value + 1.0], [value * 3.0])[0] == ["_fused_chain"]
+
+
+def test_values_read_from_a_state_that_changes_are_kept(all_large):
+    x, weight, dy = given((6, 5), (6, 5), (6, 5))
+    value = apply("exp", weight * 2.0)
+    updated = apply("sgd_mom_update", x, dy, weight, lr=0.1, momentum=0.9)  # writes `weight`
+    assert forward_reads([value + 1.0, updated], [value * dy])[0] == ["_fused_chain"]
 
 
 # ---- programs that are none --------------------------------------------------------------------

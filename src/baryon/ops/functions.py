@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
-from .op import op
+from .attrs import Attrs
+from .op import Spec, op
 from .samples import uniform
 from .special import digamma as _digamma
 from .special import erfinv as _erfinv
@@ -238,6 +240,12 @@ arctanh = unary(
 
 # ---- error function and gamma family -----------------------------------------------------------
 
+
+def _many(attrs: Attrs, ins: Sequence[Spec], outs: Sequence[Spec]) -> int:
+    """Operations of a function that is computed element by element: enough to keep its values."""
+    return 100 * outs[0].size
+
+
 erf = unary(
     "erf",
     lambda xp, x: special(xp, "erf", x),
@@ -254,6 +262,7 @@ erfinv = unary(
     _erfinv,
     lambda dy, out: dy * exp(square(out)) * (math.sqrt(math.pi) / 2),
     element="erfinv(a)",
+    flops=_many,
     doc="Inverse of the error function; NaN outside [-1, 1].",
     example=([0.0, 2.0], "[ 0., nan]"),
     sample=_unit,
@@ -265,6 +274,7 @@ gamma = unary(
     lambda xp, x: special(xp, "gamma", x),
     lambda dy, data, out: dy * out * digamma(data),
     element="tgamma(a)",
+    flops=_many,
     doc="Gamma function; NaN at negative integers.",
     example=([5.0, 1.0], "[24.,  1.]"),
     sample=_positive,
@@ -275,6 +285,7 @@ gammaln = unary(
     lambda xp, x: special(xp, "gammaln", x),
     lambda dy, data: dy * digamma(data),
     element="lgamma(a)",
+    flops=_many,
     doc="Logarithm of the absolute value of the gamma function.",
     example=([1.0, 0.0], "[ 0., inf]"),
     sample=_positive,

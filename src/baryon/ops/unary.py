@@ -35,6 +35,7 @@ def unary(
     kernel: str | bool = True,
     onnx: str | None = None,
     keeps: bool = False,
+    flops: Callable[..., int] | None = None,
     **sample_options: Any,
 ) -> Op:
     """Declare the operator `name`: ``body(xp, x)`` and the rule of its gradient.
@@ -69,6 +70,7 @@ def unary(
         kernel=kernel,
         onnx=onnx,
         storage=KEEPS if keeps else (),
+        flops=flops,
     )(run)
     made.gradient("data")(gradient)
     made.sample(data=sample or normal(2, 3), **sample_options)

@@ -15,6 +15,7 @@ from ...ops.chain import Chain, Step, printable, step_kernel, written
 from ...ops.op import get
 from ...ops.rules import broadcast
 from ..graph import Entry, Key, Node, draw, drawing, walk, with_inputs
+from .again import computed_again
 
 MOST_STEPS, MOST_INPUTS = 32, 24  # of one chain
 SMALLEST = 4096  # elements: smaller tensors stay in the first cache by themselves
@@ -52,6 +53,7 @@ class _Group:
 
 def chained(groups: Sequence[Sequence[Entry]], on_gpu: bool = False) -> list[list[Entry]]:
     """The heads of groups that run one after the other, with chains as one node each."""
+    groups = computed_again(groups, _stages(groups), lambda node: _is_step(node, on_gpu))
     heads = [e for group in groups for e in group]
     stages = _stages(groups)
     order = _pointwise_first(sorted(walk(heads), key=stages.__getitem__), stages)
