@@ -33,6 +33,12 @@ def write_gradients(heads: Sequence[Any], head_grads: Sequence[Any], retain: boo
     """Gradients of NDArrays `heads` into the ``grad`` arrays of the tape's leaves."""
     nodes = tape_walk([h._node for h in heads])
     _check_not_freed(nodes)
+    if len({_memory(h.context) for h in heads}) > 1:
+        if not any(isinstance(n, TapeNode) and n.plan.op.moves for n in nodes):
+            for group in _by_memory(heads, head_grads):  # tapes that do not meet
+                write_gradients(*group, retain)
+            return
+        head_grads = [_ones(h) if g is None else g for h, g in zip(heads, head_grads, strict=True)]
     dense = _is_dense(nodes, heads, head_grads)
     on_gpu = heads[0].context.device_type == "gpu"
     key = (dense, on_gpu, _structure(nodes, heads, head_grads))
@@ -53,6 +59,27 @@ def write_gradients(heads: Sequence[Any], head_grads: Sequence[Any], retain: boo
             node.fresh = True
     if not retain:
         _free(nodes)
+
+
+def _memory(ctx: Context) -> Context | None:
+    """A GPU, or None for the memory of the CPU, which has many names."""
+    return ctx if ctx.device_typeid == 2 else None
+
+
+def _by_memory(heads: Sequence[Any], head_grads: Sequence[Any]) -> list[tuple[list, list]]:
+    """Heads and their gradients, those of each device for themselves."""
+    groups: dict[Context | None, tuple[list, list]] = {}
+    for head, g in zip(heads, head_grads, strict=True):
+        mine = groups.setdefault(_memory(head.context), ([], []))
+        mine[0].append(head)
+        mine[1].append(g)
+    return list(groups.values())
+
+
+def _ones(head: Any) -> Any:
+    with active(head.context):
+        xp = of_array(head._data).xp
+        return head._like(xp.ones(head._data.shape, head._data.dtype))
 
 
 def compute_gradients(

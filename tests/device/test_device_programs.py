@@ -296,3 +296,35 @@ def test_gradients_cross_devices(hybrid):
     assert x.grad.context == mx.cpu() and net.weight.grad().context == GPU
     assert x.grad.asnumpy().tolist() == [[3, 3, 3]]
     assert net.weight.grad().asnumpy().tolist() == [[1, 2, 3], [2, 4, 6]]
+
+
+@pytest.mark.skipif("not __import__('baryon').context.num_gpus() > 1", reason="one GPU")
+@pytest.mark.parametrize("hybrid", [False, True], ids=["eager", "hybridized"])
+def test_two_gpus_train_together(hybrid):
+    found = []
+    for devices in ([mx.cpu(0), mx.cpu(1)], [mx.gpu(0), mx.gpu(1)]):
+        net = network()
+        net.initialize(mx.init.Xavier(), ctx=devices)
+        if hybrid:
+            net.hybridize()
+        trainer = gluon.Trainer(net.collect_params(), "sgd", {"learning_rate": 0.1})
+        mx.random.seed(9)
+        loss_of = gluon.loss.SoftmaxCrossEntropyLoss()
+        for x, y in batches(4):
+            parts = [gluon.utils.split_and_load(mx.nd.array(a), devices) for a in (x, y)]
+            with autograd.record():
+                losses = [loss_of(net(a), b) for a, b in zip(*parts, strict=True)]
+            autograd.backward(losses)
+            trainer.step(4)
+        found.append([p.data(devices[1]) for p in net.collect_params().values()])
+    for got, want in zip(found[1], found[0], strict=True):
+        np.testing.assert_allclose(got.asnumpy(), want.asnumpy(), rtol=1e-3, atol=1e-5)
+
+
+def test_heads_on_two_devices_of_one_tape():
+    x = mx.nd.array([1.0, 2.0])
+    x.attach_grad()
+    with autograd.record():
+        near, far = x * 3, x.as_in_context(GPU) * x.as_in_context(GPU)
+    autograd.backward([near, far])
+    assert x.grad.asnumpy().tolist() == [5, 7]

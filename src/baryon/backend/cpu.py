@@ -44,5 +44,10 @@ def wait(data: np.ndarray) -> None:
     """Wait for the work that computes `data` (the CPU queues none)."""
 
 
+def shares(a: np.ndarray, b: np.ndarray) -> bool:
+    """Whether two arrays may share memory."""
+    return np.may_share_memory(a, b)
+
+
 def synchronize() -> None:
     """Wait until all work queued on the device is done (the CPU queues none)."""

@@ -162,6 +162,11 @@ def wait(data: Any) -> None:
         xp.cuda.get_current_stream().synchronize()
 
 
+def shares(a: Any, b: Any) -> bool:
+    """Whether two arrays may share memory: whether it comes from one allocation."""
+    return not isinstance(b, np.ndarray) and a.data.mem is b.data.mem
+
+
 def synchronize() -> None:
     """Wait until all work queued on every GPU is done."""
     for device_id in range(num_gpus()):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import state
-from ..backend import active, array_module, move
+from ..backend import active, array_module, move, of_array
 from ..base import MXNetError, _as_list
 from ..context import Context, current_context
 from ..graph.tape import HostKey, Plan, TapeNode, make_plan
@@ -302,6 +302,8 @@ def _memory(a: np.ndarray) -> int:
 
 def _fitted(xp: Any, value: Any, spec: Any) -> Any:
     """A body's result as a contiguous array of the inferred dtype and shape."""
+    if type(value) is xp.ndarray and value.shape == spec.shape and value.dtype == spec.dtype:
+        return value if value.flags.c_contiguous else value.copy()
     array = xp.asarray(value, dtype=spec.dtype, order="C")
     if array.shape != spec.shape:
         array = xp.broadcast_to(array, spec.shape) if array.size != spec.size else array
@@ -311,8 +313,8 @@ def _fitted(xp: Any, value: Any, spec: Any) -> Any:
 
 def _own(xp: Any, result: Any, arrays: Sequence[Any]) -> Any:
     """`result`, copied if a body handed back an input or a view of one."""
-    shared = any(isinstance(a, xp.ndarray) and xp.may_share_memory(result, a) for a in arrays)
-    return result.copy() if shared else result
+    shares = of_array(result).shares
+    return result.copy() if any(shares(result, a) for a in arrays) else result
 
 
 def _check_out(plan: Plan, made: list[Any]) -> list[Any]:
