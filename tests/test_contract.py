@@ -242,7 +242,7 @@ def run_symbolic(call):
 
 
 def run_hybridized(call):
-    graph = CachedGraph(call.symbol(), [f"in{i}" for i in range(len(call.arrays))])
+    graph = CachedGraph(call.symbol()._entries, [f"in{i}" for i in range(len(call.arrays))])
     streams.seed(SEED)
     with mx.autograd.train_mode() if call.sample.train else mx.autograd.predict_mode():
         return [x.asnumpy() for x in graph(call.nds())]

@@ -59,6 +59,20 @@ def test_compiled_networks(fresh):
     assert costs["tanh"]["flops"] == 0
 
 
+def test_the_share_of_the_machine_s_peak(fresh):
+    peaks = profiler.peaks()
+    assert peaks is profiler.peaks() and min(peaks) > 0
+    assert told() == {}  # measuring is not recorded
+    assert peaks.share(100 * peaks.flops, 0, 400) == pytest.approx(0.25)
+    assert peaks.share(peaks.flops, 100 * peaks.bytes, 200) == pytest.approx(0.5)
+    exe = executor()
+    watch(fresh, profile_symbolic=True)
+    exe.forward()
+    head, *lines = profiler.table().splitlines()
+    assert head.endswith("of peak") and len(lines) == 2
+    assert all(float(line.split()[-1].rstrip("%")) > 0 for line in lines)
+
+
 @pytest.mark.filterwarnings("ignore:.*deprecated")
 def test_eager_calls_and_a_pause(fresh):
     watch(fresh, profile_all=True)

@@ -24,7 +24,7 @@ from .graph.program import Program
 from .graph.simplify import simplify
 from .graph.storage import infer_storage
 from .graph.tape import HostKey, Leaf, Plan, TapeNode
-from .interpreted import evaluate, is_dynamic
+from .interpreted import Split, evaluate, is_dynamic, split
 from .ndarray.invoke import _new, dense_class
 from .ndarray.sealed import peek, read
 from .ops.op import Spec
@@ -134,20 +134,22 @@ class CachedGraph:
     Each combination of input specs, mode and wanted gradients is compiled once.
     """
 
-    def __init__(self, symbol: Any, input_names: Sequence[str]) -> None:
-        self._entries = symbol._entries
+    def __init__(self, heads: Sequence[Entry], input_names: Sequence[str]) -> None:
+        self._entries = list(heads)
         self._names = tuple(input_names)
-        missing = set(symbol.list_inputs()) - set(self._names)
+        missing = {n.name for n in walk(heads) if n.op is None} - set(self._names)
         if missing:
             raise MXNetError(f"inputs {sorted(missing)} of the graph are not among those passed")
         self._calls: dict[Any, _Call] = {}
         self._recent: dict[tuple[bool, bool], _Call] = {}  # by mode: the last one, of plain arrays
+        self._splits: dict[tuple, tuple[Split, CachedGraph] | None] = {}  # by sparse inputs
         self._dynamic = is_dynamic(self._entries)
 
     def __call__(self, inputs: Sequence[Any]) -> list[Any]:
         """Run on NDArrays; recorded as one call when it should be.
 
-        Where shapes depend on values or arrays are sparse, operator by operator instead.
+        Where shapes depend on values, operator by operator instead, and so is what sparse arrays
+        reach.
         """
         recording, train = state.is_recording(), state.is_training()
         recent = self._recent.get((train, recording))
@@ -155,8 +157,11 @@ class CachedGraph:
             arrays = recent.compiled.program.take(inputs)
             if arrays is not None:
                 return recent(inputs, arrays, ())
-        if self._dynamic or any(map(_is_sparse, inputs)):
+        if self._dynamic:
             return evaluate(self._entries, dict(zip(self._names, inputs, strict=True)))
+        sparse = _sparse(self._names, inputs, recording)
+        if sparse:
+            return self._run_split(sparse, dict(zip(self._names, inputs, strict=True)))
         arrays = [peek(x) for x in inputs]
         wants = tuple([x._node is not None for x in inputs]) if recording else None
         on_gpu = bool(arrays) and not isinstance(arrays[0], np.ndarray)
@@ -168,6 +173,19 @@ class CachedGraph:
         if not (stamps or on_gpu):
             self._recent[train, recording] = call
         return call(inputs, arrays, stamps)
+
+    def _run_split(self, sparse: tuple, given: dict[str, Any]) -> list[Any]:
+        """The front that sparse arrays reach by calls, the rest compiled."""
+        if sparse not in self._splits:
+            parts = split(self._entries, dict(sparse))
+            names = [] if parts is None else [n.name for n in walk(parts.heads) if n.op is None]
+            self._splits[sparse] = parts and (parts, CachedGraph(parts.heads, names))
+        found = self._splits[sparse]
+        if found is None:
+            return evaluate(self._entries, given)
+        parts, rest = found
+        given.update(zip(parts.names, evaluate(parts.front, given), strict=True))
+        return rest([given[n] for n in rest._names])
 
     def _compile(
         self, arrays: Sequence[Any], train: bool, wants: tuple | None, on_gpu: bool
@@ -184,9 +202,13 @@ class CachedGraph:
         return [*self._calls.values()][-1].compiled.program.plan
 
 
-def _is_sparse(x: Any) -> bool:
-    """Whether an array, or the gradient that a marked one collects, is sparse."""
-    return isinstance(peek(x), Stored) or _collects_sparse(x._node)
+def _sparse(names: Sequence[str], inputs: Sequence[Any], recording: bool) -> tuple:
+    """Names and storage types of sparse arrays and of those whose gradients will be sparse."""
+    return tuple(
+        (name, x.stype)
+        for name, x in zip(names, inputs, strict=True)
+        if isinstance(peek(x), Stored) or (recording and _collects_sparse(x._node))
+    )
 
 
 def _collects_sparse(node: Any) -> bool:

@@ -1,16 +1,18 @@
-"""Graphs with operators whose results are as large as the values say: run call by call."""
+"""What cannot be compiled: graphs whose shapes depend on values, and what sparse arrays reach."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from . import autograd
 from .base import MXNetError
-from .graph.graph import Entry, Key, walk
+from .graph.graph import Entry, Key, Node, rebuild, variable, walk, with_inputs
+from .graph.storage import infer_storage
 from .ndarray import NDArray
 from .ndarray.invoke import invoke_all
 
-__all__ = ["evaluate", "is_dynamic"]
+__all__ = ["Split", "evaluate", "is_dynamic", "split"]
 
 
 def is_dynamic(heads: Sequence[Entry]) -> bool:
@@ -33,6 +35,62 @@ def evaluate(heads: Sequence[Entry], arrays: Mapping[str, NDArray]) -> list[NDAr
         for i, out in enumerate(invoke_all(node.op, inputs, attrs, cls=NDArray)):
             values[(node, i)] = out
     return [values[h.key] for h in heads]
+
+
+class Split(NamedTuple):
+    """A graph in two parts.
+
+    front : entries to be computed call by call.    heads : what is left, which reads the variables
+    `names` in the place of the front.
+    """
+
+    front: list[Entry]
+    names: list[str]
+    heads: list[Entry]
+
+
+def split(heads: Sequence[Entry], sparse: Mapping[str, str]) -> Split | None:
+    """The front of a graph that sparse arrays reach, and the rest.
+
+    None if the front is the most, or results are sparse.
+
+    sparse : storage types of variables that are sparse, or whose gradients shall be (`default`).
+    """
+    nodes = walk(heads)
+    stypes = infer_storage(nodes, sparse)
+    reached = [
+        node
+        for node in nodes
+        if node.op is not None
+        and any(
+            e.node.op is None and e.node.name in sparse or stypes[e.key] != "default"
+            for e in node.inputs
+        )
+    ]
+    front = set(walk([Entry(node) for node in reached]))
+    calls = [node for node in nodes if node.op is not None]
+    if 2 * sum(node in front for node in calls) > len(calls):
+        return None
+    read = {e.key: e for node in calls if node not in front for e in node.inputs}
+    read.update((e.key, e) for e in heads)
+    passed = [e for e in read.values() if e.node in front and e.node.op is not None]
+    results = [e for e in heads if e.node.op is None and e.node.name in sparse]
+    if results or any(stypes[e.key] != "default" for e in passed):
+        return None
+    made: dict[Node, dict[int, Entry]] = {}
+    for i, e in enumerate(passed):
+        made.setdefault(e.node, {})[e.index] = variable(f"front{i}")
+
+    def change(node: Node, inputs: list[Entry]) -> Node | list[Entry]:
+        if node not in made:
+            return with_inputs(node, inputs)
+        return [made[node].get(i, e) for i, e in enumerate(node.entries)]
+
+    return Split(
+        passed,
+        [made[e.node][e.index].node.name for e in passed],
+        rebuild(heads, change, made.__contains__),
+    )
 
 
 class Interpreted:

@@ -82,6 +82,9 @@ SETTINGS: dict[str, Setting] = {
     "MXNET_HOME": Setting(
         str, "~/.mxnet", "package", "Where data sets and pretrained models are kept."
     ),
+    "MXNET_GLUON_REPO": Setting(
+        str, None, "package", "Where published data sets and models lie, in the place of MXNet's."
+    ),
     "MXNET_UPDATE_ON_KVSTORE": Setting(
         flag, True, "package", "Whether modules let a kvstore run the optimizer where it can."
     ),

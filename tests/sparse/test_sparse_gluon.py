@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import baryon as mx
-from baryon import gluon, nd
+from baryon import compiled, gluon, nd
 
 
 def parameter(**kwargs):
@@ -183,3 +183,60 @@ def test_pushing_rows():
     kv.set_gradient_compression({"type": "2bit"})
     with pytest.raises(mx.MXNetError, match="compressed"):
         kv.push("w", rows_of([1]))
+
+
+class Words(gluon.HybridBlock):
+    """A network of words: an embedding, and layers that know nothing of sparse arrays."""
+
+    def __init__(self, sparse_grad):
+        super().__init__(prefix="words_")
+        with self.name_scope():
+            self.embed = gluon.nn.Embedding(7, 4, sparse_grad=sparse_grad)
+            self.layers = gluon.nn.HybridSequential()
+            for _ in range(3):
+                self.layers.add(gluon.nn.Dense(4, activation="tanh", flatten=False, in_units=4))
+            self.drop = gluon.nn.Dropout(0.5)
+
+    def hybrid_forward(self, F, x):
+        return self.layers(self.embed(x)).sum(axis=1), F.BlockGrad(x) + 1
+
+
+def test_only_what_sparse_arrays_reach_runs_call_by_call(monkeypatch):
+    calls = []
+    evaluate = compiled.evaluate
+    monkeypatch.setattr(
+        compiled,
+        "evaluate",
+        lambda heads, given: calls.append(len(heads)) or evaluate(heads, given),
+    )
+    rows = nd.array([[1, 3], [3, 5]])
+    nets = [Words(True), Words(False), Words(True)]
+    for net in nets:
+        net.initialize(mx.init.Constant(0.1))
+        net(rows)
+    values = [p.data() for p in nets[0].collect_params().values()]
+    values[0][:] = np.arange(28).reshape(7, 4) / 10
+    for net in nets[1:]:
+        for p, value in zip(net.collect_params().values(), values, strict=True):
+            p.set_data(value)
+    nets[0].hybridize()
+    nets[1].hybridize()
+    for _ in range(3):
+        outs = []
+        for net in nets:
+            with mx.autograd.record():
+                y, more = net(rows)
+            y.backward()
+            outs.append((y.asnumpy(), more.asnumpy()))
+        for found in outs[1:]:
+            np.testing.assert_allclose(found[0], outs[0][0], rtol=1e-5)
+            np.testing.assert_array_equal(found[1], outs[0][1])
+        for ps in zip(*(net.collect_params().values() for net in nets), strict=True):
+            a, b, c = (p.grad().tostype("default").asnumpy() for p in ps)
+            np.testing.assert_allclose(a, b, rtol=1e-5)
+            np.testing.assert_allclose(a, c, rtol=1e-5)
+    grad = nets[0].embed.weight.grad()
+    assert grad.stype == "row_sparse" and grad.indices.asnumpy().tolist() == [1, 3, 5]
+    assert calls == [1] * 3  # the embedding alone, of the first net alone
+    nets[0](rows)
+    assert calls == [1] * 3  # without recording there is nothing sparse

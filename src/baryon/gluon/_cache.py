@@ -100,7 +100,7 @@ class CompiledCall:
         _warn_of_unused(traced.names, params, set(used))
         self._monitor = _Monitor(traced.symbol, hook) if hook else None
         graph = self._monitor.symbol if self._monitor else traced.symbol
-        self._graph = CachedGraph(graph, used)
+        self._graph = CachedGraph(graph._entries, used)
 
     def __call__(self, ctx: Any, args: tuple) -> Any:
         """Run on NDArrays that all live on `ctx`."""

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import ndarray
+from .. import ndarray, settings
 from ..base import MXNetError
 from ..context import Context
 from ..util import in_mode, is_np_shape
@@ -296,7 +296,7 @@ _indent, _brief_print_list = indent, brief  # MXNet's names
 
 def _get_repo_url() -> str:
     """Where published data sets and models lie; ``MXNET_GLUON_REPO`` names another place."""
-    url = os.environ.get("MXNET_GLUON_REPO", _REPOSITORY)
+    url = settings.get("MXNET_GLUON_REPO") or _REPOSITORY
     return url if url.endswith("/") else url + "/"
 
 

@@ -8,6 +8,7 @@ import warnings
 from typing import Any
 
 from ..files import write_atomically
+from ._peaks import peaks
 from ._recorder import Total, check_process, profiler, set_state
 
 _SORTS = {"count": 0, "total": 1, "min": 2, "max": 3, "avg": 4}  # columns of `Total.row`
@@ -99,19 +100,24 @@ def table(category: str = "operator") -> str:
     """Where the time of a category went, the dearest first: share, and work a second.
 
     GFLOP/s counts the multiplications and additions of the direct method, so that a faster method
-    shows as more; GB/s counts every input and output once. Baryon's own, MXNet has no such table.
+    shows as more; GB/s counts every input and output once. Of peak is the time that the work would
+    take at the machine's `peaks`, as a share of what it took; it is more than all where a faster
+    method is used or the caches spare the memory. Baryon's own, MXNet has no such table.
 
     >>> mx.profiler.table().split()[:3]
     ['Name', 'Count', 'ms']
     """
     rows = _sorted("total", False).get(category, [])
     whole = sum(total.total for _, total in rows) or 1
-    lines = [f"{'Name':<44}{'Count':>8}{'ms':>12}{'share':>8}{'GFLOP/s':>10}{'GB/s':>8}"]
+    lines = [
+        f"{'Name':<44}{'Count':>8}{'ms':>12}{'share':>8}{'GFLOP/s':>10}{'GB/s':>8}{'of peak':>9}"
+    ]
     for name, t in rows:
         rates = (t.flops / max(t.total, 1), t.bytes / max(t.total, 1))
+        of_peak = peaks().share(t.flops, t.bytes, t.total)
         share = 100 * t.total / whole
         lines.append(
             f"{name:<44}{t.count:>8}{t.total / 1e6:>12.3f}{share:>7.1f}%"
-            f"{rates[0]:>10.1f}{rates[1]:>8.1f}"
+            f"{rates[0]:>10.1f}{rates[1]:>8.1f}{100 * of_peak:>8.1f}%"
         )
     return "\n".join(lines)
