@@ -34,6 +34,7 @@ struct alignas(kAlign) Block {
   std::int32_t size_class;
   bool mapped;
   bool fresh;            // never used: a mapped block is still zero
+  bool scratch;          // last taken for the time of a kernel
   std::size_t capacity;  // bytes after the header
   void* base;            // what the system gave, and how much of it
   std::size_t base_bytes;
@@ -69,6 +70,7 @@ Block* place(void* at, void* base, std::size_t base_bytes, std::size_t bytes, bo
   auto* block = static_cast<Block*>(at);
   block->size_class = class_of(bytes);
   block->mapped = block->fresh = mapped;
+  block->scratch = false;
   block->capacity = bytes;
   block->base = base;
   block->base_bytes = base_bytes;
@@ -135,6 +137,28 @@ class Large {
         remove(block);
         return block;
       }
+    }
+    return nullptr;
+  }
+
+  // A block for a short time: the smallest that is large enough, however large that is. Without
+  // one, the largest scratch block that is too small comes back in `outgrown`: kernels that need
+  // more and more then leave one block, and not one of each size.
+  Block* lend(int size_class, Block*& outgrown) {
+    const std::lock_guard lock(mutex);
+    for (int c = size_class; c < kClasses; ++c) {
+      if (Block* block = lists_[c]) {
+        remove(block);
+        return block;
+      }
+    }
+    for (int c = size_class - 1; c >= kSmallClasses && outgrown == nullptr; --c) {
+      outgrown = lists_[c];
+      while (outgrown != nullptr && !outgrown->scratch) outgrown = outgrown->next;
+    }
+    if (outgrown != nullptr) {
+      remove(outgrown);
+      outgrown->next = nullptr;
     }
     return nullptr;
   }
@@ -329,7 +353,21 @@ Block* take(std::size_t bytes) noexcept {
   Block* block =
       size_class < kSmallClasses ? take_small(size_class) : shared().large.take(size_class);
   if (block == nullptr) return new_block(class_bytes(size_class));
-  block->fresh = false;
+  block->fresh = block->scratch = false;
+  return block;
+}
+
+Block* take_scratch(std::size_t bytes) noexcept {
+  const int size_class = class_of(std::min(bytes, kMostBytes));
+  if (shared().limit == 0 || size_class < kSmallClasses) return take(bytes);
+  Block* outgrown = nullptr;
+  Block* block = shared().large.lend(size_class, outgrown);
+  give_back_list(outgrown);
+  if (block == nullptr) block = take(bytes);
+  if (block != nullptr) {
+    block->fresh = false;
+    block->scratch = true;
+  }
   return block;
 }
 
@@ -361,10 +399,15 @@ void* try_reallocate(void* pointer, std::size_t bytes) noexcept {
   return moved;
 }
 
-void* allocate(std::size_t bytes) {
+void* allocate_to_keep(std::size_t bytes) {
   void* pointer = try_allocate(bytes);
   if (pointer == nullptr) throw std::bad_alloc();
   return pointer;
+}
+
+void* allocate(std::size_t bytes) {
+  Block* block = take_scratch(bytes);
+  return block != nullptr ? block->data() : allocate_to_keep(bytes);
 }
 
 void release(void* pointer) {

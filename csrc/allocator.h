@@ -10,6 +10,10 @@ void* try_allocate(std::size_t bytes) noexcept;
 void* try_allocate_zeroed(std::size_t bytes) noexcept;
 void* try_reallocate(void* pointer, std::size_t bytes) noexcept;
 
+// As `allocate`, for memory that stays: that one gives kernels their scratch, and may give far
+// more.
+void* allocate_to_keep(std::size_t bytes);
+
 // Bytes of released blocks kept for reuse, except by other threads for themselves.
 std::size_t cached_bytes();
 std::size_t cache_limit();

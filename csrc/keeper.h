@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 
+#include "allocator.h"
 #include "parallel.h"
 
 namespace baryon {
@@ -32,7 +33,7 @@ class Keeper {
       seen_ = stamp;
       return {nullptr, false, stamp};
     }
-    return {{allocate(static_cast<std::size_t>(bytes_)), release}, false, stamp};
+    return {{allocate_to_keep(static_cast<std::size_t>(bytes_)), release}, false, stamp};
   }
 
   // After the call.

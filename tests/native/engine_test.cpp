@@ -260,6 +260,19 @@ void cache_is_bounded() {
   CHECK(baryon::cached_bytes() == 0);
 }
 
+void scratch_leaves_one_block() {
+  baryon::release_cache();
+  const std::size_t step = 300000, most = 8 * step;
+  for (std::size_t bytes = step; bytes <= most; bytes += step) release(allocate(bytes));
+  const std::size_t kept = baryon::cached_bytes();
+  CHECK(kept < most + most / 4);  // not the sum of all sizes; a class is up to an eighth larger
+  if (kept > 0) CHECK(kept >= most);
+  void* smaller = allocate(step);  // takes what is there, however large
+  CHECK(baryon::cached_bytes() == 0);
+  release(smaller);
+  baryon::release_cache();
+}
+
 void threads_share() {
   std::vector<std::thread> threads;
   std::vector<std::atomic<void*>> mailbox(64);
@@ -344,6 +357,7 @@ const std::map<std::string, void (*)()> checks = {
     {"reallocation", reallocation},
     {"impossible_sizes", impossible_sizes},
     {"cache_is_bounded", cache_is_bounded},
+    {"scratch_leaves_one_block", scratch_leaves_one_block},
     {"threads_share", threads_share},
     {"products", products},
 };
