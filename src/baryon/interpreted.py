@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import count
 from typing import NamedTuple
 
 from . import autograd
@@ -77,9 +78,11 @@ def split(heads: Sequence[Entry], sparse: Mapping[str, str]) -> Split | None:
     results = [e for e in heads if e.node.op is None and e.node.name in sparse]
     if results or any(stypes[e.key] != "default" for e in passed):
         return None
+    taken = {node.name for node in nodes if node.op is None}
+    labels = (label for i in count() if (label := f"front{i}") not in taken)
     made: dict[Node, dict[int, Entry]] = {}
-    for i, e in enumerate(passed):
-        made.setdefault(e.node, {})[e.index] = variable(f"front{i}")
+    for e in passed:
+        made.setdefault(e.node, {})[e.index] = variable(next(labels))
 
     def change(node: Node, inputs: list[Entry]) -> Node | list[Entry]:
         if node not in made:
