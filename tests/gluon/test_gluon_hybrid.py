@@ -320,6 +320,16 @@ class TestSymbolBlock:
         with pytest.raises(AssertionError, match="'data' is missing"):
             gluon.SymbolBlock.imports(symbol_file, "wrong", params_file)
 
+    def test_export_and_import_without_parameters(self, tmp_path):
+        net = gluon.nn.HybridSequential()
+        net.add(gluon.nn.Activation("relu"))
+        net.hybridize()
+        x = mx.nd.array([[-1.0, 2.0]])
+        net(x)
+        symbol_file, params_file = net.export(str(tmp_path / "net"))
+        loaded = gluon.SymbolBlock.imports(symbol_file, "data", params_file)
+        np.testing.assert_array_equal(loaded(x).asnumpy(), [[0, 2]])
+
     def test_internals_with_shared_parameters(self):
         net = conv_net()
         x = mx.nd.array(np.random.rand(2, 2, 8, 8))

@@ -205,7 +205,7 @@ class ParameterDict:
         dtype_source   : which of the two is kept, "current" or "saved".
         """
         self.load_dict(
-            ndarray.load(filename),
+            ndarray.load(filename) or {},  # a file without arrays gives a list
             ctx,
             allow_missing,
             ignore_extra,
