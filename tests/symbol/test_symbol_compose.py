@@ -68,6 +68,19 @@ def test_lists():
     assert sym.Concat(num_args=2, name="c").list_arguments() == ["c_arg0", "c_arg1"]
 
 
+@pytest.mark.parametrize("name", ["Concat", "add_n", "ElementWiseSum", "stack", "khatri_rao"])
+def test_any_number_of_inputs_by_name(name):
+    x, y, make = sym.var("x"), sym.var("y"), getattr(sym, name)
+    made = make(arg1=x, arg0=y, name="c")
+    assert made.list_arguments() == ["y", "x"] and made.list_attr()["num_args"] == "2"
+    assert make(arg0=x, arg2=y, num_args=3, name="c").list_arguments() == ["x", "c_arg1", "y"]
+    assert make(x, y, num_args=3, name="c").list_arguments() == ["x", "y", "c_arg2"]
+    with pytest.raises(TypeError, match="position"):
+        make(x, arg1=y)
+    with pytest.raises(mx.base.MXNetError, match="no input is called arg1"):
+        make(arg1=x)
+
+
 def test_internals_and_children():
     internals = net().get_internals()
     assert internals.list_outputs() == [

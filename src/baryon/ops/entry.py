@@ -213,7 +213,7 @@ class Op:
         if self.many:
             if self._named is not None and (names := list(self._named(attrs))):
                 return names
-            stem = "arg" if self.inputs == ("data",) else self.inputs[-1]
+            stem = "arg" if self.inputs in (("data",), ("args",)) else self.inputs[-1]
             count = count if count is not None else attrs[self.variadic] if self.variadic else 0
             return list(rules.numbered(count, stem))
         if not self.present:

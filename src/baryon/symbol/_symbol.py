@@ -325,6 +325,16 @@ def _single(symbol: Any, where: str) -> Entry:
     return symbol._entries[0]
 
 
+def _by_name(op: Op, inputs: Sequence[Any], raw: Mapping[str, Any]) -> tuple[dict, dict]:
+    """Attributes, and symbols among them: inputs of an operator with any number of them."""
+    named = {k: v for k, v in raw.items() if isinstance(v, Symbol)} if op.many else {}
+    if named and inputs:
+        raise TypeError(
+            f"operator {op.name}: inputs come either all by position or all by name, not both"
+        )
+    return {k: v for k, v in raw.items() if k not in named}, named
+
+
 def compose(
     op: Op,
     inputs: Sequence[Any],
@@ -337,9 +347,9 @@ def compose(
 
     name : of the new node; made from `hint` when None.    attr : user attributes.
     """
-    raw = dict(raw)
+    raw, named = _by_name(op, inputs, raw)
     if op.variadic:
-        raw.setdefault(op.variadic, len(inputs))
+        raw.setdefault(op.variadic, len(inputs) + len(named))
     user = {k: str(v) for k, v in raw.items() if is_users(k)}
     raw = {k: v for k, v in raw.items() if k not in user}
     user = attribute.current().get({**user, **(attr or {})})
@@ -348,14 +358,19 @@ def compose(
     name = naming.current().get(name, hint or op.name.lower())
     shown = {k: text(op, k, v, params[k]) for k, v in raw.items()}
     attrs = {**stored(user), **shown}
-    names = op.input_names(params, len(inputs) or None)
+    count = max(len(inputs), params[op.variadic] or 0) if op.variadic else len(inputs) or None
+    names = op.input_names(params, count)
     if op.many and not names:
         raise MXNetError(f"operator {op.name}: needs at least one input")
     if len(inputs) > len(names):
         raise MXNetError(
             f"operator {op.name}: takes {len(names)} inputs ({', '.join(names)}), got {len(inputs)}"
         )
-    given = [*inputs, *[None] * (len(names) - len(inputs))]
+    if unknown := [n for n in named if n not in names]:
+        raise MXNetError(
+            f"operator {op.name}: no input is called {unknown[0]}; they are {', '.join(names)}"
+        )
+    given = [*inputs, *map(named.get, names[len(inputs) :])]
     entries = [
         own_variable(op, name, n, attrs) if x is None else _single(x, f"{op.name}: input {n}")
         for n, x in zip(names, given, strict=True)
