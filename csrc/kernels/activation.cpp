@@ -35,8 +35,8 @@ void activation(const Call& call) {
 
 void backward_activation(const Call& call) {
   switch (static_cast<int>(call.params[0])) {
-    case kRelu:
-      return map_inputs<2>(call, [](auto dy, auto y) { return dy * decltype(y)(y > 0 ? 1 : 0); });
+    case kRelu:  // NaN passes
+      return map_inputs<2>(call, [](auto dy, auto y) { return dy * (y > 0 ? decltype(y)(1) : y); });
     case kSigmoid:
       return map_inputs<2>(call, [](auto dy, auto y) { return dy * (y * (1 - y)); });
     case kSoftrelu:

@@ -30,8 +30,22 @@ def test_activation(kind, dtype):
 
 
 @pytest.mark.parametrize("kind", ["relu", "sigmoid", "softrelu", "softsign", "tanh"])
-def test_nan_passes(kind):
-    assert np.isnan(mx.nd.Activation(mx.nd.array([np.nan]), act_type=kind).asnumpy()).all()
+def test_nan_passes_forward_and_backward(kind):
+    data = mx.nd.array([np.nan] * 20)
+    data.attach_grad()
+    with mx.autograd.record():
+        out = mx.nd.Activation(data, act_type=kind)
+    out.backward()
+    assert np.isnan(out.asnumpy()).all() and np.isnan(data.grad.asnumpy()).all()
+
+
+def test_gradient_of_relu_at_nan_and_zero():
+    data = mx.nd.array([np.nan, -1, -0.0, 0, 2])
+    data.attach_grad()
+    with mx.autograd.record():
+        out = mx.nd.relu(data)
+    out.backward(mx.nd.full(5, 3))
+    np.testing.assert_array_equal(data.grad.asnumpy(), [np.nan, 0, 0, 0, 3])
 
 
 @pytest.mark.parametrize("kind", ["elu", "gelu", "leaky", "selu"])

@@ -12,7 +12,7 @@ from typing import Any
 
 from .fusion import Fusion
 from .numeric import numeric, widen
-from .op import Op, op
+from .op import Op, get, op
 from .rules import Rule
 from .samples import Draw, constant, normal
 from .samples import uniform as spread
@@ -172,7 +172,7 @@ floor = _step["floor"]
 relu = unary(
     "relu",
     lambda xp, x: xp.maximum(x, xp.zeros_like(x)),
-    lambda dy, out: dy * (out > 0),
+    lambda dy, out: get("_backward_Activation")(dy, out, act_type="relu"),
     element="a <= 0 ? A(0) : a",
     doc="Rectified linear unit, ``max(x, 0)``; the gradient at 0 is 0.",
     example=([-1.0, 2.0], "[0., 2.]"),
