@@ -15,6 +15,7 @@ from pathlib import Path
 from .machine import facts
 from .operators import CASES, PEERS, SIZES
 from .operators.summary import summary, table_of
+from .operators.yardstick import Yardstick
 from .process import Peer, interpreter
 from .report import raw, replace_section, write_whole
 from .runner import Result, contest
@@ -43,7 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print, write; 1 where a case is void."""
     chosen, results = options(arguments), dict[tuple[str, str], Result]()
     with ExitStack() as stack:
-        peers = {}
+        peers, yardstick = {}, stack.enter_context(Yardstick(chosen.threads))
+        yardstick.measure()
         for name in PEERS:
             python = interpreter(name)
             if python is None:
@@ -58,9 +60,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 workload = case.workload(size)
                 result = contest(workload, peers, chosen.rounds, chosen.seconds)
                 results[case.name, size] = result
+        yardstick.measure()
     machine = facts(chosen.threads)
     told = "; ".join(f"{k}: {v}" for k, v in machine.items())
-    text = f"{told}.\n\n{summary(results)}\n\n{table_of(results)}"
+    text = f"{told}.\n\n{summary(results, yardstick.rates)}\n\n{table_of(results)}"
     print(text)
     if chosen.markdown:
         before = chosen.markdown.read_text() if chosen.markdown.exists() else ""

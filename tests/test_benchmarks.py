@@ -5,9 +5,11 @@ from __future__ import annotations
 import ast
 import dataclasses
 import json
+import shutil
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from baryon.ops import REGISTRY
@@ -16,6 +18,7 @@ from benchmarks.__main__ import main, options
 from benchmarks.machine import facts
 from benchmarks.operators import CASES
 from benchmarks.operators.summary import bandwidth, geometric, speed, summary
+from benchmarks.operators.yardstick import Yardstick
 from benchmarks.peers import growth as memory
 from benchmarks.process import Peer, PeerError, environment, interpreter
 from benchmarks.runner import Result, disagreement, measure, measured, rival, spread, steps_for
@@ -157,6 +160,20 @@ def test_best_peer_is_the_one_with_the_highest_ratio():
     assert measured(Result(alone, times), bars[0]) is None
 
 
+def test_traffic_of_a_case():
+    a, half = np.zeros(8, "float32"), np.zeros(4, "float32")
+    assert CASES["sum"].moved({"a": a}, half) == (32, 16)
+    assert CASES["softmax+grad"].moved({"a": a}, a) == (96, 64)
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="no compiler")
+def test_yardsticks_are_rates_of_this_machine():
+    with Yardstick(threads=1) as yardstick:
+        rates = yardstick.measure(megabytes=4, rounds=3)
+        assert set(rates) == {"read", "copy", "fill"} and min(rates.values()) > 1e8
+        assert all(yardstick.measure(4, 3)[name] >= rate for name, rate in rates.items())
+
+
 def test_spread_is_half_the_interquartile_range():
     assert spread([1.0, 2.0, 3.0, 4.0, 5.0]) == pytest.approx(1 / 3)
     assert spread([1.0]) == 0
@@ -253,12 +270,14 @@ def test_summary_tells_what_is_slower_than_mxnet():
     fast = Result(workload, {"baryon/call": [1.0], "mxnet/call": [4.0]})
     slow = Result(workload, {"baryon/call": [2.0], "mxnet/call": [1.0]})
     assert speed(fast, "mxnet") == 4 and speed(fast, "torch") is None
-    text = summary({("exp", "L1"): fast, ("log", "L1"): slow})
+    text = summary({("exp", "L1"): fast, ("log", "L1"): slow}, {})
     assert "- log (L1): 0.50 of MXNet's speed" in text and "1 of 2" in text
     assert geometric([1.0, 4.0]) == pytest.approx(2)
-    sizes = {"baryon/call": {"bytes": 6e9}, "torch/call": {"bytes": 6e9}}
-    times = {"baryon/call": [2.0], "torch/call": [1.0]}
-    bound = Result(CASES["sum"].workload("large"), times, sizes)
-    assert "0 of 1 reach 70% of the best rate seen, 6 GB/s" in bandwidth({("sum", "large"): bound})
-    assert "- sum: 50%" in bandwidth({("sum", "large"): bound})
+    sizes = {"baryon/call": {"read": 6e9, "written": 4e9}}
+    bound = Result(CASES["sum"].workload("large"), {"baryon/call": [10.0]}, sizes)
+    rates = {"read": 1e9, "copy": 4e9, "fill": 2e9}  # 2 s of copying and 2 s of reading
+    text = bandwidth({("sum", "large"): bound}, rates)
+    assert "0 of 1 reach 70% of what bare loops give (GB/s: read 1, copy 4, fill 2)" in text
+    assert "- sum: 40%" in text
+    assert bandwidth({("sum", "large"): bound}, {}) == ""
     assert speed(Result(workload, fast.times, void="differs"), "mxnet") is None

@@ -28,6 +28,8 @@ class Case:
     equal  : whether results can be compared (random ones cannot).
     form   : what tells two cases of one operator apart.
     bound  : whether memory bandwidth should be all that limits it.
+    traffic: how often memory must be read and written, in sizes of the first array; where None,
+             the arrays are read and the result is written once.
     """
 
     op: str
@@ -39,6 +41,7 @@ class Case:
     equal: bool = True
     form: str = ""
     bound: bool = False
+    traffic: Optional[Tuple[float, float]] = None  # noqa: UP006, UP045
 
     @property
     def name(self) -> str:
@@ -55,12 +58,21 @@ class Case:
 
         return Workload(f"op.{self.name}.{size}", self.name, arrays, contestants)
 
+    def moved(self, arrays: Arrays, result: np.ndarray) -> Tuple[float, float]:  # noqa: UP006
+        """Bytes that a step must read and write."""
+        if self.traffic is None:
+            return sum(a.nbytes for a in arrays.values()), result.nbytes
+        first = next(iter(arrays.values())).nbytes
+        return first * self.traffic[0], first * self.traffic[1]
+
 
 def uniform(rng: np.random.RandomState, *shape: int, low: float = 0.1, high: float = 0.9) -> object:
     """float32 values in an interval, which is inside most functions' domains."""
     return rng.uniform(low, high, shape).astype(np.float32)
 
 
+# Forward: data in, result out; backward: its gradient and a kept array in, data's gradient out.
+BOTH_WAYS = (3, 2)
 LENGTHS = {"L1": 2048, "L2": 65536, "large": 1 << 23}
 MATRICES = {"L1": (32, 64), "L2": (256, 256), "large": (8192, 1024)}
 IMAGES = {"L1": (1, 8, 14, 14), "L2": (4, 16, 32, 32), "large": (16, 64, 112, 112)}

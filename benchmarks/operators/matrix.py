@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .case import LENGTHS, MATRICES, SQUARES, Case, matrices, uniform, vectors
+from .case import BOTH_WAYS, LENGTHS, MATRICES, SQUARES, Case, matrices, uniform, vectors
 
 
 def _columns(rng: np.random.RandomState, rows: int, columns: int) -> np.ndarray:
@@ -66,11 +66,11 @@ NORMALISED = [
     Case("softmax", matrices("a"), lambda nd, a: nd.softmax(a), lambda t, a: a.softmax(-1),
          bound=True),
     Case("softmax", matrices("a"), lambda nd, a: nd.softmax(a), lambda t, a: a.softmax(-1),
-         wrt=("a",)),
+         wrt=("a",), bound=True, traffic=BOTH_WAYS),
     Case("log_softmax", matrices("a"), lambda nd, a: nd.log_softmax(a),
          lambda t, a: a.log_softmax(-1), bound=True),
     Case("log_softmax", matrices("a"), lambda nd, a: nd.log_softmax(a),
-         lambda t, a: a.log_softmax(-1), wrt=("a",)),
+         lambda t, a: a.log_softmax(-1), wrt=("a",), bound=True, traffic=BOTH_WAYS),
     Case("softmin", matrices("a"), lambda nd, a: nd.softmin(a), lambda t, a: (-a).softmax(-1),
          bound=True),
     Case("softmax", matrices("a"), lambda nd, a: nd.softmax(a, axis=0), lambda t, a: a.softmax(0),
@@ -81,7 +81,7 @@ NORMALISED = [
     Case("LayerNorm", matrices("a", g=_columns, b=_columns),
          lambda nd, a, g, b: nd.LayerNorm(a, g, b, eps=1e-5),
          lambda t, a, g, b: t.nn.functional.layer_norm(a, g.shape, g, b, 1e-5),
-         wrt=("a", "g", "b")),
+         wrt=("a", "g", "b"), bound=True, traffic=BOTH_WAYS),
     Case("SoftmaxOutput", matrices("a", label=_labels),
          lambda nd, a, label: nd.SoftmaxOutput(a, label), lambda t, a, label: a.softmax(-1)),
 ]  # fmt: skip
@@ -104,7 +104,7 @@ SHAPES = [
          lambda t, a, b: t.stack([a, b], 1), lambda np, a, b: np.stack([a, b], 1), bound=True),
     Case("SliceChannel", matrices("a"), lambda nd, a: nd.split(a, num_outputs=4, axis=1)[0],
          lambda t, a: [p.contiguous() for p in a.chunk(4, 1)][0],
-         lambda np, a: [p.copy() for p in np.split(a, 4, 1)][0], bound=True),
+         lambda np, a: [p.copy() for p in np.split(a, 4, 1)][0], bound=True, traffic=(1, 1)),
     Case("slice", matrices("a"), lambda nd, a: nd.slice(a, begin=(0, 8), end=(None, None)),
          lambda t, a: a[:, 8:].contiguous(), lambda np, a: a[:, 8:].copy(), bound=True),
     Case("slice_axis", matrices("a"), lambda nd, a: nd.slice_axis(a, axis=1, begin=8, end=None),

@@ -6,7 +6,7 @@ from typing import Callable, Dict  # noqa: UP035 (the peers run Python 3.8)
 
 import numpy as np
 
-from .case import IMAGES, LENGTHS, Case, images, uniform
+from .case import BOTH_WAYS, IMAGES, LENGTHS, Case, images, uniform
 
 KERNEL = {"L1": 8, "L2": 16, "large": 64}
 
@@ -142,18 +142,39 @@ SEQUENCES = [
     Case("SequenceLast", _sequences, lambda nd, a, n: nd.SequenceLast(a, n, True)),
     Case("RNN", _lstm, _run_lstm_mx, _run_lstm_torch, form="lstm"),
 ]
+
+
+def _norm(op: str, mx: Callable, torch: Callable, **extra: Callable) -> list:
+    """Forward, and both ways."""
+    arrays = images("a", **extra)
+    return [
+        Case(op, arrays, mx, torch, bound=True),
+        Case(op, arrays, mx, torch, wrt=("a", "g", "b"), bound=True, traffic=BOTH_WAYS),
+    ]
+
+
+def _groups(rng: np.random.RandomState, shape: tuple) -> np.ndarray:
+    return uniform(rng, 4)
+
+
+def _group_norm(t: object, a: object, g: object, b: object) -> object:
+    """With a factor for each group, as in MXNet, rather than for each channel."""
+    each = a.shape[1] // 4
+    g, b = g.repeat_interleave(each), b.repeat_interleave(each)
+    return t.nn.functional.group_norm(a, 4, g, b, eps=1e-5)
+
+
 NORMS = [
-    Case("BatchNorm", images("a", g=_channels, b=_channels, m=_channels, v=_channels),
-         lambda nd, a, g, b, m, v: nd.BatchNorm(a, g, b, m, v, eps=1e-5, fix_gamma=False),
-         lambda t, a, g, b, m, v: t.nn.functional.batch_norm(a, m, v, g, b, eps=1e-5), bound=True),
-    Case("InstanceNorm", images("a", g=_channels, b=_channels),
-         lambda nd, a, g, b: nd.InstanceNorm(a, g, b, eps=1e-5),
-         lambda t, a, g, b: t.nn.functional.instance_norm(a, weight=g, bias=b, eps=1e-5),
-         bound=True),
-    Case("GroupNorm", images("a", g=lambda rng, shape: np.ones(4, np.float32),
-                             b=lambda rng, shape: np.zeros(4, np.float32)),
-         lambda nd, a, g, b: nd.GroupNorm(a, g, b, num_groups=4, eps=1e-5),
-         lambda t, a, g, b: t.nn.functional.group_norm(a, 4, eps=1e-5), bound=True),
+    *_norm("BatchNorm",
+           lambda nd, a, g, b, m, v: nd.BatchNorm(a, g, b, m, v, eps=1e-5, fix_gamma=False),
+           lambda t, a, g, b, m, v: t.nn.functional.batch_norm(
+               a, m, v, g, b, training=a.requires_grad, eps=1e-5),
+           g=_channels, b=_channels, m=_channels, v=_channels),
+    *_norm("InstanceNorm", lambda nd, a, g, b: nd.InstanceNorm(a, g, b, eps=1e-5),
+           lambda t, a, g, b: t.nn.functional.instance_norm(a, weight=g, bias=b, eps=1e-5),
+           g=_channels, b=_channels),
+    *_norm("GroupNorm", lambda nd, a, g, b: nd.GroupNorm(a, g, b, num_groups=4, eps=1e-5),
+           _group_norm, g=_groups, b=_groups),
 ]  # fmt: skip
 CASES = [
     *_convolution("3x3", 3),

@@ -10,6 +10,7 @@ from ..report import quantity, table
 from ..runner import Result, ratio, value
 from . import CASES
 from .case import PEERS, SIZES
+from .yardstick import Rates, seconds
 
 Results = Mapping[tuple[str, str], Result]
 OURS = "baryon/call"
@@ -29,30 +30,33 @@ def geometric(values: Sequence[float]) -> float:
     return math.exp(statistics.fmean(map(math.log, values)))
 
 
-def rate(result: Result, contestant: str) -> float | None:
-    """Bytes that inputs and results hold, a second."""
-    seconds = value(result, contestant)
-    moved = result.figures.get(contestant, {}).get("bytes")
-    return moved / seconds if seconds and moved else None
+def share(result: Result, rates: Rates) -> float | None:
+    """The time that memory needs for what a step moves, over the time that we take."""
+    taken, figures = value(result, OURS), result.figures.get(OURS, {})
+    needed = seconds(rates, figures.get("read", 0), figures.get("written", 0))
+    return needed / taken if taken and needed else None
 
 
-def bandwidth(results: Results) -> str:
-    """What memory alone should limit, against the best rate that anybody reached."""
-    large = {n: r for (n, size), r in results.items() if size == "large" and not r.void}
-    bound = {n: r for n, r in large.items() if CASES[n].bound}
-    rates = {n: rate(r, OURS) for n, r in bound.items()}
-    best = max((rate(r, c) or 0 for r in bound.values() for c in r.times), default=0)
-    if not best:
+def bandwidth(results: Results, rates: Rates) -> str:
+    """What memory alone should limit, against what bare loops reach on this machine."""
+    shares = {
+        name: found
+        for (name, size), result in results.items()
+        if size == "large" and CASES[name].bound and not result.void
+        if (found := share(result, rates)) is not None
+    }
+    if not shares:
         return ""
-    below = {n: x / best for n, x in rates.items() if x and x < SHARE * best}
+    reach = sum(s >= SHARE for s in shares.values())
+    told = ", ".join(f"{name} {rate / 1e9:.0f}" for name, rate in rates.items())
     head = (
-        f"Limited by memory, large: {len(rates) - len(below)} of {len(rates)} reach {SHARE:.0%} of "
-        f"the best rate seen, {best / 1e9:.0f} GB/s."
+        f"Limited by memory, large: {reach} of {len(shares)} reach {SHARE:.0%} of what bare loops "
+        f"give (GB/s: {told})."
     )
-    return "\n\n".join([head, "\n".join(f"- {n}: {share:.0%}" for n, share in below.items())])
+    return "\n\n".join([head, "\n".join(f"- {n}: {s:.0%}" for n, s in shares.items())])
 
 
-def summary(results: Results) -> str:
+def summary(results: Results, rates: Rates) -> str:
     """Geometric means by peer and size, the bars, the cases behind MXNet, and bandwidth."""
     rows = []
     for peer in PEERS[1:]:
@@ -69,7 +73,7 @@ def summary(results: Results) -> str:
     lines = [f"- {name} ({size}): {s:.2f} of MXNet's speed" for (name, size), s in slow.items()]
     voids = [f"- {n} ({z}) is void: {r.void}" for (n, z), r in results.items() if r.void]
     head = f"Slower than MXNet by more than a tenth: {len(lines)} of {len(results)}."
-    parts = [found, head, "\n".join(lines), *voids, bandwidth(results)]
+    parts = [found, head, "\n".join(lines), *voids, bandwidth(results, rates)]
     return "\n\n".join(p for p in parts if p)
 
 

@@ -64,8 +64,9 @@ def _prepare(case: Case, size: str) -> None:
         finish()
         made = np.asarray(result.asnumpy() if hasattr(result, "asnumpy") else result)
         check = digest(made) if case.equal else []
-        moved = made.nbytes + sum(a.nbytes for a in arrays.values())
-        return Prepared(check, _loop(step, finish, size), finish, {"bytes": moved})
+        read, written = case.moved(arrays, made)
+        figures = {"read": read, "written": written}
+        return Prepared(check, _loop(step, finish, size), finish, figures)
 
 
 def _loop(step: Callable, finish: Callable, size: str) -> Callable:
