@@ -102,7 +102,8 @@ void cast(const Call& call) {
         narrow(target, single, y, count);
       } else if (stream) {
         loop(x, result, count, nullptr);
-        stream_copy(y, result, count * to_item);
+        stream_copy(y, result, count * to_item,
+                    [&](Index at) { fetch(in + (i + count) * from_item + at); });
       } else {
         loop(x, y, count, nullptr);
       }

@@ -113,7 +113,10 @@ struct Run {
       alignas(64) char buffer[kBlockBytes];
       blocks(0, n, [&](Index begin, Index end) {
         loop(a_varies ? a + begin * item : a, b_varies ? b + begin * item : b, buffer, end - begin);
-        stream_copy(out + begin * out_item, buffer, (end - begin) * out_item);
+        stream_copy(out + begin * out_item, buffer, (end - begin) * out_item, [&](Index i) {
+          if (a_varies) fetch(a + end * item + i);
+          if (b_varies) fetch(b + end * item + i);
+        });
       });
       stream_end();
     } else {
@@ -201,7 +204,8 @@ void run_unary(const UnaryLoops& loops, const Call& call) {
       blocks(begin, end, [&](Index i, Index j) {
         alignas(64) char buffer[kBlockBytes];
         loop(in + i * item, buffer, j - i, call.params);
-        stream_copy(out + i * item, buffer, (j - i) * item);
+        stream_copy(out + i * item, buffer, (j - i) * item,
+                    [&](Index at) { fetch(in + j * item + at); });
       });
       stream_end();
     } else {

@@ -6,21 +6,17 @@
 #include <cstdint>
 #include <cstring>
 
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
-
 #include "../kernel.h"
 #include "../parallel.h"
 #include "half.h"
+#include "stream.h"
 
 namespace baryon::BARYON_ISA {
 
 using Index = std::int64_t;
 
-constexpr Index kGrain = 32768;          // elements below which another thread does not pay
-constexpr Index kBlock = 1024;           // elements that pass through a buffer at a time
-constexpr Index kStreamBytes = 8 << 20;  // results above this are written past the caches
+constexpr Index kGrain = 32768;  // elements below which another thread does not pay
+constexpr Index kBlock = 1024;   // elements that pass through a buffer at a time
 
 // The position of a dtype in a table of loops.
 inline int slot(DType dtype) { return dtype == DType::bf16 ? 8 : static_cast<int>(dtype); }
@@ -55,31 +51,6 @@ constexpr DType dtype_of<std::uint8_t>() {
 template <>
 constexpr DType dtype_of<bool>() {
   return DType::b8;
-}
-
-// Copies past the caches; the first bytes up to an aligned address are copied plainly.
-inline void stream_copy(void* to, const void* from, Index bytes) {
-#if defined(__SSE2__)
-  char* y = static_cast<char*>(to);
-  const char* x = static_cast<const char*>(from);
-  const Index lead = std::min<Index>(bytes, -reinterpret_cast<std::intptr_t>(y) & 63);
-  std::memcpy(y, x, static_cast<std::size_t>(lead));
-  Index i = lead;
-  for (; i + 64 <= bytes; i += 64)
-    for (int k = 0; k < 64; k += 16)
-      _mm_stream_si128(reinterpret_cast<__m128i*>(y + i + k),
-                       _mm_loadu_si128(reinterpret_cast<const __m128i*>(x + i + k)));
-  std::memcpy(y + i, x + i, static_cast<std::size_t>(bytes - i));
-#else
-  std::memcpy(to, from, static_cast<std::size_t>(bytes));
-#endif
-}
-
-// Orders streamed stores before whatever tells other threads that they are done.
-inline void stream_end() {
-#if defined(__SSE2__)
-  _mm_sfence();
-#endif
 }
 
 inline char* at(void* base, Index bytes) { return static_cast<char*>(base) + bytes; }

@@ -6,7 +6,7 @@
 
 #include <cmath>
 
-#include "loops.h"
+#include "rows.h"
 #include "widened.h"
 
 namespace baryon::BARYON_ISA {
@@ -42,25 +42,43 @@ void each_segment(const Layout& l, const Task& task) {
                });
 }
 
-// Two sums a channel over its elements: f(offset, k) gives the two terms of element `offset` of
-// channel k.
-template <class T, class F>
-void two_sums(const Layout& l, Index first, Index last, double* one, double* two, const F& f) {
+// Calls body(offset, k) for the elements of channels whose runs are short, by rows of all of them.
+template <class Body>
+void each_short(const Layout& l, Index first, Index last, const Body& body) {
+  Index channel[kSegment];
+  const Index length = (last - first) * l.inner;
+  for (Index e = 0; e < length; ++e) channel[e] = first + e / l.inner;
+  for (Index o = 0; o < l.outer; ++o) {
+    const Index at = (o * l.channels + first) * l.inner;
+    if (l.inner == 1) {
+#pragma GCC ivdep
+      for (Index e = 0; e < length; ++e) body(at + e, first + e, e);
+    } else {
+#pragma GCC ivdep
+      for (Index e = 0; e < length; ++e) body(at + e, channel[e], e);
+    }
+  }
+}
+
+// Two sums a channel over its elements: terms(elements, k, u, v) sets the two terms of some
+// elements of channel k, which it takes from arrays by elements(array).
+template <class T, class Terms>
+void two_sums(const Layout& l, Index first, Index last, double* one, double* two,
+              const Terms& terms) {
   for (Index k = first; k < last; ++k) one[k] = two[k] = 0;
   if (l.inner >= kRun) {
     for (Index k = first; k < last; ++k)
       for (Index o = 0; o < l.outer; ++o) {
         const Index at = (o * l.channels + k) * l.inner;
         for (Index from = 0; from < l.inner; from += kChunk) {
-          const Index to = std::min(l.inner, from + kChunk);
-          T a = 0, b = 0;
-#pragma omp simd reduction(+ : a, b)
-          for (Index i = from; i < to; ++i) {
-            T u, v;
-            f(at + i, k, u, v);
-            a += u;
-            b += v;
-          }
+          const Index start = at + from, count = std::min(l.inner - from, kChunk);
+          const auto [a, b] = totals<T, 2>(count, [&](Index i, auto c, Vector<T>* sums) {
+            const auto elements = [=](const T* x) {
+              fetch(x + start + i + kBlock);
+              return load_part(x + start + i, c);
+            };
+            terms(elements, k, sums[0], sums[1]);
+          });
           one[k] += static_cast<double>(a);
           two[k] += static_cast<double>(b);
         }
@@ -68,45 +86,34 @@ void two_sums(const Layout& l, Index first, Index last, double* one, double* two
     return;
   }
   double a[kSegment] = {}, b[kSegment] = {};
-  Index channel[kSegment];
-  const Index length = (last - first) * l.inner;
-  for (Index e = 0; e < length; ++e) channel[e] = first + e / l.inner;
-  for (Index o = 0; o < l.outer; ++o) {
-    const Index at = (o * l.channels + first) * l.inner;
-#pragma GCC ivdep
-    for (Index e = 0; e < length; ++e) {
-      T u, v;
-      f(at + e, channel[e], u, v);
-      a[e] += static_cast<double>(u);
-      b[e] += static_cast<double>(v);
-    }
-  }
-  for (Index e = 0; e < length; ++e) {
-    one[channel[e]] += a[e];
-    two[channel[e]] += b[e];
+  each_short(l, first, last, [&](Index at, Index k, Index e) {
+    T u, v;
+    terms([=](const T* x) { return x[at]; }, k, u, v);
+    a[e] += static_cast<double>(u);
+    b[e] += static_cast<double>(v);
+  });
+  for (Index e = 0; e < (last - first) * l.inner; ++e) {
+    one[first + e / l.inner] += a[e];
+    two[first + e / l.inner] += b[e];
   }
 }
 
-// f(offset, k) for every element of the channels.
-template <class F>
-void each_element(const Layout& l, Index first, Index last, const F& f) {
+// y[offset] = value(offset, k) for every element of the channels; fetch_at as in write_elements.
+template <class T, class Value, class Fetch>
+void each_element(const Layout& l, Index first, Index last, T* y, bool stream, const Value& value,
+                  const Fetch& fetch_at) {
   if (l.inner >= kRun) {
     for (Index k = first; k < last; ++k)
       for (Index o = 0; o < l.outer; ++o) {
         const Index at = (o * l.channels + k) * l.inner;
-#pragma GCC ivdep
-        for (Index i = 0; i < l.inner; ++i) f(at + i, k);
+        write_elements(
+            y + at, l.inner, stream, [&](Index i) { return value(at + i, k); },
+            [&](Index i) { fetch_at(at + i); });
       }
+    if (stream) stream_end();
     return;
   }
-  Index channel[kSegment];
-  const Index length = (last - first) * l.inner;
-  for (Index e = 0; e < length; ++e) channel[e] = first + e / l.inner;
-  for (Index o = 0; o < l.outer; ++o) {
-    const Index at = (o * l.channels + first) * l.inner;
-#pragma GCC ivdep
-    for (Index e = 0; e < length; ++e) f(at + e, channel[e]);
-  }
+  each_short(l, first, last, [&](Index at, Index k, Index) { y[at] = value(at, k); });
 }
 
 template <class T>
@@ -123,10 +130,12 @@ void forward(const Call& call) {
   Scratch<T> factors(l.channels);
   double *one = sums.get(), *two = one + l.channels;
   T* factor = factors.get();
+  const bool stream = streams_rows(call.out[0], l.inner);
+  constexpr Index ahead = kBlock;
   each_segment(l, [&](Index first, Index last) {
     if (batch)
-      two_sums<T>(l, first, last, one, two, [=](Index at, Index k, T& u, T& v) {
-        u = x[at] - x[k * l.inner];
+      two_sums<T>(l, first, last, one, two, [=](const auto& elements, Index k, auto& u, auto& v) {
+        u = elements(x) - x[k * l.inner];
         v = u * u;
       });
     for (Index k = first; k < last; ++k) {
@@ -141,8 +150,10 @@ void forward(const Call& call) {
       scale[k] = static_cast<T>(1 / std::sqrt(var + eps));
       factor[k] = fixed ? scale[k] : scale[k] * gamma[k];
     }
-    each_element(l, first, last,
-                 [=](Index at, Index k) { y[at] = (x[at] - mean[k]) * factor[k] + beta[k]; });
+    each_element(
+        l, first, last, y, stream,
+        [=](Index at, Index k) { return (x[at] - mean[k]) * factor[k] + beta[k]; },
+        [=](Index at) { fetch(x + at + ahead); });
   });
 }
 
@@ -159,10 +170,12 @@ void backward(const Call& call) {
   Scratch<T> factors(3 * l.channels);
   double *one = sums.get(), *two = one + l.channels;
   T *factor = factors.get(), *flat = factor + l.channels, *slope = flat + l.channels;
+  const bool stream = streams_rows(call.out[0], l.inner);
+  constexpr Index ahead = kBlock;
   each_segment(l, [&](Index first, Index last) {
-    two_sums<T>(l, first, last, one, two, [=](Index at, Index k, T& u, T& v) {
-      u = dy[at];
-      v = u * (x[at] - mean[k]);
+    two_sums<T>(l, first, last, one, two, [=](const auto& elements, Index k, auto& u, auto& v) {
+      u = elements(dy);
+      v = u * (elements(x) - mean[k]);
     });
     for (Index k = first; k < last; ++k) {
       const double unit = static_cast<double>(scale[k]);
@@ -175,9 +188,15 @@ void backward(const Call& call) {
       moving_mean[k] = moving_mean[k] * momentum + mean[k] * (1 - momentum);
       moving_var[k] = moving_var[k] * momentum + (1 / (scale[k] * scale[k]) - eps) * (1 - momentum);
     }
-    each_element(l, first, last, [=](Index at, Index k) {
-      dx[at] = (dy[at] - flat[k] - (x[at] - mean[k]) * slope[k]) * factor[k];
-    });
+    each_element(
+        l, first, last, dx, stream,
+        [=](Index at, Index k) {
+          return (dy[at] - flat[k] - (x[at] - mean[k]) * slope[k]) * factor[k];
+        },
+        [=](Index at) {
+          fetch(dy + at + ahead);
+          fetch(x + at + ahead);
+        });
   });
 }
 

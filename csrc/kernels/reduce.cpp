@@ -183,7 +183,7 @@ class Reduction {
       double results[kTile];
       for (Index i = first; i < last; i += kTile) {
         const Index n = std::min(kTile, last - i);
-        if (length < kLanes && !is_half(dtype_)) {
+        if (length < kPartials && !is_half(dtype_)) {
           loops_.short_runs(in_ + i * length * item_, n, length, results);
         } else {
           loops_.begin(results, n);

@@ -122,22 +122,23 @@ struct Min {
 
 // ---- loops over contiguous elements -------------------------------------------------------------
 
-constexpr int kLanes = 64;  // independent partial results, which the compiler keeps in registers
+constexpr int kPartials = 64;  // independent partial results, which the compiler keeps in registers
 constexpr Index kFlush = 4096;  // elements that float lanes add before they go to double
 
-// Whole groups of kLanes elements into `total`, by lanes of type L; the number of elements taken.
+// Whole groups of kPartials elements into `total`, by lanes of type L; the number of elements
+// taken.
 template <class Op, class L, class T, class A>
 Index full_lanes(const T* x, Index n, A& total) {
-  L lane[kLanes];
-  for (int k = 0; k < kLanes; ++k) lane[k] = Op::template start<L>();
+  L lane[kPartials];
+  for (int k = 0; k < kPartials; ++k) lane[k] = Op::template start<L>();
   Index i = 0;
-  for (; i + kLanes <= n; i += kLanes)
-    for (int k = 0; k < kLanes; ++k)
+  for (; i + kPartials <= n; i += kPartials)
+    for (int k = 0; k < kPartials; ++k)
       lane[k] = Op::combine(lane[k], Op::map(static_cast<L>(x[i + k])));
-  A wide[kLanes];
-  for (int k = 0; k < kLanes; ++k) wide[k] = static_cast<A>(lane[k]);
+  A wide[kPartials];
+  for (int k = 0; k < kPartials; ++k) wide[k] = static_cast<A>(lane[k]);
 #pragma GCC unroll 8
-  for (int half = kLanes / 2; half > 0; half /= 2)
+  for (int half = kPartials / 2; half > 0; half /= 2)
     for (int k = 0; k < half; ++k) wide[k] = Op::combine(wide[k], wide[k + half]);
   total = Op::combine(total, wide[0]);
   return i;
@@ -149,7 +150,7 @@ A lanes(const T* x, Index n) {
   A total = Op::template start<A>();
   Index i = 0;
   if constexpr (std::is_floating_point_v<T>) {
-    if (n >= kLanes) i = full_lanes<Op, L>(x, n, total);
+    if (n >= kPartials) i = full_lanes<Op, L>(x, n, total);
   }
   for (; i < n; ++i) total = Op::combine(total, Op::map(static_cast<A>(x[i])));
   return total;

@@ -129,18 +129,4 @@ class Room {
   std::vector<Int> places_;
 };
 
-// The first `count` lanes, at most all.
-template <class T>
-inline void store_part(T* to, Vector<T> value, Int count) {
-  if (count >= kLanes<T>) return store(to, value);
-  std::memcpy(to, &value, static_cast<std::size_t>(count) * sizeof(T));
-}
-template <class T>
-inline Vector<T> load_part(const T* from, Int count) {
-  if (count >= kLanes<T>) return load(from);
-  Vector<T> value{};
-  std::memcpy(&value, from, static_cast<std::size_t>(count) * sizeof(T));
-  return value;
-}
-
 }  // namespace baryon::BARYON_ISA

@@ -1,15 +1,13 @@
-// Softmax and log-softmax along one axis, forward and backward: a row or a few columns at a time,
-// so that the passes over them stay in cache.
+// Softmax and log-softmax along one axis, forward and backward: a row at a time, so that the passes
+// over it stay in cache, or a block of columns in two passes.
 //
 // params = {sizes before, at and after the axis, factor applied before exp}.
 
-#include "loops.h"
-#include "vmath.h"
+#include "rows.h"
+#include "vexp.h"
 
 namespace baryon::BARYON_ISA {
 namespace {
-
-constexpr Index kColumns = 128;  // neighbouring columns that go together when the axis is not last
 
 struct Split {
   Index before, n, after;
@@ -20,154 +18,243 @@ struct Split {
         n(static_cast<Index>(call.params[1])),
         after(static_cast<Index>(call.params[2])),
         scale(call.n_params > 3 ? call.params[3] : 1.0) {}
+
+  Index size() const { return before * n * after; }
 };
 
-// ---- rows -----------------------------------------------------------------------------------
+// ---- rows; `next` is what will be read after this one -------------------------------------------
 
 template <class T>
-inline T row_max(const T* x, Index n, T scale) {
-  T top = -vm::kInf<T>;
-#pragma omp simd reduction(max : top)
-  for (Index i = 0; i < n; ++i) {
-    const T v = x[i] * scale;
-    top = v > top ? v : top;
+inline Vector<T> row_max(const T* x, Index n, T scale) {
+  constexpr Index kAtOnce = 4;
+  Vector<T> top[kAtOnce];
+  for (Vector<T>& t : top) t = broadcast(-vm::kInf<T>);
+  Index i = 0;
+  for (; i + kAtOnce * kLanes<T> <= n; i += kAtOnce * kLanes<T>)
+    for (Index k = 0; k < kAtOnce; ++k)
+      top[k] = larger<T>(load(x + i + k * kLanes<T>) * scale, top[k]);
+  each_vector<T>(n - i, [&](Index k, auto count) {
+    const Vector<T> value = load_part(x + i + k, count) * scale;
+    top[0] = larger<T>(only<T>(value, count, -vm::kInf<T>), top[0]);
+  });
+  for (const Vector<T>& t : top) top[0] = larger<T>(t, top[0]);
+  return broadcast(fold<T>(top[0], larger<T>));
+}
+
+// The sum of e^(x scale - top), each of which may be kept.
+template <bool keep, class T>
+inline T exp_row(const T* x, Vector<T> top, T* e, Index n, T scale, const T* next) {
+  return total<T>(n, [&](Index i, auto count) {
+    fetch(next + i);
+    const Vector<T> power = exp_below<T>(load_part(x + i, count) * scale - top);
+    if (keep) store_part(e + i, power, count);
+    return power;
+  });
+}
+
+template <class T>
+void softmax_row(const T* x, T* y, Index n, T scale, const T* next) {
+  const T factor = 1 / exp_row<true>(x, row_max(x, n, scale), y, n, scale, next);
+  each_vector<T>(n, [&](Index i, auto count) {
+    store_part(y + i, Vector<T>(load_part(y + i, count) * factor), count);
+  });
+}
+
+template <class T>
+void log_softmax_row(const T* x, T* y, Index n, T scale, const T* next) {
+  const Vector<T> top = row_max(x, n, scale);
+  const T shift = vm::log(exp_row<false>(x, top, y, n, scale, next));
+  each_vector<T>(n, [&](Index i, auto count) {
+    const Vector<T> below = load_part(x + i, count) * scale - top;
+    store_part(y + i, Vector<T>(below - shift), count);
+  });
+}
+
+template <class T>
+void backward_softmax_row(const T* dy, const T* y, T* dx, Index n, T scale, const T* next_dy,
+                          const T* next_y) {
+  const T sum = total<T>(n, [&](Index i, auto count) {
+    fetch(next_dy + i);
+    fetch(next_y + i);
+    return Vector<T>(load_part(dy + i, count) * load_part(y + i, count));
+  });
+  each_vector<T>(n, [&](Index i, auto count) {
+    const Vector<T> centred = load_part(dy + i, count) - sum;
+    store_part(dx + i, Vector<T>(load_part(y + i, count) * centred * scale), count);
+  });
+}
+
+template <class T>
+void backward_log_softmax_row(const T* dy, const T* y, T* dx, Index n, T scale, const T* next_dy,
+                              const T* next_y) {
+  const T sum = total<T>(n, [&](Index i, auto count) {
+    fetch(next_dy + i);
+    return load_part(dy + i, count);
+  });
+  each_vector<T>(n, [&](Index i, auto count) {
+    fetch(next_y + i);
+    const Vector<T> share = exp_below<T>(load_part(y + i, count)) * sum;
+    store_part(dx + i, Vector<T>((load_part(dy + i, count) - share) * scale), count);
+  });
+}
+
+// ---- columns; element (i, j) at i * stride + j --------------------------------------------------
+
+constexpr Index kColumns = 512;       // that go together, at most
+constexpr Index kRows = 8;            // that go together
+constexpr Index kCached = 512 << 10;  // bytes that stay in the second cache from pass to pass
+
+// The greatest number of each column, times scale, and the sum of e^(x scale - top): as rows come,
+// what has been summed is taken down to the new greatest.
+template <class T>
+void top_and_sum(const T* x, T* tops, T* sums, Index n, Index stride, Index m, T scale) {
+  std::fill_n(tops, m, std::numeric_limits<T>::lowest());  // which may be subtracted from -inf
+  std::fill_n(sums, m, T(0));
+  for (Index i = 0; i < n; i += kRows, x += kRows * stride) {
+    const Index rows = std::min(kRows, n - i);
+    each_vector<T>(m, [&](Index j, auto count) {
+      Vector<T> value[kRows], top = load_part(tops + j, count), sum{};
+      const Vector<T> before = top;
+      for (Index k = 0; k < rows; ++k) {
+        fetch(x + (k + kRows) * stride + j);
+        value[k] = load_part(x + k * stride + j, count) * scale;
+        top = larger<T>(value[k], top);
+      }
+      for (Index k = 0; k < rows; ++k) sum += exp_below<T>(value[k] - top);
+      sum += load_part(sums + j, count) * exp_below<T>(before - top);
+      store_part(tops + j, top, count);
+      store_part(sums + j, sum, count);
+    });
   }
-  return top;
 }
 
 template <class T>
-void softmax_row(const T* x, T* y, Index n, T scale) {
-  const T top = row_max(x, n, scale);
-  T sum = 0;
-#pragma omp simd reduction(+ : sum)
-  for (Index i = 0; i < n; ++i) {
-    const T e = vm::exp(x[i] * scale - top);
-    y[i] = e;
-    sum += e;
-  }
-  const T factor = T(1) / sum;
-#pragma GCC ivdep
-  for (Index i = 0; i < n; ++i) y[i] *= factor;
+inline void put(T* to, Vector<T> value, bool stream, Whole) {
+  stream ? stream_vector(to, value) : store(to, value);
+}
+template <class T>
+inline void put(T* to, Vector<T> value, bool, Index count) {
+  store_part(to, value, count);
 }
 
-template <class T>
-void log_softmax_row(const T* x, T* y, Index n, T scale) {
-  const T top = row_max(x, n, scale);
-  T sum = 0;
-#pragma omp simd reduction(+ : sum)
-  for (Index i = 0; i < n; ++i) sum += vm::exp(x[i] * scale - top);
-  const T shift = vm::log(sum);
-#pragma GCC ivdep
-  for (Index i = 0; i < n; ++i) y[i] = (x[i] * scale - top) - shift;
+// Turns sums into what is subtracted, or multiplied with, in the end.
+template <class T, bool log>
+void finish_sums(T* sums, Index m) {
+  for (Index j = 0; j < m; ++j) sums[j] = log ? vm::log(sums[j]) : 1 / sums[j];
 }
 
-template <class T>
-void backward_softmax_row(const T* dy, const T* y, T* dx, Index n, T scale) {
-  T sum = 0;
-#pragma omp simd reduction(+ : sum)
-  for (Index i = 0; i < n; ++i) sum += dy[i] * y[i];
-#pragma GCC ivdep
-  for (Index i = 0; i < n; ++i) dx[i] = y[i] * (dy[i] - sum) * scale;
+template <class T, bool log>
+void apply(const T* x, const T* top, const T* last, T* y, Index n, Index stride, Index m, T scale,
+           bool stream) {
+  for (Index i = 0; i < n; ++i, x += stride, y += stride)
+    each_vector<T>(m, [&](Index j, auto count) {
+      fetch(x + stride + j);
+      const Vector<T> below = load_part(x + j, count) * scale - load_part(top + j, count);
+      const Vector<T> end = load_part(last + j, count);
+      put<T>(y + j, log ? below - end : exp_below<T>(below) * end, stream, count);
+    });
 }
 
-template <class T>
-void backward_log_softmax_row(const T* dy, const T* y, T* dx, Index n, T scale) {
-  T sum = 0;
-#pragma omp simd reduction(+ : sum)
-  for (Index i = 0; i < n; ++i) sum += dy[i];
-#pragma GCC ivdep
-  for (Index i = 0; i < n; ++i) dx[i] = (dy[i] - vm::exp(y[i]) * sum) * scale;
+template <class T, bool log>
+void forward_columns(const T* x, T* y, Index n, Index stride, Index m, T scale, bool stream) {
+  alignas(64) T top[kColumns], sum[kColumns];
+  top_and_sum(x, top, sum, n, stride, m, scale);
+  finish_sums<T, log>(sum, m);
+  apply<T, log>(x, top, sum, y, n, stride, m, scale, stream);
 }
 
-// ---- columns: element (i, j) at i * stride + j, m columns ------------------------------------
-
-template <class T>
-void column_max(const T* x, T* top, Index n, Index stride, Index m, T scale) {
-  for (Index j = 0; j < m; ++j) top[j] = -vm::kInf<T>;
-  for (Index i = 0; i < n; ++i)
-#pragma GCC ivdep
-    for (Index j = 0; j < m; ++j) {
-      const T v = x[i * stride + j] * scale;
-      top[j] = v > top[j] ? v : top[j];
+// Whole rows, where columns are too long to stay in cache: parts of them are summed and joined.
+template <class T, bool log>
+void forward_tall(const T* x, T* y, Index n, Index m, T scale, bool stream) {
+  constexpr Index kParts = 16;  // whatever the number of threads
+  Scratch<T> room(2 * kParts * m);
+  T *tops = room.get(), *sums = tops + kParts * m;
+  parallel_for(kParts, 1, [&](Index begin, Index end) {
+    for (Index p = begin; p < end; ++p) {
+      const Index from = n * p / kParts, to = n * (p + 1) / kParts;
+      top_and_sum(x + from * m, tops + p * m, sums + p * m, to - from, m, m, scale);
     }
+  });
+  for (Index p = 1; p < kParts; ++p)
+    each_vector<T>(m, [&](Index j, auto count) {
+      const Vector<T> a = load_part(tops + j, count), b = load_part(tops + p * m + j, count);
+      const Vector<T> top = larger<T>(a, b);
+      const Vector<T> sum = load_part(sums + j, count) * exp_below<T>(a - top) +
+                            load_part(sums + p * m + j, count) * exp_below<T>(b - top);
+      store_part(tops + j, top, count);
+      store_part(sums + j, sum, count);
+    });
+  finish_sums<T, log>(sums, m);
+  parallel_for(n, std::max<Index>(1, kGrain / m), [&](Index begin, Index end) {
+    apply<T, log>(x + begin * m, tops, sums, y + begin * m, end - begin, m, m, scale, stream);
+    stream_end();
+  });
 }
 
-template <class T>
-void softmax_columns(const T* x, T* y, Index n, Index stride, Index m, T scale) {
-  alignas(64) T top[kColumns], sum[kColumns] = {};
-  column_max(x, top, n, stride, m, scale);
+template <class T, bool log>
+void backward_columns(const T* dy, const T* y, T* dx, Index n, Index stride, Index m, T scale,
+                      bool stream) {
+  alignas(64) T sums[kColumns] = {};
   for (Index i = 0; i < n; ++i)
-#pragma GCC ivdep
-    for (Index j = 0; j < m; ++j) {
-      const T e = vm::exp(x[i * stride + j] * scale - top[j]);
-      y[i * stride + j] = e;
-      sum[j] += e;
-    }
-  for (Index j = 0; j < m; ++j) sum[j] = T(1) / sum[j];
+    each_vector<T>(m, [&](Index j, auto count) {
+      const Index at = i * stride + j;
+      fetch(dy + at + stride);
+      Vector<T> term = load_part(dy + at, count);
+      if (!log) {
+        fetch(y + at + stride);
+        term *= load_part(y + at, count);
+      }
+      store_part(sums + j, Vector<T>(load_part(sums + j, count) + term), count);
+    });
   for (Index i = 0; i < n; ++i)
-#pragma GCC ivdep
-    for (Index j = 0; j < m; ++j) y[i * stride + j] *= sum[j];
-}
-
-template <class T>
-void log_softmax_columns(const T* x, T* y, Index n, Index stride, Index m, T scale) {
-  alignas(64) T top[kColumns], sum[kColumns] = {};
-  column_max(x, top, n, stride, m, scale);
-  for (Index i = 0; i < n; ++i)
-#pragma GCC ivdep
-    for (Index j = 0; j < m; ++j) sum[j] += vm::exp(x[i * stride + j] * scale - top[j]);
-  for (Index j = 0; j < m; ++j) sum[j] = vm::log(sum[j]);
-  for (Index i = 0; i < n; ++i)
-#pragma GCC ivdep
-    for (Index j = 0; j < m; ++j) y[i * stride + j] = (x[i * stride + j] * scale - top[j]) - sum[j];
-}
-
-template <class T>
-void backward_softmax_columns(const T* dy, const T* y, T* dx, Index n, Index stride, Index m,
-                              T scale) {
-  alignas(64) T sum[kColumns] = {};
-  for (Index i = 0; i < n; ++i)
-#pragma GCC ivdep
-    for (Index j = 0; j < m; ++j) sum[j] += dy[i * stride + j] * y[i * stride + j];
-  for (Index i = 0; i < n; ++i)
-#pragma GCC ivdep
-    for (Index j = 0; j < m; ++j)
-      dx[i * stride + j] = y[i * stride + j] * (dy[i * stride + j] - sum[j]) * scale;
-}
-
-template <class T>
-void backward_log_softmax_columns(const T* dy, const T* y, T* dx, Index n, Index stride, Index m,
-                                  T scale) {
-  alignas(64) T sum[kColumns] = {};
-  for (Index i = 0; i < n; ++i)
-#pragma GCC ivdep
-    for (Index j = 0; j < m; ++j) sum[j] += dy[i * stride + j];
-  for (Index i = 0; i < n; ++i)
-#pragma GCC ivdep
-    for (Index j = 0; j < m; ++j)
-      dx[i * stride + j] = (dy[i * stride + j] - vm::exp(y[i * stride + j]) * sum[j]) * scale;
+    each_vector<T>(m, [&](Index j, auto count) {
+      const Index at = i * stride + j;
+      fetch(dy + at + stride);
+      fetch(y + at + stride);
+      const Vector<T> d = load_part(dy + at, count), p = load_part(y + at, count),
+                      sum = load_part(sums + j, count);
+      put<T>(dx + at, (log ? d - exp_below<T>(p) * sum : p * (d - sum)) * scale, stream, count);
+    });
 }
 
 // ---- drivers --------------------------------------------------------------------------------
 
-// Cuts a call into rows, or into blocks of columns: row(offset), columns(offset, how many).
-template <class Row, class Columns>
-void each_part(const Split& s, const Row& row, const Columns& columns) {
-  if (s.before * s.n * s.after == 0) return;
-  if (s.after == 1) {
-    parallel_for(s.before, std::max<Index>(1, kGrain / 4 / s.n), [&](Index begin, Index end) {
-      for (Index r = begin; r < end; ++r) row(r * s.n);
-    });
-    return;
-  }
-  const Index blocks = (s.after + kColumns - 1) / kColumns;
-  const Index work = s.n * std::min(s.after, kColumns);
+// Calls row(offset) for all rows.
+template <class Row>
+void each_row(const Split& s, const Row& row) {
+  parallel_for(s.before, std::max<Index>(1, kGrain / 4 / s.n), [&](Index begin, Index end) {
+    for (Index r = begin; r < end; ++r) row(r * s.n);
+    stream_end();
+  });
+}
+
+// Columns of `arrays` arrays that stay in cache together.
+template <class T>
+Index columns_in_cache(const Split& s, Index arrays) {
+  return kCached / (arrays * s.n * static_cast<Index>(sizeof(T)));
+}
+
+template <class T>
+bool streams(const Split& s, const T* result) {
+  constexpr Index kSize = sizeof(T);
+  return s.size() * kSize >= kStreamBytes && on_line(result) && s.after * kSize % kLineBytes == 0;
+}
+
+// Calls columns(offset, how many) for blocks of columns, such as stay in cache if that is worth it.
+template <class T, class Block>
+void each_block(const Split& s, Index arrays, const Block& columns) {
+  constexpr Index line = kLineBytes / static_cast<Index>(sizeof(T));
+  const Index fit = columns_in_cache<T>(s, arrays) / line * line;
+  const Index most = fit >= 4 * line ? std::min(fit, kColumns) : kColumns;
+  const Index width = std::clamp(round_up(s.after / 8, line), 4 * line, most);
+  const Index blocks = parts(s.after, width), work = s.n * std::min(s.after, width);
   parallel_for(s.before * blocks, std::max<Index>(1, kGrain / 4 / work),
                [&](Index begin, Index end) {
                  for (Index b = begin; b < end; ++b) {
-                   const Index from = b % blocks * kColumns;
-                   columns(b / blocks * s.n * s.after + from, std::min(kColumns, s.after - from));
+                   const Index from = b % blocks * width;
+                   columns(b / blocks * s.n * s.after + from, std::min(width, s.after - from));
                  }
+                 stream_end();
                });
 }
 
@@ -180,55 +267,65 @@ void write_row(T* to, Index n, bool stream, const Row& row) {
   alignas(64) T buffer[kRowBuffer];
   row(buffer);
   stream_copy(to, buffer, n * static_cast<Index>(sizeof(T)));
-  stream_end();
 }
 
-template <class T, auto row, auto columns>
+template <class T, auto row, bool log>
 void forward(const Call& call) {
   const Split s(call);
   const T* x = call.in[0].as<T>();
   T* y = call.out[0].as<T>();
   const T scale = static_cast<T>(s.scale);
-  const bool stream = s.n <= kRowBuffer && s.n >= 64 && x != y &&
-                      s.before * s.n * static_cast<Index>(sizeof(T)) >= kStreamBytes;
-  each_part(
-      s,
-      [&](Index o) { write_row(y + o, s.n, stream, [&](T* to) { row(x + o, to, s.n, scale); }); },
-      [&](Index o, Index m) { columns(x + o, y + o, s.n, s.after, m, scale); });
+  if (s.size() == 0) return;
+  if (s.after == 1) {
+    const bool stream = s.n <= kRowBuffer && streams_rows(call.out[0], s.n);
+    return each_row(s, [&](Index o) {
+      write_row(y + o, s.n, stream, [&](T* to) { row(x + o, to, s.n, scale, x + o + s.n); });
+    });
+  }
+  const bool stream = streams(s, y);
+  if (s.after >= kColumns / 2 && columns_in_cache<T>(s, 1) < kColumns / 4) {
+    for (Index b = 0; b < s.before; ++b, x += s.n * s.after, y += s.n * s.after)
+      forward_tall<T, log>(x, y, s.n, s.after, scale, stream);
+    return;
+  }
+  each_block<T>(s, 1, [&](Index o, Index m) {
+    forward_columns<T, log>(x + o, y + o, s.n, s.after, m, scale, stream);
+  });
 }
 
-template <class T, auto row, auto columns>
+template <class T, auto row, bool log>
 void backward(const Call& call) {
   const Split s(call);
   const T *dy = call.in[0].as<T>(), *y = call.in[1].as<T>();
   T* dx = call.out[0].as<T>();
   const T scale = static_cast<T>(s.scale);
-  each_part(
-      s, [&](Index o) { row(dy + o, y + o, dx + o, s.n, scale); },
-      [&](Index o, Index m) { columns(dy + o, y + o, dx + o, s.n, s.after, m, scale); });
+  if (s.size() == 0) return;
+  if (s.after == 1) {
+    const bool stream = s.n <= kRowBuffer && streams_rows(call.out[0], s.n);
+    return each_row(s, [&](Index o) {
+      write_row(dx + o, s.n, stream,
+                [&](T* to) { row(dy + o, y + o, to, s.n, scale, dy + o + s.n, y + o + s.n); });
+    });
+  }
+  const bool stream = streams(s, dx);
+  each_block<T>(s, 2, [&](Index o, Index m) {
+    backward_columns<T, log>(dy + o, y + o, dx + o, s.n, s.after, m, scale, stream);
+  });
 }
 
-void softmax(const Call& call) {
-  call.out[0].dtype == DType::f32
-      ? forward<float, softmax_row<float>, softmax_columns<float>>(call)
-      : forward<double, softmax_row<double>, softmax_columns<double>>(call);
+template <auto single, auto dual>
+void by_dtype(const Call& call) {
+  call.out[0].dtype == DType::f32 ? single(call) : dual(call);
 }
-void log_softmax(const Call& call) {
-  call.out[0].dtype == DType::f32
-      ? forward<float, log_softmax_row<float>, log_softmax_columns<float>>(call)
-      : forward<double, log_softmax_row<double>, log_softmax_columns<double>>(call);
-}
-void backward_softmax(const Call& call) {
-  call.out[0].dtype == DType::f32
-      ? backward<float, backward_softmax_row<float>, backward_softmax_columns<float>>(call)
-      : backward<double, backward_softmax_row<double>, backward_softmax_columns<double>>(call);
-}
-void backward_log_softmax(const Call& call) {
-  call.out[0].dtype == DType::f32
-      ? backward<float, backward_log_softmax_row<float>, backward_log_softmax_columns<float>>(call)
-      : backward<double, backward_log_softmax_row<double>, backward_log_softmax_columns<double>>(
-            call);
-}
+constexpr auto softmax = by_dtype<forward<float, softmax_row<float>, false>,
+                                  forward<double, softmax_row<double>, false>>;
+constexpr auto log_softmax = by_dtype<forward<float, log_softmax_row<float>, true>,
+                                      forward<double, log_softmax_row<double>, true>>;
+constexpr auto backward_softmax = by_dtype<backward<float, backward_softmax_row<float>, false>,
+                                           backward<double, backward_softmax_row<double>, false>>;
+constexpr auto backward_log_softmax =
+    by_dtype<backward<float, backward_log_softmax_row<float>, true>,
+             backward<double, backward_log_softmax_row<double>, true>>;
 
 bool plain(const Call& call) {  // without lengths
   return call.n_in == 1 && same_dtype<DType::f32, DType::f64>(call);

@@ -59,7 +59,7 @@ void spread(const Call& call) {
       if (one) {
         repeat(in + from * item, item, y, n, stream);
       } else if (stream) {
-        stream_copy(y, in + (from + column) * item, n * item);
+        stream_run(y, in + (from + column) * item, n * item);
       } else {
         std::memcpy(y, in + (from + column) * item, static_cast<std::size_t>(n * item));
       }

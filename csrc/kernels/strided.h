@@ -104,13 +104,40 @@ class Walk {
   std::int64_t index_[kMaxDim] = {};
 };
 
-// One row between the sides: kRead takes the strided one to the dense one.
+// n elements in reverse order, the first from `last`; past the caches, or not.
+template <class T>
+inline void reverse_row(T* to, const T* last, std::int64_t n, bool stream) {
+  const auto turned = lanes<T, [](int k) { return kLanes<T> - 1 - k; }>();
+  std::int64_t i = 0;
+  if (stream)
+    for (; i < n && !on_line(to + i); ++i) to[i] = last[-i];
+  for (; i + kLanes<T> <= n; i += kLanes<T>) {
+    const T* from = last - i - kLanes<T> + 1;
+    const Vector<T> value = __builtin_shuffle(load(from), turned);
+    if (stream) {
+      fetch(reinterpret_cast<const char*>(from) - kAheadBytes);
+      stream_vector(to + i, value);
+    } else {
+      store(to + i, value);
+    }
+  }
+  for (; i < n; ++i) to[i] = last[-i];
+}
+
+// One row between the sides: kRead takes the strided one to the dense one. `next` is how
+// far after this row the one lies that a streamed copy should fetch.
 template <bool kRead, class T>
-inline void move_row(T* dense, T* strided, std::int64_t step, std::int64_t n) {
+inline void move_row(T* dense, T* strided, std::int64_t step, std::int64_t n, bool stream,
+                     std::int64_t next) {
   if (step == 1) {
-    kRead ? copy_run(dense, strided, n) : copy_run(strided, dense, n);
+    T *to = kRead ? dense : strided, *from = kRead ? strided : dense;
+    if (!stream) return copy_run(to, from, n);
+    stream_run(to, from, n * static_cast<std::int64_t>(sizeof(T)), from + next);
   } else if (kRead && step == 0) {
     std::fill(dense, dense + n, *strided);
+  } else if (step == -1) {
+    kRead ? reverse_row(dense, strided, n, stream)
+          : reverse_row(strided - n + 1, dense + n - 1, n, stream);
   } else {
     for (std::int64_t i = 0; i < n; ++i) {
       if constexpr (kRead) {
@@ -124,23 +151,26 @@ inline void move_row(T* dense, T* strided, std::int64_t step, std::int64_t n) {
 
 template <bool kRead, class T>
 void move_rows(const View& view, T* dense, T* strided) {
+  constexpr std::int64_t kSize = sizeof(T);
   const int outer = view.ndim - 1;
-  const std::int64_t n = view.shape[outer], step = view.step[outer];
+  const std::int64_t n = view.shape[outer], step = view.step[outer], rows = view.count() / n;
+  const bool stream = rows * n * kSize >= kStreamBytes && n * kSize >= kStreamRow;
   if (outer == 0) {  // one row: cut it
-    parallel_for(n, kChunkBytes / static_cast<std::int64_t>(sizeof(T)),
-                 [&](std::int64_t begin, std::int64_t end) {
-                   move_row<kRead>(dense + begin, strided + view.offset + begin * step, step,
-                                   end - begin);
-                 });
+    parallel_for(n, kChunkBytes / kSize, [&](std::int64_t begin, std::int64_t end) {
+      move_row<kRead>(dense + begin, strided + view.offset + begin * step, step, end - begin,
+                      stream, end - begin);
+      if (stream) stream_end();
+    });
     return;
   }
-  const std::int64_t bytes = n * static_cast<std::int64_t>(sizeof(T));
-  parallel_for(view.count() / n, kChunkBytes / bytes + 1,
-               [&](std::int64_t begin, std::int64_t end) {
-                 Walk walk(view, outer, begin);
-                 for (std::int64_t i = begin; i < end; ++i, walk.next())
-                   move_row<kRead>(dense + walk.dense, strided + walk.strided, step, n);
-               });
+  const std::int64_t next = (kAheadBytes + n * kSize - 1) / (n * kSize) *
+                            (kRead ? view.step[outer - 1] : view.dense[outer - 1]);
+  parallel_for(rows, kChunkBytes / (n * kSize) + 1, [&](std::int64_t begin, std::int64_t end) {
+    Walk walk(view, outer, begin);
+    for (std::int64_t i = begin; i < end; ++i, walk.next())
+      move_row<kRead>(dense + walk.dense, strided + walk.strided, step, n, stream, next);
+    if (stream) stream_end();
+  });
 }
 
 // The extents of a block: `line` along the result's contiguous axis, `run` along the source's.
@@ -149,8 +179,10 @@ struct Block {
 };
 
 inline Block block_of(std::int64_t line_axis, std::int64_t run_axis, bool stream) {
-  if (stream)
-    return {std::min<std::int64_t>(256, line_axis), std::min<std::int64_t>(256, run_axis)};
+  if (stream) {
+    const std::int64_t run = std::min<std::int64_t>(1024, run_axis);
+    return {std::min(std::max<std::int64_t>(64, 16384 / run), line_axis), run};
+  }
   const std::int64_t line = std::max<std::int64_t>(32, 4096 / run_axis);
   const std::int64_t run = std::max<std::int64_t>(128, 4096 / line_axis);
   return {std::min(line, line_axis), std::min(run, run_axis)};
@@ -168,9 +200,12 @@ void move_blocks(View view, int inner, T* dense, T* strided) {
     view.dense[i] = view.dense[i + 1];
   }
   const std::int64_t outer = count / (m * n);
+  // Sooner than elsewhere: rows that lie far apart share few sets of a cache.
   bool stream = kRead && m >= 8 && lines_align(dense, dense_step) &&
-                count * static_cast<std::int64_t>(sizeof(T)) >= kStreamBytes;
+                count * static_cast<std::int64_t>(sizeof(T)) >= kStreamBytes / 2;
   for (int i = 0; i < last - 1; ++i) stream = stream && lines_align(dense, view.dense[i]);
+  const bool merge = kRead && n == dense_step && n < kLine<T> &&
+                     count * static_cast<std::int64_t>(sizeof(T)) >= kStreamBytes;
   const Block block = kRead ? block_of(n, m, stream) : block_of(m, n, false);
   const std::int64_t high = kRead ? block.run : block.line, wide = kRead ? block.line : block.run;
   const std::int64_t down = (m + high - 1) / high, across = (n + wide - 1) / wide;
@@ -186,6 +221,8 @@ void move_blocks(View view, int inner, T* dense, T* strided) {
                    T* b = strided + walk.strided + j * strided_step + i;
                    if (!kRead) {
                      transpose_block(b, strided_step, a, dense_step, columns, rows);
+                   } else if (merge) {
+                     merge_streamed(a, b, strided_step, rows, columns);
                    } else if (stream) {
                      transpose_streamed(a, dense_step, b, strided_step, rows, columns);
                    } else {

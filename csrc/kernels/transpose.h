@@ -35,6 +35,8 @@ inline void transpose_8x8(T* to, std::int64_t to_step, const T* from, std::int64
   for (int i = 0; i < 8; ++i) std::memcpy(to + i * to_step, &row[i], sizeof(Row));
 }
 
+constexpr std::int64_t kSquaresAhead = 3;  // that are fetched before their turn
+
 // Colours and the like: a few values a point, side by side in one array and apart in the other. The
 // count is a constant, so that compilers turn the loops into shuffles.
 template <int count, class T>
@@ -74,8 +76,39 @@ inline void transpose_block(T* to, std::int64_t to_step, const T* from, std::int
 // Whether whole lines of the result may be streamed: its rows start at multiples of a line.
 template <class T>
 inline bool lines_align(const T* to, std::int64_t to_step) {
-  return reinterpret_cast<std::uintptr_t>(to) % kLineBytes == 0 &&
-         to_step * static_cast<std::int64_t>(sizeof(T)) % kLineBytes == 0;
+  return on_line(to) && to_step * static_cast<std::int64_t>(sizeof(T)) % kLineBytes == 0;
+}
+
+template <class T>
+constexpr int kLine = static_cast<int>(kLineBytes / sizeof(T));  // elements
+
+// A square of whole lines in registers, as above, streamed.
+template <class T>
+inline void stream_square(T* to, std::int64_t to_step, const T* from, std::int64_t from_step) {
+  constexpr int side = kLanes<T>;
+  const auto low = lanes<T, [](int k) { return k / 2 + k % 2 * side; }>();
+  const auto high = lanes<T, [](int k) { return k / 2 + k % 2 * side + side / 2; }>();
+  Vector<T> row[side], next[side];
+  for (int j = 0; j < side; ++j) row[j] = load(from + j * from_step);
+  for (int round = 1; round < side; round *= 2) {
+    for (int j = 0; j < side / 2; ++j) {
+      next[2 * j] = __builtin_shuffle(row[j], row[j + side / 2], low);
+      next[2 * j + 1] = __builtin_shuffle(row[j], row[j + side / 2], high);
+    }
+    for (int j = 0; j < side; ++j) row[j] = next[j];
+  }
+  for (int i = 0; i < side; ++i) stream_vector(to + i * to_step, row[i]);
+}
+
+// The same through memory, for elements or vectors too small for that.
+template <class T>
+inline void stream_square_by_blocks(T* to, std::int64_t to_step, const T* from,
+                                    std::int64_t from_step) {
+  alignas(kLineBytes) T lines[kLine<T> * kLine<T>];
+  for (int y = 0; y < kLine<T>; y += 8)
+    for (int x = 0; x < kLine<T>; x += 8)
+      transpose_8x8(lines + x * kLine<T> + y, kLine<T>, from + y * from_step + x, from_step);
+  for (int k = 0; k < kLine<T>; ++k) stream_line(to + k * to_step, lines + k * kLine<T>);
 }
 
 // The same for aligned lines of a large result. Squares of a line's length read whole lines too:
@@ -83,26 +116,43 @@ inline bool lines_align(const T* to, std::int64_t to_step) {
 template <class T>
 inline void transpose_streamed(T* to, std::int64_t to_step, const T* from, std::int64_t from_step,
                                std::int64_t m, std::int64_t n) {
-  constexpr std::int64_t kSide = kLineBytes / static_cast<std::int64_t>(sizeof(T));
-  constexpr std::int64_t kAhead = 2;  // squares that are fetched before their turn
+  constexpr std::int64_t kSide = kLine<T>;
   const std::int64_t down = m / kSide * kSide, across = n / kSide * kSide;
-  alignas(kLineBytes) T lines[kSide * kSide];
   for (std::int64_t j = 0; j < across; j += kSide) {
     for (std::int64_t i = 0; i < down; i += kSide) {
       const T* square = from + j * from_step + i;
-      for (std::int64_t y = 0; y < kSide; ++y)
-        __builtin_prefetch(square + y * from_step + kAhead * kSide);
-      for (std::int64_t y = 0; y < kSide; y += 8)
-        for (std::int64_t x = 0; x < kSide; x += 8)
-          transpose_8x8(lines + x * kSide + y, kSide, square + y * from_step + x, from_step);
-      for (std::int64_t k = 0; k < kSide; ++k)
-        stream_line(to + (i + k) * to_step + j, lines + k * kSide);
+      const bool here = i + kSquaresAhead * kSide < down;
+      const T* later = square + kSquaresAhead * kSide + (here ? 0 : kSide * from_step - down);
+      for (std::int64_t y = 0; y < kSide; ++y) fetch(later + y * from_step);
+      T* target = to + i * to_step + j;
+      if constexpr (kVectorBytes == kLineBytes && sizeof(T) >= 4) {
+        stream_square(target, to_step, square, from_step);
+      } else {
+        stream_square_by_blocks(target, to_step, square, from_step);
+      }
     }
   }
   stream_end();
   if (across < n)
     transpose_block(to + across, to_step, from + across * from_step, from_step, down, n - across);
   if (down < m) transpose_block(to + down * to_step, to_step, from + down, from_step, m - down, n);
+}
+
+// The same where n makes a row of the result: a large contiguous run of short rows.
+template <class T>
+inline void merge_streamed(T* to, const T* from, std::int64_t from_step, std::int64_t m,
+                           std::int64_t n) {
+  constexpr std::int64_t kPiece = kAheadBytes / static_cast<std::int64_t>(sizeof(T));
+  alignas(kLineBytes) T piece[kPiece];
+  const std::int64_t high = kPiece / n;
+  for (std::int64_t i = 0; i < m; i += high) {
+    const std::int64_t rows = std::min(high, m - i);
+    transpose_block(piece, n, from + i, from_step, rows, n);
+    const char* later = reinterpret_cast<const char*>(from + i + high);
+    stream_copy(to + i * n, piece, rows * n * static_cast<std::int64_t>(sizeof(T)),
+                [=](std::int64_t at) { fetch(later + at); });
+  }
+  stream_end();
 }
 
 }  // namespace baryon::BARYON_ISA

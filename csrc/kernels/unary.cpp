@@ -196,7 +196,7 @@ void copy(const Call& call) {
     if (bytes < kStreamBytes) {
       std::memcpy(out + begin, in + begin, static_cast<std::size_t>(end - begin));
     } else {
-      stream_copy(out + begin, in + begin, end - begin);
+      stream_run(out + begin, in + begin, end - begin);
       stream_end();
     }
   });

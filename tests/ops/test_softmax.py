@@ -53,6 +53,60 @@ def test_nan_and_infinity_spoil_their_own_row_only():
     np.testing.assert_allclose(out[2], [0, 0.5, 0.5])
 
 
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("n", [3, 40, 1500])
+def test_masks_of_any_kind(n, axis):
+    """Entries far below the others are 0, whatever comes first; nothing but -inf is NaN."""
+    x = np.random.normal(size=(n, 300)).astype("float32")
+    x[: n // 2] = -np.inf
+    x[n // 2] = -1e9
+    x[:, 0] = -np.inf
+    x = np.ascontiguousarray(x.T) if axis == 1 else x
+    with np.errstate(invalid="ignore"):
+        want = softmax(x.astype("float64"), axis)
+    out = mx.nd.softmax(mx.nd.array(x), axis=axis).asnumpy()
+    np.testing.assert_allclose(out, want, rtol=3e-6)
+    empty, hidden = (out[:, 0], out[: n // 2, 1:]) if axis == 0 else (out[0], out[1:, : n // 2])
+    assert np.isnan(empty).all() and (hidden == 0).all()
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 30.0, 1000.0])
+def test_as_exact_as_floats(axis, scale):
+    x = (np.random.normal(size=(1030, 257)) * scale).astype("float32")
+    want = softmax(x.astype("float64"), axis)
+    got = mx.nd.softmax(mx.nd.array(x), axis=axis).asnumpy()
+    shifted = x.astype("float64") - x.max(axis=axis, keepdims=True)
+    allowed = want * (1e-6 - 6e-8 * shifted) + 1e-38  # differences are rounded to floats, too
+    assert (np.abs(got - want) <= allowed).all()
+    logs = mx.nd.log_softmax(mx.nd.array(x), axis=axis).asnumpy()
+    logarithm = shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True))
+    np.testing.assert_allclose(logs, logarithm, rtol=1e-6, atol=2e-6)
+
+
+@pytest.mark.parametrize("temperature", [0.1, -2.0])
+def test_temperature(temperature):
+    x = np.random.normal(size=(40, 77)).astype("float32")
+    for axis in (0, 1):
+        got = mx.nd.softmax(mx.nd.array(x), axis=axis, temperature=temperature).asnumpy()
+        np.testing.assert_allclose(got, softmax(x / temperature, axis), rtol=1e-5, atol=1e-8)
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_the_same_for_any_number_of_threads(axis):
+    x = mx.nd.array(np.random.normal(size=(1500, 700)))
+    before = mx.num_threads()
+    try:
+        found = []
+        for threads in (1, 2, 3):
+            mx.set_num_threads(threads)
+            found.append(mx.nd.softmax(x, axis=axis).asnumpy())
+    finally:
+        mx.set_num_threads(before)
+    np.testing.assert_array_equal(found[0], found[1])
+    np.testing.assert_array_equal(found[0], found[2])
+
+
 def test_axis_outside_of_the_data():
     with pytest.raises(mx.base.MXNetError, match="axis 2"):
         mx.nd.softmax(mx.nd.ones((2, 3)), axis=2)
