@@ -16,7 +16,7 @@ from .workloads import select, without
 def options(arguments: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="benchmarks", description="baryon against its peers")
-    parser.add_argument("--only", help="workloads, by name or first part, separated by commas")
+    parser.add_argument("--only", help="groups or workloads, separated by commas")
     parser.add_argument("--without", default="", help="peers or contestants to leave out")
     parser.add_argument("--rounds", type=int, default=15, help="turns that each contestant takes")
     parser.add_argument("--seconds", type=float, default=0.1, help="length of a turn, about")

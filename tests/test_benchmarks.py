@@ -207,6 +207,7 @@ def test_quantities_have_units(number, unit, text):
 def test_workloads_are_chosen_by_name_or_first_part():
     assert [w.name for w in select("add16,lenet")] == ["add16.eager", "add16.recorded", "lenet"]
     assert [w.name for w in select("add16.eager")] == ["add16.eager"]
+    assert [w.name for w in select("vgg16,inference")][:2] == ["vgg16.b1", "resnet50.b1"]
     assert len(select(None)) == len(ALL)
     with pytest.raises(SystemExit):
         options(["--only", "unknown"])

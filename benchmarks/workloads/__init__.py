@@ -1,4 +1,4 @@
-"""All workloads, by name. A name's first part, before the dot, is its file."""
+"""All workloads, by name, and in groups."""
 
 from __future__ import annotations
 
@@ -21,22 +21,27 @@ from . import (
 )
 from .base import BARYON, BEST, Bar, Workload
 
-_FILES = (
-    *(add16, chain100, tiny_hybrid, lenet, resnet, convnets),
-    *(encoders, gluon, large_eager, memory, records, install),
-)
-ALL = {w.name: w for file in _FILES for w in file.WORKLOADS}
+_FILES = {
+    "overhead": (add16, chain100, tiny_hybrid, install),
+    "training": (lenet, resnet, gluon),
+    "inference": (convnets, encoders),
+    "rest": (large_eager, memory, records),
+}
+GROUPS = {name: [w for f in files for w in f.WORKLOADS] for name, files in _FILES.items()}
+ALL = {w.name: w for group in GROUPS.values() for w in group}
 
 
 def select(only: str | None) -> list[Workload]:
-    """Workloads of a comma-separated list of names or first parts; all where it is None."""
+    """Workloads by groups, names, or their parts before the dot, separated by commas; None: all."""
     if only is None:
         return list(ALL.values())
     found = []
     for wanted in filter(None, only.split(",")):
-        matching = [w for n, w in ALL.items() if wanted in (n, n.split(".")[0])]
+        named = [w for n, w in ALL.items() if wanted in (n, n.split(".")[0])]
+        matching = GROUPS.get(wanted, named)
         if not matching:
-            raise ValueError(f"unknown workload {wanted!r}; there are {', '.join(ALL)}")
+            known = ", ".join((*GROUPS, *ALL))
+            raise ValueError(f"unknown workload {wanted!r}; there are {known}")
         found += [w for w in matching if w not in found]
     return found
 
