@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import subprocess
 import sys
 import zipfile
@@ -13,9 +14,10 @@ from .base import Prepared, prepares, repeat
 
 @prepares("import", "import")
 def importing(package: object, arrays: dict) -> Prepared:
-    """A process of its own for each step; compiled files are there since the first."""
+    """A process of its own for each step; the first leaves compiled files for the others."""
     command = [sys.executable, "-c", f"import {package.__name__}"]
-    return Prepared([], repeat(lambda: subprocess.run(command, check=True)))
+    env = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    return Prepared([], repeat(lambda: subprocess.run(command, check=True, env=env)))
 
 
 @prepares("wheel", "files")

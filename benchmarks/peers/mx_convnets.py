@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..workloads import convnets
 from .base import Prepared, digest, prepares, repeat
 from .mx_eager import arrays_of
+from .mx_train import bound
 
 
 def infer(mx: object, arrays: dict, net: convnets.Net, fused: bool) -> Prepared:
@@ -14,8 +15,7 @@ def infer(mx: object, arrays: dict, net: convnets.Net, fused: bool) -> Prepared:
     symbol = convnets.symbol(mx.sym, net)
     if fused:
         symbol = symbol.get_backend_symbol("MKLDNN")
-    executor = symbol.simple_bind(mx.cpu(), data=data.shape, grad_req="null")
-    executor.copy_params_from(values, values, allow_extra_params=True)
+    executor = bound(mx, symbol, {**values, "data": data.copy()})
 
     def step() -> object:
         return executor.forward(is_train=False, data=data)[0]

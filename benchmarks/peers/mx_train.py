@@ -12,15 +12,25 @@ SGD = {"learning_rate": LEARNING_RATE, "momentum": MOMENTUM}
 STATIC = {"static_alloc": True, "static_shape": True}
 
 
+def bound(mx: object, symbol: object, values: dict, trained: tuple[str, ...] = ()) -> object:
+    """An executor of these very arrays; moving averages that are not among them begin anew."""
+    args = {name: values[name] for name in symbol.list_arguments()}
+    shapes = symbol.infer_shape(**{name: x.shape for name, x in args.items()})[2]
+    moving = {}
+    for name, shape in zip(symbol.list_auxiliary_states(), shapes):  # noqa: B905 (Python 3.8)
+        fresh = mx.nd.ones if name.endswith("_var") else mx.nd.zeros
+        moving[name] = values[name] if name in values else fresh(shape)
+    grads = {name: mx.nd.zeros(args[name].shape) for name in trained}
+    requests = {name: "write" if name in trained else "null" for name in args}
+    return symbol.bind(mx.cpu(), args, grads, requests, moving)
+
+
 def symbolic(mx: object, arrays: dict, symbol: object) -> Prepared:
     """As `Module` does it: forward, backward, and the updates in one call of the updater."""
     values = arrays_of(mx, arrays)
     data, label = values.pop("data"), values.pop("label")
-    executor = symbol.simple_bind(
-        mx.cpu(), data=data.shape, grad_req=dict.fromkeys(values, "write")
-    )
-    moving = {n: mx.nd.ones(x.shape) for n, x in executor.aux_dict.items() if n.endswith("_var")}
-    executor.copy_params_from(values, moving)
+    inputs = {"data": data.copy(), "softmax_label": label.copy()}
+    executor = bound(mx, symbol, {**values, **inputs}, tuple(values))
     update = mx.optimizer.get_updater(
         mx.optimizer.create("sgd", rescale_grad=1 / label.size, **SGD)
     )
