@@ -6,8 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 import stand_in
+from stand_in.cublas import library
 
 from baryon import context, cuda
+from baryon.cuda import blas
 from baryon.ops import REGISTRY
 
 ON_HARDWARE = context.num_gpus() > 0
@@ -20,7 +22,9 @@ def _cupy() -> Iterator[None]:
         yield
         return
     stand_in.install()
-    yield
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(blas, "library", lambda major: library)
+        yield
     stand_in.remove()
 
 

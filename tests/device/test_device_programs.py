@@ -328,3 +328,13 @@ def test_heads_on_two_devices_of_one_tape():
         near, far = x * 3, x.as_in_context(GPU) * x.as_in_context(GPU)
     autograd.backward([near, far])
     assert x.grad.asnumpy().tolist() == [5, 7]
+
+
+def test_products_are_not_captured_where_only_cupy_calls_cublas(monkeypatch, counts):
+    from baryon.cuda import blas
+
+    monkeypatch.setattr(blas, "library", lambda major: None)
+    exe, found = run_executor(GPU)
+    assert counts["replays"] == 0 and "cuBLAS" in exe._program(True).on_gpu(0).refusal
+    _, want = run_executor(mx.cpu())
+    np.testing.assert_allclose(found[-1]["out"], want[-1]["out"], rtol=1e-4)

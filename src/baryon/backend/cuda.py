@@ -6,7 +6,6 @@ All work goes to CuPy's current stream, and all memory comes from its current al
 
 from __future__ import annotations
 
-import threading
 import weakref
 from collections import deque
 from collections.abc import Iterator
@@ -18,9 +17,9 @@ import numpy as np
 
 from ..base import MXNetError
 from ..context import load_cupy, no_such_gpu, num_gpus
+from .capturing import capturing, is_capturing
 
 xp = load_cupy()
-_thread = threading.local()
 _pinned: weakref.WeakValueDictionary[int, np.ndarray] = weakref.WeakValueDictionary()
 _in_flight: deque[tuple[Any, np.ndarray]] = deque()  # uploads that may still be read, by event
 
@@ -91,17 +90,13 @@ def capture(stream: Any, pool: Any) -> Iterator[None]:
     again. (The guard takes the place of an allocator of page-locked memory that a user has set.)
     """
     xp.cuda.set_pinned_memory_allocator(_page_locked)
-    outer, _thread.capturing = getattr(_thread, "capturing", False), True
-    try:
-        with xp.cuda.using_allocator(pool.malloc), stream:
-            stream.begin_capture()
-            yield
-    finally:
-        _thread.capturing = outer
+    with capturing(), xp.cuda.using_allocator(pool.malloc), stream:
+        stream.begin_capture()
+        yield
 
 
 def _page_locked(size: int) -> Any:
-    if getattr(_thread, "capturing", False):
+    if is_capturing():
         raise MXNetError("values are copied from the host, which a graph cannot do")
     return xp.get_default_pinned_memory_pool().malloc(size)
 

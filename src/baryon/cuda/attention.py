@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import sqrt
 from typing import Any
 
-from .gemm import halves, product
+from .gemm import floats, product
 from .launch import output
 from .registry import kernel
 
@@ -18,7 +18,7 @@ def _part(xp: Any, x: Any, heads: int, parts: int, index: int) -> Any:
 
 
 def _scores(xp: Any, queries: Any, keys: Any) -> Any:
-    if not halves(queries, keys) or not queries.size:
+    if not floats(queries, keys) or not queries.size:
         return NotImplemented
     out = output(xp, (queries.shape[0], queries.shape[1], keys.shape[1]), queries.dtype)
     return product(xp, queries, keys.transpose(0, 2, 1), out, 1 / sqrt(queries.shape[2]))
@@ -26,7 +26,7 @@ def _scores(xp: Any, queries: Any, keys: Any) -> Any:
 
 def _result(xp: Any, attention: Any, values: Any, batch: int) -> Any:
     """Weighted values, (length, batch, heads * size), written where they belong."""
-    if not halves(attention, values) or not attention.size:
+    if not floats(attention, values) or not attention.size:
         return NotImplemented
     count, length, _ = attention.shape
     out = output(xp, (length, batch, count // batch * values.shape[2]), values.dtype)

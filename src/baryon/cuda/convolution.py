@@ -16,7 +16,7 @@ from ..ops.convolution import convolution as operator
 from ..ops.windows import Window, channels_first, channels_last, is_channels_last, window
 from . import cudnn
 from .columns import from_columns, to_columns
-from .gemm import column_sums, halves, product
+from .gemm import column_sums, floats, halves, product
 from .launch import dense, output
 from .registry import kernel
 from .rows import floating
@@ -103,7 +103,7 @@ def _draw_weight(case: _Case, arrays: Sequence[Any], graph: Any) -> list[Any]:
 
 def _matmul(xp: Any, a: Any, b: Any) -> Any:
     """Products of stacks (images, groups, rows, columns), where either may be alike for all."""
-    if not halves(a, b):
+    if not floats(a, b):
         return xp.matmul(a, b)
     lead = np.broadcast_shapes(a.shape[:2], b.shape[:2])
     a, b = (xp.broadcast_to(x, (*lead, *x.shape[2:])) for x in (a, b))

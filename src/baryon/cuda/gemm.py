@@ -1,4 +1,4 @@
-"""Matrix products of 16-bit arrays by cuBLAS: tensor cores, sums in float32."""
+"""Matrix products by cuBLAS; of 16-bit arrays with tensor cores and sums in float32."""
 
 from __future__ import annotations
 
@@ -7,14 +7,21 @@ from typing import Any
 import numpy as np
 
 from ..dtypes import bfloat16
+from .blas import gemm
 
 _HALVES = frozenset((np.dtype(np.float16), np.dtype(bfloat16)))
+_FLOATS = _HALVES | {np.dtype(np.float32), np.dtype(np.float64)}
 
 
 def halves(*arrays: Any) -> bool:
-    """Whether all arrays (None: absent) are of one 16-bit type: what `product` serves."""
+    """Whether all arrays (None: absent) are of one 16-bit type."""
+    return floats(*arrays) and next(a for a in arrays if a is not None).dtype in _HALVES
+
+
+def floats(*arrays: Any) -> bool:
+    """Whether all arrays (None: absent) are of one float type: what `product` serves."""
     kinds = {np.dtype(a.dtype) for a in arrays if a is not None}
-    return len(kinds) == 1 and kinds <= _HALVES
+    return len(kinds) == 1 and kinds <= _FLOATS
 
 
 def _stored(array: Any) -> tuple[Any, bool, int]:
@@ -32,7 +39,8 @@ def _stored(array: Any) -> tuple[Any, bool, int]:
 def product(xp: Any, a: Any, b: Any, out: Any = None, alpha: float = 1.0) -> Any:
     """``alpha a @ b`` of matrices, or of stacks (count, rows, columns); transposes are not copied.
 
-    `out`: where the result goes, of any float type of at least 16 bits, its rows in one piece.
+    `out`: where the result goes, of any float type (float64 for factors of that type alone), its
+    rows in one piece.
     """
     shape = (*a.shape[:-1], b.shape[-1])
     out = xp.empty(shape, a.dtype) if out is None else out
@@ -52,26 +60,29 @@ def product(xp: Any, a: Any, b: Any, out: Any = None, alpha: float = 1.0) -> Any
         np.dtype(np.float16): runtime.CUDA_R_16F,
         np.dtype(bfloat16): runtime.CUDA_R_16BF,
         np.dtype(np.float32): runtime.CUDA_R_32F,
+        np.dtype(np.float64): runtime.CUDA_R_64F,
     }
-    numbers = np.array([alpha, 0.0], np.float32)  # read by the host before the call returns
-    one, zero = numbers.ctypes.data, numbers.ctypes.data + 4
+    double = np.dtype(a.dtype) == np.float64
+    # Read by the host before the call returns.
+    numbers = np.array([alpha, 0.0], np.float64 if double else np.float32)
+    one, zero = numbers.ctypes.data, numbers.ctypes.data + numbers.itemsize
     turns = [blas.CUBLAS_OP_T if t else blas.CUBLAS_OP_N for t in (b_turned, a_turned)]
-    handle = xp.cuda.device.get_cublas_handle()
-    blas.setStream(handle, xp.cuda.get_current_stream().ptr)
     # BLAS counts in columns: it computes the transpose of the result, b^T a^T.
-    blas.gemmStridedBatchedEx(
-        *(handle, *turns, n, m, k, one),
+    gemm(
+        xp,
+        *(*turns, n, m, k, one),
         *(b.data.ptr, kinds[np.dtype(b.dtype)], b_row, jump_b),
         *(a.data.ptr, kinds[np.dtype(a.dtype)], a_row, jump_a),
         *(zero, out.data.ptr, kinds[np.dtype(out.dtype)], max(row_out, n), jump_out, count),
-        *(blas.CUBLAS_COMPUTE_32F, blas.CUBLAS_GEMM_DEFAULT),
+        *(blas.CUBLAS_COMPUTE_64F if double else blas.CUBLAS_COMPUTE_32F,),
+        *(blas.CUBLAS_GEMM_DEFAULT,),
     )
     return out
 
 
 def times(xp: Any, a: Any, b: Any) -> Any:
-    """``a @ b`` of matrices of any float type, 16-bit ones by `product`."""
-    return product(xp, a, b) if halves(a, b) else a @ b
+    """``a @ b`` of matrices."""
+    return product(xp, a, b) if floats(a, b) else a @ b
 
 
 def column_sums(xp: Any, matrix: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Operators that are matrix products, for 16-bit arrays: their bodies would widen them first."""
+"""Operators that are matrix products, by cuBLAS, also where they are captured."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from math import prod
 from typing import Any
 
 from ..ops.fully_connected import rows
-from .gemm import column_sums, halves, product
+from .gemm import column_sums, floats, product
 from .launch import output
 from .registry import kernel
 
@@ -17,7 +17,7 @@ from .registry import kernel
 @kernel("FullyConnected")
 def fully_connected(xp, data, weight, bias=None, *, num_hidden, no_bias, flatten):
     """See the operator."""
-    if not halves(data, weight, bias) or not data.size:
+    if not floats(data, weight, bias) or not data.size:
         return NotImplemented
     matrix = rows(data, flatten)
     shape = matrix.shape[:1] if flatten else data.shape[:-1]
@@ -31,7 +31,7 @@ def fully_connected(xp, data, weight, bias=None, *, num_hidden, no_bias, flatten
 @kernel("_backward_FullyConnected_data")
 def backward_data(xp, head, weight, *, shape, flatten):
     """See the operator."""
-    if not halves(head, weight) or not head.size:
+    if not floats(head, weight) or not head.size:
         return NotImplemented
     out = output(xp, shape, head.dtype)
     product(xp, head.reshape(-1, weight.shape[0]), weight, out.reshape(-1, weight.shape[1]))
@@ -41,7 +41,7 @@ def backward_data(xp, head, weight, *, shape, flatten):
 @kernel("_backward_FullyConnected_weight")
 def backward_weight(xp, head, data, *, no_bias, flatten):
     """See the operator."""
-    if not halves(head, data) or not head.size:
+    if not floats(head, data) or not head.size:
         return NotImplemented
     head, data = rows(head, flatten), rows(data, flatten)
     out = output(xp, (head.shape[1], data.shape[1]), head.dtype)
@@ -55,7 +55,7 @@ def backward_weight(xp, head, data, *, no_bias, flatten):
 @kernel("dot")
 def dot(xp, lhs, rhs, *, transpose_a, transpose_b, forward_stype):
     """See the operator."""
-    if not halves(lhs, rhs) or not lhs.size or not rhs.size or lhs.ndim == rhs.ndim == 1:
+    if not floats(lhs, rhs) or not lhs.size or not rhs.size or lhs.ndim == rhs.ndim == 1:
         return NotImplemented
     inner = lhs.shape[0 if transpose_a else -1]
     left = lhs.shape[1:] if transpose_a else lhs.shape[:-1]
@@ -73,7 +73,7 @@ def _stack(array: Any, turned: bool) -> Any:
 
 
 def _multiplied(xp: Any, lhs: Any, rhs: Any, turned: Sequence[bool], alpha: float = 1.0) -> Any:
-    if not halves(lhs, rhs) or lhs.ndim < 3:
+    if not floats(lhs, rhs) or lhs.ndim < 3:
         return NotImplemented
     a, b = _stack(lhs, turned[0]), _stack(rhs, turned[1])
     out = output(xp, (*lhs.shape[:-2], a.shape[1], b.shape[2]), lhs.dtype)

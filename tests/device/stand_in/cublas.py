@@ -10,7 +10,12 @@ import numpy as np
 
 from .calls import call
 
-KINDS = {2: np.dtype(np.float16), 14: np.dtype(ml_dtypes.bfloat16), 0: np.dtype(np.float32)}
+KINDS = {
+    0: np.dtype(np.float32),
+    1: np.dtype(np.float64),
+    2: np.dtype(np.float16),
+    14: np.dtype(ml_dtypes.bfloat16),
+}
 
 
 def _matrix(address: int, kind: int, rows: int, columns: int, leading: int) -> np.ndarray:
@@ -26,8 +31,9 @@ def _matrix(address: int, kind: int, rows: int, columns: int, leading: int) -> n
 
 def _gemm(handle, turn_a, turn_b, m, n, k, alpha, a, a_kind, lda, step_a, b, b_kind, ldb, step_b,
           beta, c, c_kind, ldc, step_c, count, compute, algorithm):  # fmt: skip
-    """``c = alpha op(a) op(b) + beta c`` for a stack of matrices, sums in float32."""
-    factor, kept = (ctypes.c_float.from_address(p).value for p in (alpha, beta))
+    """``c = alpha op(a) op(b) + beta c`` for a stack of matrices, sums in float32 or float64."""
+    wide, number = {68: (np.float32, ctypes.c_float), 70: (np.float64, ctypes.c_double)}[compute]
+    factor, kept = (number.from_address(p).value for p in (alpha, beta))
 
     def run() -> None:
         for i in range(count):
@@ -39,18 +45,62 @@ def _gemm(handle, turn_a, turn_b, m, n, k, alpha, a, a_kind, lda, step_a, b, b_k
         left = _matrix(at[0], a_kind, *((k, m) if turn_a else (m, k)), lda)
         right = _matrix(at[1], b_kind, *((n, k) if turn_b else (k, n)), ldb)
         to = _matrix(at[2], c_kind, m, n, ldc)
-        left, right = (x.astype(np.float32) for x in (left, right))
+        left, right = (x.astype(wide) for x in (left, right))
         found = factor * ((left.T if turn_a else left) @ (right.T if turn_b else right))
-        to[...] = found + kept * to.astype(np.float32) if kept else found
+        to[...] = found + kept * to.astype(wide) if kept else found
 
     call(run, inplace=True)
 
+
+def refuses_capture(what: str = "cuBLAS") -> None:
+    """CuPy calls no library of matrices while a stream is captured."""
+    from .cuda import capturing
+
+    if capturing() is not None:
+        raise NotImplementedError(
+            f"calling {what} API during stream capture is currently unsupported"
+        )
+
+
+def _by_cupy(*args) -> None:
+    refuses_capture()
+    _gemm(*args)
+
+
+class Library:
+    """cuBLAS itself, as ctypes finds it: it can be captured, with a workspace that is given."""
+
+    def __init__(self) -> None:
+        self._workspace = 0
+
+    def cublasSetStream_v2(self, handle, stream) -> int:  # noqa: N802
+        """It also forgets the workspace."""
+        self._workspace = 0
+        return 0
+
+    def cublasSetWorkspace_v2(self, handle, address, size) -> int:  # noqa: N802
+        """Memory for the next products."""
+        self._workspace = size
+        return 0
+
+    def cublasGemmStridedBatchedEx(self, *args) -> int:  # noqa: N802
+        """A stack of products."""
+        from .cuda import capturing
+
+        if capturing() is not None and not self._workspace:
+            raise AssertionError("a captured product without a workspace of its graph")
+        _gemm(*args)
+        return 0
+
+
+library = Library()
 
 cublas = SimpleNamespace(
     CUBLAS_OP_N=0,
     CUBLAS_OP_T=1,
     CUBLAS_COMPUTE_32F=68,
+    CUBLAS_COMPUTE_64F=70,
     CUBLAS_GEMM_DEFAULT=-1,
-    gemmStridedBatchedEx=_gemm,
-    setStream=lambda handle, stream: None,
+    gemmStridedBatchedEx=_by_cupy,
+    setStream=lambda handle, stream: refuses_capture(),
 )

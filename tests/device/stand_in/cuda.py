@@ -401,6 +401,7 @@ def module() -> ModuleType:
     runtime.deviceCanAccessPeer = lambda a, b: 0
     runtime.CUDARuntimeError = CUDARuntimeError
     runtime.streamCaptureModeRelaxed, runtime.is_hip = 2, False
-    runtime.CUDA_R_32F, runtime.CUDA_R_16F, runtime.CUDA_R_16BF = 0, 2, 14
+    runtime.CUDA_R_32F, runtime.CUDA_R_64F = 0, 1
+    runtime.CUDA_R_16F, runtime.CUDA_R_16BF = 2, 14
     made.cublas, made.device = cublas, SimpleNamespace(get_cublas_handle=lambda: 1)
     return made

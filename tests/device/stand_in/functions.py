@@ -12,6 +12,7 @@ import numpy as np
 
 from .array import add_methods, adopt, check_dtype, ndarray
 from .calls import call, counts, is_host_array, synchronizes, uploads
+from .cublas import refuses_capture
 
 FACTS = json.loads((Path(__file__).parent.parent / "cupy_facts.json").read_text())
 WAITS = {"unique", "nonzero", "flatnonzero", "argwhere", "bincount", "histogram", "array_repr",
@@ -30,6 +31,7 @@ FREE = {"zeros", "ones", "empty", "full", "eye", "identity", "tri", "arange", "l
 MOVES = HOST | {"reshape", "transpose", "swapaxes", "moveaxis", "broadcast_to", "expand_dims",
                 "squeeze", "ravel", "flatten", "zeros_like", "ones_like", "empty_like", "full_like",
                 "copyto", "array_equal", "concatenate", "stack", "take", "where"}  # fmt: skip
+PRODUCTS = {"matmul", "dot", "tensordot", "inner", "vdot", "einsum", "kron", "outer"}
 JOINS = {"concatenate", "stack", "hstack", "vstack", "dstack", "column_stack", "concat"}
 # Element types of atomic updates: not the narrow integers, nor int64.
 _ADDABLE = {np.dtype(t) for t in ("i4", "u4", "u8", "f2", "f4", "f8", "c8", "c16")}
@@ -180,6 +182,10 @@ def check(name: str, args: tuple, given: dict) -> None:
     """What CuPy's functions refuse though NumPy's do not."""
     first = args[0] if args else None
     _refuse_bfloat16(name, args)
+    if name in PRODUCTS:
+        refuses_capture()
+    elif name.startswith("linalg."):
+        refuses_capture("cuSOLVER")
     if name in JOINS:
         if isinstance(first, ndarray):
             return
