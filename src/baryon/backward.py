@@ -283,7 +283,8 @@ class _Compiled(_Kept):
         super().__init__(heads, head_grads, nodes)
         reqs = [req for _, req, reached in self.leaves if reached]
         on_gpu = heads[0].context.device_type == "gpu"
-        (results,) = fuse(self.results if on_gpu else block_channels(self.results))
+        results = self.results if on_gpu else block_channels(self.results)
+        (results,) = fuse(results, on_gpu=on_gpu)
         written = [Head(e, req == "add") for e, req in zip(results, reqs, strict=True)]
         self.program = Program(lower(self.inputs, [written]))
 

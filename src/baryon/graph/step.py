@@ -15,6 +15,7 @@ import numpy as np
 from ..backend import blanks
 from ..dtypes import is_float
 from ..ops.op import Spec
+from .fuse import fuse
 from .gradient import constant, gradient
 from .graph import Entry, Node, rebuild, variable, walk, with_inputs
 from .infer import typed
@@ -55,7 +56,7 @@ class Step:
         self.outputs, found = typed(rebuild(heads, change), given, train)
         self.inputs = [found.get(n) or variable(n, s) for n, s in given.items()]
         self.specs = [e.spec for e in self.outputs]
-        drawn = simplify(self.outputs)
+        (drawn,) = fuse(simplify(self.outputs))
         self._program = Program(lower(self.inputs, [[Head(e) for e in drawn]]))
 
     @cached_property
@@ -70,9 +71,9 @@ class Step:
             for g, e in zip(grads, wanted, strict=True)
         ]
         both = simplify([*self.outputs, *grads])
-        heads = [Head(e) for e in both]
         n = len(self.outputs)
-        return Program(lower([*self.inputs, *dys], [heads[:n], heads[n:]])), [
+        groups = [[Head(e) for e in heads] for heads in fuse(both[:n], both[n:])]
+        return Program(lower([*self.inputs, *dys], groups)), [
             is_float(e.dtype) for e in self.outputs
         ]
 

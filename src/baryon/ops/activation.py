@@ -67,7 +67,7 @@ _ELEMENT = {
     "tanh": "tanh(a)",
 }
 _SLOPE_ELEMENT = {
-    "relu": "a * (b > 0 ? A(1) : b)",
+    "relu": "a * (b > 0 ? A(1) : b < 0 ? A(-1) : b)",
     "sigmoid": "a * (b * (1 - b))",
     "softrelu": "-a * expm1(-b)",
     "softsign": "a * ((1 - fabs(b)) * (1 - fabs(b)))",
