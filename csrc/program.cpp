@@ -96,11 +96,12 @@ void Program::add(Instruction& instruction) {
     ++random_count_;
     blank_.params.resize(blank_.params.size() + kStreamParams);
   }
+  if (instruction.random) last_random_ = blank_.params.size();
   step.n_params = static_cast<int>(blank_.params.size() - step.first_param);
   if (instruction.callback < 0) {
     const Kernel* kernel = find_kernel(instruction.name);
     if (kernel == nullptr) refuse(index, instruction.name, "there is no such kernel");
-    if (!kernel->accepts(call_of(blank_, blank_.params, step))) {
+    if (!kernel->accepts(call_of(blank_, step))) {
       std::string text = "the kernel does not accept";
       for (const Ref& ref : instruction.ins) text += " " + describe(ref.tensor);
       text += " ->";
@@ -128,7 +129,7 @@ void Program::add_keepers() {
     const Ref& ref = instructions_[i].ins[1];
     if (ref.space != Space::external || !fixed[ref.offset]) continue;
     const KeepFn keeps = find_kernel(instructions_[i].name)->keeps;
-    const std::int64_t bytes = keeps == nullptr ? 0 : keeps(call_of(blank_, blank_.params, step));
+    const std::int64_t bytes = keeps == nullptr ? 0 : keeps(call_of(blank_, step));
     if (bytes == 0) continue;
     const auto known = std::find(kept_.begin(), kept_.end(), ref.offset);
     step.kept = static_cast<std::size_t>(known - kept_.begin());
@@ -138,9 +139,9 @@ void Program::add_keepers() {
   }
 }
 
-Call Program::call_of(const Frame& frame, const std::vector<double>& numbers, const Step& step) {
+Call Program::call_of(const Frame& frame, const Step& step) {
   const Tensor* tensors = frame.tensors.data() + step.first_tensor;
-  const double* params = numbers.data() + step.first_param;
+  const double* params = frame.params.data() + step.first_param;
   return {tensors, step.n_in, tensors + step.n_in, step.n_out, params, step.n_params};
 }
 
@@ -188,6 +189,22 @@ void Program::bind(Frame& frame, std::size_t begin, std::size_t end, char* arena
   }
 }
 
+// Gives the last parameters a run's own numbers, and all others what they are.
+void Program::number(Frame& frame, const std::vector<double>& numbers) const {
+  const std::size_t all = blank_.params.size();
+  if (numbers.size() > all - last_random_) {
+    throw Error("program: expected at most " + std::to_string(all - last_random_) +
+                " numbers, of what comes after anything random, got " +
+                std::to_string(numbers.size()));
+  }
+  const auto plain = blank_.params.end() - static_cast<std::ptrdiff_t>(frame.changed);
+  std::copy(plain, blank_.params.end(),
+            frame.params.end() - static_cast<std::ptrdiff_t>(frame.changed));
+  frame.changed = numbers.size();
+  std::copy(numbers.begin(), numbers.end(),
+            frame.params.end() - static_cast<std::ptrdiff_t>(frame.changed));
+}
+
 void Program::bind_step(Frame& frame, std::size_t index, char* arena,
                         const std::vector<External>& externals) const {
   const Instruction& instruction = instructions_[index];
@@ -225,19 +242,14 @@ void Program::run(std::size_t begin, std::size_t end, char* arena,
                   const std::vector<External>& externals, const std::vector<std::uint64_t>& stamps,
                   const std::vector<double>& numbers, Streams streams, Host& host,
                   std::int64_t* clock) const {
-  if (!numbers.empty() && (numbers.size() != blank_.params.size() || random_count_ != 0)) {
-    throw Error("program: expected " + std::to_string(blank_.params.size()) +
-                " numbers and nothing random, got " + std::to_string(numbers.size()) + " for " +
-                std::to_string(random_count_) + " random instructions");
-  }
   Borrowed borrowed(*this);
   Frame& frame = borrowed.frame();
   bind(frame, begin, end, arena, externals, streams);
-  const std::vector<double>& params = numbers.empty() ? frame.params : numbers;
+  number(frame, numbers);
   if (clock != nullptr) *clock++ = now();
   for (std::size_t i = begin; i < end; ++i) {
     const Step& step = steps_[i];
-    const Call call = call_of(frame, params, step);
+    const Call call = call_of(frame, step);
     if (step.kernel != nullptr) {
       execute(step, call, stamps);
     } else {

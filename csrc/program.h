@@ -64,7 +64,7 @@ class Program {
   // monotonic time, in nanoseconds, before the first instruction and after each.
   // `stamps` of the externals that `kept` names, or none: as long as one stays the same and is not
   // zero, that external's values are the same, too.
-  // `numbers` take the place of all instructions' parameters in this run, or none do.
+  // `numbers` take the place of the last instructions' parameters, all of them, in this run.
   void run(std::size_t begin, std::size_t end, char* arena, const std::vector<External>& externals,
            const std::vector<std::uint64_t>& stamps, const std::vector<double>& numbers,
            Streams streams, Host& host, std::int64_t* clock = nullptr) const;
@@ -91,6 +91,7 @@ class Program {
   struct Frame {  // tensors and parameters as one run sets them
     std::vector<Tensor> tensors;
     std::vector<double> params;
+    std::size_t changed = 0;  // of the last parameters, which a run gave its own numbers
   };
   class Borrowed;
 
@@ -98,7 +99,8 @@ class Program {
   void add(Instruction& instruction);
   void add_keepers();
   void execute(const Step& step, Call call, const std::vector<std::uint64_t>& stamps) const;
-  static Call call_of(const Frame& frame, const std::vector<double>& numbers, const Step& step);
+  static Call call_of(const Frame& frame, const Step& step);
+  void number(Frame& frame, const std::vector<double>& numbers) const;
   void bind(Frame& frame, std::size_t begin, std::size_t end, char* arena,
             const std::vector<External>& externals, Streams streams) const;
   void bind_step(Frame& frame, std::size_t index, char* arena,
@@ -109,6 +111,7 @@ class Program {
   std::vector<Tensor> externals_, constants_;
   std::int64_t arena_bytes_;
   std::uint64_t random_count_ = 0;
+  std::size_t last_random_ = 0;  // where its parameters end
   std::int64_t bytes_ = 0;
   Frame blank_;
   std::vector<std::int64_t> kept_;

@@ -212,7 +212,7 @@ void bind_program(py::module_& m) {
            "Run instructions [begin, end) on an arena and external arrays; an int64 array as clock "
            "is given the time before them and after each. Stamps, one for each external of `kept`, "
            "stay the same while nobody writes to it; zero: that is not known. Numbers take the "
-           "place of the parameters of all instructions.")
+           "place of the parameters of the last instructions.")
       .def("take", &PythonProgram::take, py::arg("inputs"),
            "The memory of a list of NDArrays, if they are as the first externals; else None.")
       .def_property_readonly("kept", &PythonProgram::kept,

@@ -207,6 +207,38 @@ class Executor:
             self._inputs(), outs, dys, grads, self._arena(True), self._streams
         )
 
+    # ---- steps of training as one program --------------------------------------------------------
+
+    def compiled_step(self) -> Compiled | None:
+        """Forward and backward, for others to put more behind them and `run_step` that.
+
+        None where this is not one program on the CPU, or an output is not a loss.
+        """
+        if self._interpreted is not None or self._watched is not None:
+            return None
+        if not all(type(x._data) is np.ndarray for x in self.outputs):
+            return None
+        compiled = self._compile(True)
+        return None if any(compiled.reads_head_grad) else compiled
+
+    def places(self) -> dict[str, tuple[int, int]]:
+        """For each argument with a gradient, which externals of `compiled_step` both are."""
+        wanted = [n for n in self.grad_dict if self._reqs[n] != "null"]
+        first = len(self.arg_dict) + len(self.aux_dict) + 2 * len(self.outputs)
+        order = {n: i for i, n in enumerate(self.arg_dict)}
+        return {n: (order[n], first + i) for i, n in enumerate(wanted)}
+
+    def run_step(
+        self, program: Program, more: Sequence[np.ndarray], numbers: Sequence[float]
+    ) -> None:
+        """Forward, backward, and what `program` does after them to `more` arrays, in one run."""
+        self._streams = program.reserve_streams()
+        outs = [x._data for x in self.outputs]
+        grads = [g._data for g in self._wanted_grads()]
+        externals = [*self._inputs(), *[None] * len(outs), *outs, *grads, *more]
+        program.run(0, self._arena(True), externals, self._streams, numbers=numbers)
+        self._trained = self._spent = True
+
     def _wanted_grads(self) -> list[NDArray]:
         return [g for n, g in self.grad_dict.items() if self._reqs[n] != "null"]
 

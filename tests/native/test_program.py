@@ -263,3 +263,24 @@ def test_arrays_are_taken_that_are_as_the_externals():
         assert program.take([other]) is None
     assert program.take([x, x, x]) is None
     assert program.take([]) == []
+
+
+def test_numbers_take_the_place_of_the_last_parameters_for_one_run():
+    def update(weight, lr):
+        places = [(EXTERNAL, weight, (4,), F32), (EXTERNAL, 2, (4,), F32)]
+        return ("sgd_update", places, places[:1], (lr, 0.0, 1.0, -1.0), False)
+
+    program = native.Program([update(0, 1.0), update(1, 2.0)], [((4,), F32)] * 3, 16)
+    a, b, ones = np.zeros(4, "f"), np.zeros(4, "f"), np.ones(4, "f")
+
+    def run(*numbers):
+        a[:] = b[:] = 0
+        program.run(0, 2, arena(16), [a, b, ones], numbers=numbers)
+        return -a[0], -b[0]
+
+    assert run() == (1, 2)
+    assert run(5.0, 0.0, 1.0, -1.0) == (1, 5)
+    assert run(3.0, 0.0, 1.0, -1.0, 4.0, 0.0, 1.0, -1.0) == (3, 4)
+    assert run() == (1, 2)
+    with pytest.raises(MXNetError, match="expected at most 8 numbers"):
+        run(*[0.0] * 9)

@@ -103,3 +103,11 @@ def test_one_weight_given_twice_is_updated_twice():
     weight, grad = mx.nd.ones((2,)), mx.nd.ones((2,))
     opt.get_updater(opt.SGD(learning_rate=0.25))([0, 1], [grad, grad], [weight, weight])
     assert weight.asnumpy().tolist() == [0.5, 0.5]
+
+
+def test_a_program_made_for_one_optimizer_serves_another_with_fewer_attributes():
+    for clip in (0.25, None):
+        weights = [mx.nd.zeros((2,)), mx.nd.zeros((3,))]
+        rule = opt.SGD(learning_rate=1.0, clip_gradient=clip)
+        opt.get_updater(rule)([0, 1], [mx.nd.ones((2,)), mx.nd.ones((3,))], weights)
+        assert weights[0].asnumpy().tolist() == [-(clip or 1)] * 2

@@ -73,8 +73,8 @@ class Program:
 
         stamps : of the externals `kept`, or none. As long as one that is not zero stays the same,
                  so do the values of that external, and what kernels made of them may be kept.
-        numbers : parameters of all kernels in this run in the place of their own, which needs the
-                 extension.
+        numbers : parameters of the last kernels in this run in the place of their own, which needs
+                 the extension.
         """
         begin, end = self.boundaries[group], self.boundaries[group + 1]
         clock = np.zeros(end - begin + 1, np.int64) if listeners else None

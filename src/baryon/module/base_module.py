@@ -46,6 +46,11 @@ class BaseModule(ModuleInterface):
         self.forward(data_batch, is_train=True)
         self.backward()
 
+    def _train_on(self, data_batch: DataBatch) -> None:
+        """One step of `fit`."""
+        self.forward_backward(data_batch)
+        self.update()
+
     def fit(
         self,
         train_data: Any,
@@ -150,8 +155,7 @@ class BaseModule(ModuleInterface):
         while batch is not None:
             if monitor is not None:
                 monitor.tic()
-            self.forward_backward(batch)
-            self.update()
+            self._train_on(batch)
             several = isinstance(batch, list)
             labels = [b.label for b in batch] if several else batch.label
             self.update_metric(eval_metric, labels, pre_sliced=several)

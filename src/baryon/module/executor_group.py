@@ -244,6 +244,13 @@ class DataParallelExecutorGroup:
 
     def forward(self, data_batch: Any, is_train: bool | None = None) -> None:
         """Hand out a batch (or a list of batches, one a context) and compute."""
+        self.load(data_batch)
+        is_train = self.for_training if is_train is None else is_train
+        for executor in self.execs:
+            executor.forward(is_train)
+
+    def load(self, data_batch: Any) -> None:
+        """Hand out a batch, or a list of batches, one a context."""
         if isinstance(data_batch, list):
             for i, batch in enumerate(data_batch):
                 _load(batch.data, [[(None, 0, places[i][2])] for places in self.data_arrays])
@@ -254,9 +261,6 @@ class DataParallelExecutorGroup:
             _load(data_batch.data, self.data_arrays)
             if self.label_arrays and data_batch.label:
                 _load(data_batch.label, self.label_arrays)
-        is_train = self.for_training if is_train is None else is_train
-        for executor in self.execs:
-            executor.forward(is_train)
 
     def backward(self, out_grads: Any = None) -> None:
         """Compute gradients from those of the outputs, given whole."""

@@ -14,6 +14,7 @@ from ..context import Context, cpu
 from ..initializer import InitDesc, Initializer, Uniform
 from ..io import DataBatch, DataDesc
 from ..ndarray import NDArray
+from ..optimizer.whole_step import train
 from ..symbol import Symbol
 from .base_module import BaseModule
 from .executor_group import DataParallelExecutorGroup
@@ -21,6 +22,7 @@ from .inputs import Shapes, _check_input_names, _parse_data_desc
 from .optimized import OptimizedModule
 
 Params = dict[str, NDArray]
+_PARTS_OF_A_STEP = ("forward", "backward", "forward_backward", "update")
 
 
 class Module(OptimizedModule):
@@ -336,12 +338,38 @@ class Module(OptimizedModule):
     def forward(self, data_batch: DataBatch, is_train: bool | None = None) -> None:
         """Compute the outputs of a batch, whose shapes may differ from those bound."""
         self._require_params()
+        self._fit_to(data_batch)
+        self._exec_group.forward(data_batch, is_train)
+
+    def _train_on(self, data_batch: DataBatch) -> None:
+        """One step of `fit`: one program where nobody can look between its parts."""
+        if not self._trains_whole() or isinstance(data_batch, list):
+            super()._train_on(data_batch)
+            return
+        self._require_params()
+        self._fit_to(data_batch)
+        self._exec_group.load(data_batch)
+        executor = self._exec_group.execs[0]
+        names = [n for n in self._exec_group.param_names if n in executor.arg_dict]
+        wanted = [(i, n) for i, n in enumerate(names) if executor.grad_dict[n] is not None]
+        if wanted and train(executor, self._updater, *map(list, zip(*wanted, strict=True))):
+            self._params_dirty = True
+        else:
+            super()._train_on(data_batch)
+
+    def _trains_whole(self) -> bool:
+        """Whether a step is the executor's passes and the updater's call, as written here."""
+        own = type(self) is Module and vars(self).keys().isdisjoint(_PARTS_OF_A_STEP)
+        alone = self._kvstore is None and self._updater is not None and len(self._context) == 1
+        return own and alone and self.for_training
+
+    def _fit_to(self, data_batch: DataBatch) -> None:
+        """Go over to a batch's shapes."""
         if not isinstance(data_batch, list):
             shapes = [x.shape for x in data_batch.data]
             labels = [x.shape for x in data_batch.label or ()]
             if shapes != self._bound_data or (labels and labels != self._bound_label):
                 self._refit(data_batch, shapes, labels)
-        self._exec_group.forward(data_batch, is_train)
 
     def _refit(self, batch: DataBatch, shapes: list[tuple], labels: list[tuple]) -> None:
         """Reshape for a batch; where it has no labels, those bound follow its size."""

@@ -19,7 +19,7 @@ from ..graph.plan import plan_memory
 from ..graph.program import Program
 from ..native import native
 from ..ndarray import NDArray
-from ..ops.op import Spec, get
+from ..ops.op import Op, Spec, get
 from .base import Optimizer, is_low_precision
 from .by_operator import ByOperator, Call
 
@@ -39,11 +39,9 @@ def update_together(
 
     False: nothing was done.
     """
-    if native is None or not isinstance(optimizer, ByOperator) or not _composes(type(optimizer)):
+    if native is None or not works_by_operators(optimizer, weights):
         return False
     if not all(type(x._data) is np.ndarray for x in (*weights, *grads)):
-        return False
-    if optimizer.multi_precision and not optimizer._mixes and any(map(is_low_precision, weights)):
         return False
     calls = optimizer.calls(indices, weights, states)
     groups = [[w, g, *c.arrays] for w, g, c in zip(weights, grads, calls, strict=True)]
@@ -55,6 +53,14 @@ def update_together(
             for (weight, grad, *_), call in zip(groups, calls, strict=True):
                 call.run(weight, grad)
     return True
+
+
+def works_by_operators(optimizer: Optimizer, weights: list[NDArray]) -> bool:
+    """Whether an optimizer's step of these weights is what its `ByOperator.calls` say."""
+    if not isinstance(optimizer, ByOperator) or not _composes(type(optimizer)):
+        return False
+    copies = optimizer.multi_precision and not optimizer._mixes
+    return not (copies and any(map(is_low_precision, weights)))
 
 
 def _run_recent(calls: Sequence[Call], groups: Sequence[Sequence[NDArray]]) -> bool:
@@ -107,23 +113,43 @@ class _Updates:
         made, externals = [], []
         for call, its in zip(calls, arrays, strict=True):
             first, specs = len(externals), [Spec(a.shape, a.dtype) for a in its]
-            refs = tuple(Ref(EXTERNAL, first + i, s) for i, s in enumerate(specs))
+            refs = [Ref(EXTERNAL, first + i, s) for i, s in enumerate(specs)]
             externals += specs
-            op = get(call.name)
-            try:
-                params = op.attributes(call.attrs)
-                if op.infer(params, tuple(specs)) != (specs[0],):
-                    return None
-            except MXNetError:  # the call itself says so better
+            instruction = instruction_of(call, refs)
+            if instruction is None:
                 return None
-            outs = (refs[0], *(refs[i] for i in op.mutated(params)))
-            made.append(make_instruction(f"{call.name}{len(made)}", op, params, refs, outs))
-        return None if any(i.numbers is None for i in made) else cls(made, externals)
+            made.append(instruction)
+        return cls(made, externals)
 
     def run(self, calls: Sequence[Call], arrays: list[np.ndarray]) -> None:
         """One step with the calls' own numbers."""
         _RECENT[tuple([call.name for call in calls])] = self
-        numbers: list[float] = []
-        for known, call in zip(self._instructions, calls, strict=True):
-            numbers += known.op.params({**known.params, **call.attrs}, (), ())
-        self.program.run(0, self._arena, arrays, numbers=numbers)
+        self.program.run(0, self._arena, arrays, numbers=numbers_of(self._instructions, calls))
+
+
+def instruction_of(call: Call, refs: Sequence[Ref]) -> Instruction | None:
+    """The kernel of a call on weight, gradient and states; None where there is none for it."""
+    op, specs = get(call.name), tuple(r.spec for r in refs)
+    try:
+        params = op.attributes(call.attrs)
+        if op.infer(params, specs) != (specs[0],):
+            return None
+    except MXNetError:  # the call itself says so better
+        return None
+    outs = (refs[0], *(refs[i] for i in op.mutated(params)))
+    made = make_instruction(call.name, op, params, tuple(refs), outs)
+    return None if made.numbers is None else made
+
+
+def numbers_of(instructions: Sequence[Instruction], calls: Sequence[Call]) -> list[float]:
+    """The kernels' parameters with the calls' own attributes."""
+    numbers: list[float] = []
+    for known, call in zip(instructions, calls, strict=True):
+        numbers += known.op.params({**_defaults(known.op), **call.attrs}, (), ())
+    return numbers
+
+
+@lru_cache
+def _defaults(op: Op) -> dict[str, Any]:
+    """Attributes of a call that says nothing: the program may be that of a call that said more."""
+    return {name: attr.default for name, attr in op.attrs.items()}

@@ -39,15 +39,7 @@ class Updater:
         indices, grads, weights = as_lists(index, grad, weight)
         if not weights:
             return
-        self.optimizer._set_current_context(weights[0].context.device_id)
-        for i, w in zip(indices, weights, strict=True):
-            if i not in self.states:
-                self.states[i] = self.optimizer.create_state_multi_precision(i, w)
-                self.states_synced[i] = True
-            elif not self.states_synced[i]:
-                self.states[i] = self.sync_state_context(self.states[i], w.context)
-                self.states_synced[i] = True
-        states = [self.states[i] for i in indices]
+        states = self.states_of(indices, weights)
         if update_together(self.optimizer, indices, weights, grads, states):
             return
         update = self.optimizer.update_multi_precision
@@ -57,6 +49,18 @@ class Updater:
             return
         for group in self._groups(indices, weights, grads):
             update(*group)
+
+    def states_of(self, indices: list, weights: list[NDArray]) -> list[Any]:
+        """The states of parameters that are about to be updated, made at first sight."""
+        self.optimizer._set_current_context(weights[0].context.device_id)
+        for i, w in zip(indices, weights, strict=True):
+            if i not in self.states:
+                self.states[i] = self.optimizer.create_state_multi_precision(i, w)
+                self.states_synced[i] = True
+            elif not self.states_synced[i]:
+                self.states[i] = self.sync_state_context(self.states[i], w.context)
+                self.states_synced[i] = True
+        return [self.states[i] for i in indices]
 
     def _groups(self, indices: list, weights: list[NDArray], grads: list[NDArray]) -> list[_Group]:
         """The parameters in groups of one dtype and at most ``aggregate_num`` members."""
