@@ -63,6 +63,8 @@ def quotient(source: str, name: str, call: str, printed: str) -> Op:
         f"_npi_{name}",
         dtype=rules.output_dtype(_result),
         inplace={0: "data"},
+        pointwise=True,
+        element=legacy.element,
         kernel=legacy.kernel,
         params=legacy.params,
     )(run)

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..base import MXNetError
 from .attrs import Attrs, Shape
-from .op import op
+from .op import Spec, op
 from .rules import broadcast, forward, uniform_among
 from .samples import constant, integers, normal
 from .scalar import number
@@ -18,7 +18,20 @@ from .unary import flat
 _CONDITION = constant([1.0, 0.0, 2.0])
 
 
-@op("_npi_where", shape=broadcast, dtype=uniform_among(1, 2))
+def _of_one_shape(attrs: Attrs, ins: Sequence[Spec], outs: Sequence[Spec]) -> tuple | None:
+    """For the kernel of `where`: each element of the condition decides about one."""
+    return (1,) if all(s.shape == outs[0].shape for s in ins) else None
+
+
+@op(
+    "_npi_where",
+    shape=broadcast,
+    dtype=uniform_among(1, 2),
+    pointwise=True,
+    element="a != 0 ? b : c",
+    kernel="where",
+    params=_of_one_shape,
+)
 def np_where(xp: Any, condition: Any, x: Any, y: Any) -> Any:
     """Elements of `x` where `condition` is not 0, of `y` elsewhere; all three broadcast.
 
@@ -44,6 +57,7 @@ np_where.gradient("condition")(flat)
 _ARRAYS = {"x": normal(2, 3), "y": normal(3)}
 np_where.sample(condition=_CONDITION, **_ARRAYS)
 np_where.sample(condition=constant([[0.0], [1.0]]), x=normal(2, 3), y=normal())
+np_where.sample(condition=integers(2, 3, high=2), x=normal(2, 3), y=normal(2, 3))
 np_where.sample(condition=integers(2, 3, low=0, high=2), **_ARRAYS, _dtypes=("int32",), _grad=())
 
 # ---- with a number -------------------------------------------------------------------------------
