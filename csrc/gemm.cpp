@@ -29,8 +29,7 @@ struct Product {
   T beta;
   T* c;
   Int ldc;
-  const Finish& finish;
-  Int row = 0, column = 0;  // of c in the whole result
+  const T* bias;  // or null
 
   double work() const { return static_cast<double>(m) * n * k; }
 
@@ -39,7 +38,6 @@ struct Product {
     part.m = to - from;
     part.a += ta ? from : from * lda;
     part.c += from * ldc;
-    part.row += from;
     return part;
   }
   Product columns(Int from, Int to) const {
@@ -47,7 +45,7 @@ struct Product {
     part.n = to - from;
     part.b += tb ? from * ldb : from;
     part.c += from;
-    part.column += from;
+    if (bias != nullptr) part.bias += from;
     return part;
   }
   Product depth(Int from, Int to) const {
@@ -113,7 +111,7 @@ CblasGemm<T> blas_gemm() {
 
 template <class T>
 GemmCall<T> kernel_call(const Product<T>& p) {
-  return {p.ta, p.tb, p.m, p.n, p.k, p.alpha, p.a, p.lda, p.b, p.ldb, p.beta, p.c, p.ldc};
+  return {p.ta, p.tb, p.m, p.n, p.k, p.alpha, p.a, p.lda, p.b, p.ldb, p.beta, p.c, p.ldc, p.bias};
 }
 
 // Whether the matrix unit has done it.
@@ -130,17 +128,21 @@ bool by_matrix_unit(const Product<T>& p) {
 
 // ---- one thread's product -------------------------------------------------------------------
 
+// What the products are added to.
 template <class T>
-void scale(const Product<T>& p) {
+void start(const Product<T>& p) {
   for (Int i = 0; i < p.m; ++i) {
     T* row = p.c + i * p.ldc;
-    for (Int j = 0; j < p.n; ++j) row[j] = p.beta == 0 ? 0 : p.beta * row[j];
+    if (p.bias != nullptr)
+      std::copy_n(p.bias, p.n, row);
+    else
+      for (Int j = 0; j < p.n; ++j) row[j] = p.beta == 0 ? 0 : p.beta * row[j];
   }
 }
 
 template <class T>
 void plain(const Product<T>& p) {
-  scale(p);
+  start(p);
   for (Int i = 0; i < p.m; ++i) {
     T* row = p.c + i * p.ldc;
     for (Int l = 0; l < p.k; ++l) {
@@ -170,7 +172,7 @@ class Micro {
 };
 
 template <class T>
-void sum_alone(const Product<T>& p) {
+void alone(const Product<T>& p) {
   if (by_matrix_unit(p)) return;
   static const Micro<T> micro;
   if (micro.run(p, false)) return;
@@ -178,18 +180,13 @@ void sum_alone(const Product<T>& p) {
   const bool fits = std::max({p.m, p.n, p.k, p.lda, p.ldb, p.ldc}) <= INT_MAX;
   if (cblas != nullptr && fits) {
     constexpr int kRowMajor = 101, kNoTrans = 111, kTrans = 112;
+    if (p.bias != nullptr) start(p);
     cblas(kRowMajor, p.ta ? kTrans : kNoTrans, p.tb ? kTrans : kNoTrans, static_cast<int>(p.m),
           static_cast<int>(p.n), static_cast<int>(p.k), p.alpha, p.a, static_cast<int>(p.lda), p.b,
-          static_cast<int>(p.ldb), p.beta, p.c, static_cast<int>(p.ldc));
+          static_cast<int>(p.ldb), p.bias != nullptr ? T(1) : p.beta, p.c, static_cast<int>(p.ldc));
   } else if (!micro.run(p, true)) {
     plain(p);
   }
-}
-
-template <class T>
-void alone(const Product<T>& p) {
-  sum_alone(p);
-  if (p.finish) p.finish(p.row, p.column, p.m, p.n);
 }
 
 // ---- pieces for the pool --------------------------------------------------------------------
@@ -219,28 +216,24 @@ void split_depth(const Product<T>& p, Int pieces) {
   split(p.k, pieces, [&](Int piece, Int from, Int to) {
     Product<T> part = p.depth(from, to);
     part.beta = 0;
+    part.bias = nullptr;
     part.c = sums.get() + piece * area;
     part.ldc = p.n;
-    sum_alone(part);
+    alone(part);
   });
-  scale(p);
+  start(p);
   for (Int piece = 0; piece < pieces; ++piece) {
     for (Int i = 0; i < p.m; ++i) {
       const T* from = sums.get() + piece * area + i * p.n;
       for (Int j = 0; j < p.n; ++j) p.c[i * p.ldc + j] += from[j];
     }
   }
-  if (p.finish) p.finish(0, 0, p.m, p.n);
 }
 
 template <class T>
 void product(const Product<T>& p) {
   if (p.m <= 0 || p.n <= 0) return;
-  if (p.k <= 0 || p.alpha == 0) {
-    scale(p);
-    if (p.finish) p.finish(0, 0, p.m, p.n);
-    return;
-  }
+  if (p.k <= 0 || p.alpha == 0) return start(p);
   const int threads = in_parallel() ? 1 : num_threads();
   // Pieces pack what they read for themselves: no more of them than evens out a slow thread.
   const double wanted = threads * (p.work() > kLargeWork ? 2.0 : 1.0);
@@ -260,13 +253,13 @@ void product(const Product<T>& p) {
 }  // namespace
 
 void gemm(bool ta, bool tb, Int m, Int n, Int k, float alpha, const float* a, Int lda,
-          const float* b, Int ldb, float beta, float* c, Int ldc, const Finish& finish) {
-  product(Product<float>{ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, finish});
+          const float* b, Int ldb, float beta, float* c, Int ldc, const float* bias) {
+  product(Product<float>{ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, bias});
 }
 
 void gemm(bool ta, bool tb, Int m, Int n, Int k, double alpha, const double* a, Int lda,
-          const double* b, Int ldb, double beta, double* c, Int ldc, const Finish& finish) {
-  product(Product<double>{ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, finish});
+          const double* b, Int ldb, double beta, double* c, Int ldc, const double* bias) {
+  product(Product<double>{ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, bias});
 }
 
 void set_blas_path(const char* path) { blas_path = path; }

@@ -89,19 +89,20 @@ void PackedFactor<T>::pack() const {
 // Columns [from, to), on this thread.
 template <class T>
 void PackedFactor<T>::multiply_part(Int m, Int from, Int to, const T* a, Int lda, T beta, T* c,
-                                    Int ldc) const {
+                                    Int ldc, const T* bias) const {
   const Int ldb = turned_ ? k_ : n_;
   const T* b = b_ + (turned_ ? from * k_ : from);
+  if (bias != nullptr) bias += from;
   const GemmCall<T> call(false, turned_, m, to - from, k_, T(1), a, lda, b, ldb, beta, c + from,
-                         ldc, columns(from));
+                         ldc, bias, columns(from));
   if (*finite_) multiply_->run(call.call());
   if (!call.done())
-    gemm(false, turned_, m, to - from, k_, T(1), a, lda, b, ldb, beta, c + from, ldc);
+    gemm(false, turned_, m, to - from, k_, T(1), a, lda, b, ldb, beta, c + from, ldc, bias);
 }
 
 template <class T>
 void PackedFactor<T>::multiply(Int m, const T* a, Int lda, T beta, T* c, Int ldc,
-                               const Finish& finish) const {
+                               const T* bias) const {
   constexpr double kWork = 256.0 * 1024, kLargeWork = 4e8;  // multiplications of a piece
   constexpr Int kRows = 32;
   const double work = static_cast<double>(m) * n_ * k_;
@@ -115,8 +116,7 @@ void PackedFactor<T>::multiply(Int m, const T* a, Int lda, T beta, T* c, Int ldc
       const Int row = by_rows ? first * kRows : 0, to = by_rows ? std::min(m, last * kRows) : m;
       const Int left = by_rows ? 0 : first * group_,
                 right = by_rows ? n_ : std::min(n_, last * group_);
-      multiply_part(to - row, left, right, a + row * lda, lda, beta, c + row * ldc, ldc);
-      if (finish) finish(row, left, to - row, right - left);
+      multiply_part(to - row, left, right, a + row * lda, lda, beta, c + row * ldc, ldc, bias);
     }
   });
 }

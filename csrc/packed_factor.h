@@ -21,14 +21,15 @@ class PackedFactor {
   // Memory that holds it already, or will once `pack` was called, shared out to the pool.
   void place(const T* b, void* memory);
   void pack() const;
-  // c (m x n) = a (m x k) op(B) + beta c, shared out to the pool; beta is 0 or 1.
+  // c (m x n) = a (m x k) op(B) + beta c, shared out to the pool; beta is 0 or 1, `bias` as gemm()
+  // takes it.
   void multiply(std::int64_t m, const T* a, std::int64_t lda, T beta, T* c, std::int64_t ldc,
-                const Finish& finish = {}) const;
+                const T* bias = nullptr) const;
 
  private:
   char* columns(std::int64_t from) const;
   void multiply_part(std::int64_t m, std::int64_t from, std::int64_t to, const T* a,
-                     std::int64_t lda, T beta, T* c, std::int64_t ldc) const;
+                     std::int64_t lda, T beta, T* c, std::int64_t ldc, const T* bias) const;
 
   bool turned_;
   std::int64_t n_, k_;

@@ -11,24 +11,6 @@
 namespace baryon::BARYON_ISA {
 namespace {
 
-// What follows the product: sums with the bias.
-template <class T>
-struct Ending {
-  const T* bias;
-  T* out;
-  Int hidden;
-
-  static void run(const void* what, Int row, Int column, Int rows, Int columns) {
-    const Ending& ending = *static_cast<const Ending*>(what);
-    const T* bias = ending.bias + column;
-    for (Int i = row; i < row + rows; ++i) {
-      T* out = ending.out + i * ending.hidden + column;
-#pragma GCC ivdep
-      for (Int j = 0; j < columns; ++j) out[j] += bias[j];
-    }
-  }
-};
-
 // data, weight[, bias] -> out; params rows, hidden, features.
 template <class T>
 void forward(const Call& call) {
@@ -36,15 +18,14 @@ void forward(const Call& call) {
   const Int features = static_cast<Int>(call.params[2]);
   T* out = call.out[0].as<T>();
   const T *data = call.in[0].as<T>(), *weight = call.in[1].as<T>();
-  const Ending<T> ending{call.n_in == 3 ? call.in[2].as<T>() : nullptr, out, hidden};
-  const Finish finish{call.n_in == 3 ? ending.run : nullptr, &ending};
+  const T* bias = call.n_in == 3 ? call.in[2].as<T>() : nullptr;
   if (call.kept == nullptr)
     return gemm(false, true, rows, hidden, features, T(1), data, features, weight, features, T(0),
-                out, hidden, finish);
+                out, hidden, bias);
   PackedFactor<T> factor(rows, true, hidden, features);
   factor.place(weight, call.kept);
   if (!call.filled) factor.pack();
-  factor.multiply(rows, data, features, T(0), out, hidden, finish);
+  factor.multiply(rows, data, features, T(0), out, hidden, bias);
 }
 
 template <class T>

@@ -65,6 +65,7 @@ struct Operands {
   T* c = nullptr;
   Int ldc = 0;
   const T* packed = nullptr;  // B as pack_columns packs it, panel by panel
+  const T* bias = nullptr;    // what the rows of C begin with, where beta is 0
 
   Operands() = default;
   explicit Operands(const Call& call)
@@ -81,7 +82,8 @@ struct Operands {
         beta(static_cast<T>(call.params[kBeta])),
         c(call.out[0].as<T>()),
         ldc(static_cast<Int>(call.params[kLdc])),
-        packed(call.in[2].as<T>()) {}
+        packed(call.in[2].as<T>()),
+        bias(call.in[3].as<T>()) {}
 };
 
 // A block of a matrix turned: to[i * step + j] = from[j * stride + i] for i < m, j < n.
@@ -166,7 +168,8 @@ void add_tile(const Operands<T>& p, const T* tile, Int row, Int rows, Int column
     if (!first) {
       for (Int j = 0; j < width; ++j) to[j] += tile[j];
     } else if (p.beta == 0) {
-      for (Int j = 0; j < width; ++j) to[j] = tile[j];
+      for (Int j = 0; j < width; ++j)
+        to[j] = tile[j] + (p.bias == nullptr ? T(0) : p.bias[column + j]);
     } else {
       for (Int j = 0; j < width; ++j) to[j] = p.beta * to[j] + tile[j];
     }
@@ -203,8 +206,9 @@ void product_of_rows(const Operands<T>& p, Int first_row, Int last_row) {
         T* c = p.c + row * p.ldc + column;
         const Int ldb = direct ? p.ldb : kTileColumns<T>;
         if (whole && (adds || p.beta == T(0))) {
+          const T* bias = p.bias == nullptr ? nullptr : p.bias + column;  // the same for each row
           tile_of<T>(panels.size(i))(
-              {depth, a, b, ldb, nullptr, adds ? c : nullptr, p.ldc, c, p.ldc});
+              {depth, a, b, ldb, nullptr, adds ? c : bias, adds ? p.ldc : 0, c, p.ldc});
           continue;
         }
         tile_of<T>(panels.size(i))({depth, a, b, ldb, nullptr, nullptr, 0, tile, kTileColumns<T>});
@@ -245,7 +249,8 @@ void product_of_few_rows(const Operands<T>& p) {
         T total = sum<T>(sums[r][c]);
         for (Int l = whole; l < p.k; ++l) total += p.a[r * p.lda + l] * b[c][l];
         T* to = p.c + r * p.ldc + j + c;
-        *to = p.alpha * total + (p.beta == T(0) ? T(0) : p.beta * *to);
+        const T start = p.bias != nullptr ? p.bias[j + c] : T(0);
+        *to = p.alpha * total + (p.beta == T(0) ? start : p.beta * *to);
       }
   }
 }

@@ -115,17 +115,25 @@ struct Packed {
   }
 };
 
+// What a block's sums begin with: rows at distance `ld`, or 0.
+struct Start {
+  const float* from;
+  Int ld;
+};
+
 // c: 2 * height rows at distance ldc.
 template <int groups>
-void multiply(Packed p, bool adds, float* c, Int ldc, Int height) {
+void multiply(Packed p, const Start& start, float* c, Int ldc, Int height) {
   const Int stride = ldc * static_cast<Int>(sizeof(float));
   float* below = c + height * ldc;
-  if (adds) {
-    load_tile<0>(c, stride);
-    load_tile<2>(below, stride);
+  if (start.from != nullptr) {
+    const Int step = start.ld * static_cast<Int>(sizeof(float));
+    const float* next = start.from + height * start.ld;
+    load_tile<0>(start.from, step);
+    load_tile<2>(next, step);
     if constexpr (groups == 2) {
-      load_tile<1>(c + kTileWidth, stride);
-      load_tile<3>(below + kTileWidth, stride);
+      load_tile<1>(start.from + kTileWidth, step);
+      load_tile<3>(next + kTileWidth, step);
     }
   } else {
     clear_tile<0>();
@@ -159,17 +167,18 @@ void multiply(Packed p, bool adds, float* c, Int ldc, Int height) {
 }
 
 // A result's block: in place where it is whole, else by way of a whole one.
-void multiply_into(const Packed& p, bool adds, float* c, Int ldc, Int height, Int rows,
+void multiply_into(const Packed& p, const Start& start, float* c, Int ldc, Int height, Int rows,
                    Int columns) {
   rows = std::min(rows, 2 * height);
   columns = std::min(columns, 2 * kTileWidth);
   const auto whole = columns > kTileWidth ? multiply<2> : multiply<1>;
-  if (rows == 2 * height && columns % kTileWidth == 0) return whole(p, adds, c, ldc, height);
+  if (rows == 2 * height && columns % kTileWidth == 0) return whole(p, start, c, ldc, height);
   constexpr Int kWidth = 2 * kTileWidth;
   alignas(64) float room[2 * kTileWidth * kWidth];
-  if (adds)
-    for (Int i = 0; i < rows; ++i) std::copy_n(c + i * ldc, columns, room + i * kWidth);
-  whole(p, adds, room, kWidth, height);
+  if (start.from != nullptr)
+    for (Int i = 0; i < rows; ++i)
+      std::copy_n(start.from + i * start.ld, columns, room + i * kWidth);
+  whole(p, {start.from == nullptr ? nullptr : room, kWidth}, room, kWidth, height);
   for (Int i = 0; i < rows; ++i) std::copy_n(room + i * kWidth, columns, c + i * ldc);
 }
 
@@ -184,6 +193,7 @@ struct Product {
   float alpha;
   float* c;
   Int ldc;
+  const float* bias;      // or null
   const Third* b_packed;  // or null: it is packed here
   Int b_pair;             // distance of pairs of groups in b_packed
 
@@ -198,7 +208,7 @@ struct Product {
     for (Int from = 0; from < a.depth; from += deepest) {
       const Int to = std::min(a.depth, from + deepest);
       const Third* at = b_packed == nullptr ? nullptr : b_packed + from * kColumnPair;
-      const Product part{a.part(from, to), b.part(from, to), alpha, c, ldc, at, b_pair};
+      const Product part{a.part(from, to), b.part(from, to), alpha, c, ldc, bias, at, b_pair};
       part.multiply(rows, split, packed.get(), columns.get(), adds || from > 0);
       if (!split.all_finite()) return false;
     }
@@ -231,8 +241,10 @@ struct Product {
           const Packed p{packed + i * rows.pair(a.depth), strip + (j - first) * distance,
                          rows.tile(), steps()};
           const Int column = 2 * j * kTileWidth;
-          multiply_into(p, adds, c + row * ldc + column, ldc, rows.height, a.count - row,
-                        b.count - column);
+          float* to = c + row * ldc + column;
+          const Start start =
+              adds ? Start{to, ldc} : Start{bias == nullptr ? nullptr : bias + column, 0};
+          multiply_into(p, start, to, ldc, rows.height, a.count - row, b.count - column);
         }
       }
     }
@@ -273,8 +285,10 @@ void split_product(const Call& call) {
   // What is added to would be lost.
   done = p.beta == 0 || (all_finite(p.a) && (packed != nullptr || all_finite(p.b)));
   if (!done) return;
-  const Product product{
-      p.a, p.b, p.alpha, call.out[0].as<float>(), p.ldc, packed, packed_pair(p.b.depth)};
+  const Product product{p.a,     p.b,
+                        p.alpha, call.out[0].as<float>(),
+                        p.ldc,   call.in[3].as<float>(),
+                        packed,  packed_pair(p.b.depth)};
   done = product.run(p.beta != 0);
 }
 
