@@ -267,3 +267,13 @@ def test_several_backward_passes_after_one_forward():
     for again in found[1:]:
         for a, b in zip(found[0], again, strict=True):
             np.testing.assert_array_equal(a, b)
+
+
+def test_an_executor_without_gradients_is_compiled_for_the_modes_that_are_called():
+    exe = mx.sym.Dropout(mx.sym.var("x"), p=0.5).simple_bind(mx.cpu(), x=(2, 3), grad_req="null")
+    assert exe._compiled == {}
+    exe.arg_dict["x"][:] = 1
+    assert (exe.forward()[0].asnumpy() == 1).all()
+    assert list(exe._compiled) == [False]
+    assert set(exe.forward(is_train=True)[0].asnumpy().ravel()) <= {0, 2}
+    assert list(exe._compiled) == [False, True]

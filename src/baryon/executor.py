@@ -82,7 +82,7 @@ class Executor:
         self.grad_dict = self._make_grads(grads, grad_stypes)
         if sparse or any(g.stype != "default" for g in self._wanted_grads()):
             self._interpreted = Interpreted(symbol._entries, self.grad_dict, self._reqs)
-        else:
+        elif drawn.wanted:  # else the first call tells which mode is wanted, often the only one
             self._compiled[True] = Compiled(drawn, self._on_gpu)
         devices = place(symbol._entries, self._group2ctx, ctx) if self._group2ctx else {}
         self.outputs = [

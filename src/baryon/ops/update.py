@@ -8,6 +8,7 @@ both sides unless that is negative. ``mp_`` updates keep a float32 copy of a hal
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -36,8 +37,9 @@ def mixed_precision(attrs: Attrs, ins: list, outs: list) -> tuple[list, list]:
 
 
 def numbers(*names: str) -> Callable[..., tuple]:
-    """Kernel parameters: these attributes in order."""
-    return lambda attrs, ins, outs: tuple(attrs[n] for n in names)
+    """Kernel parameters: these attributes (two at least) in order."""
+    picked = itemgetter(*names)
+    return lambda attrs, ins, outs: picked(attrs)
 
 
 _SGD = numbers("lr", "wd", "rescale_grad", "clip_gradient")
