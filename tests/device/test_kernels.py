@@ -62,7 +62,7 @@ def launched(call: Call) -> object:
     device = backend.of_context(mx.gpu(0))
     rng = {"rng": Philox(device.xp, SEED, STREAM)} if call.op.is_random else {}
     arrays = [device.asarray(a) for a in call.arrays]
-    return _KERNELS[call.op.name](device.xp, *arrays, **call.attrs, **rng)
+    return implementation(call.op)(device.xp, *arrays, **call.attrs, **rng)
 
 
 def compare(call: Call, found: object) -> None:
@@ -82,6 +82,21 @@ def test_sample(call):
     if found is NotImplemented:
         pytest.skip("left to the body")
     compare(call, found)
+
+
+ALONE = "Activation", "_backward_LeakyReLU", "elemwise_mul", "broadcast_add", "Cast", "erf"
+
+
+@pytest.mark.parametrize("name", ALONE)
+@pytest.mark.parametrize("dtype", HALVES)
+def test_single_pointwise_operator(name, dtype):
+    op = get(name)
+    calls = (halved(make(op, i, "float32"), dtype) for i in range(len(op.samples)))
+    found = [(c, launched(c)) for c in calls if c is not None]
+    served = [pair for pair in found if pair[1] is not NotImplemented]
+    assert served
+    for call, made in served:
+        compare(call, made)
 
 
 def test_every_kernel_serves_an_operator_and_a_sample():

@@ -78,6 +78,18 @@ def test_simplify_merges_equal_nodes_and_drops_identities():
     assert names == ["elemwise_add", "exp"]
 
 
+def test_simplify_drops_conversions_that_change_nothing():
+    half, single = (variable(n, Spec((2,), np.dtype(t))) for n, t in (("h", "f2"), ("s", "f4")))
+    for name in ("Cast", "amp_cast"):
+        (same,) = draw(get(name), [single], {"dtype": "float32"})
+        (other,) = draw(get(name), [half], {"dtype": "float32"})
+        assert simplify([same])[0].node is single.node
+        assert simplify([other])[0].node is not half.node
+    both = draw(get("amp_multicast"), [half, single], {"num_outputs": 2})
+    wide, kept = simplify(both)
+    assert kept.node is single.node and wide.node.op is get("amp_multicast")
+
+
 def test_simplify_keeps_random_draws_apart():
     x = var("x", 4)
     a, b = simplify([draw(get("Dropout"), [x], {})[0] for _ in range(2)])

@@ -6,15 +6,18 @@ and writes the results. Steps round as single operators do, so fusion changes no
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from functools import cache
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache, lru_cache
 from math import isinf, isnan, prod
 from string import ascii_lowercase
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..ops.chain import Chain, Step, expression, printable, read, value_dtypes
+from ..dtypes import is_float
+from ..ops.attrs import Attrs
+from ..ops.chain import Chain, Step, expression, printable, read, value_dtypes, written
+from ..ops.entry import Op
 from ..ops.rules import broadcast_shapes
 from ..ops.scalar import number
 from .launch import SOURCES, TYPES, blocks, common_source, dense, launch, output, width
@@ -226,3 +229,38 @@ def fused_chain(xp, *data, program, num_args):
     numbers = map(count, (takes, *found.sizes, *steps))
     launch(run, blocks(takes), 256, *data, *results, *numbers)
     return tuple(results)
+
+
+# ---- one operator --------------------------------------------------------------------------------
+
+
+def alone(op: Op) -> Callable[..., Any] | None:
+    """A printed kernel for a single pointwise operator on 16-bit arrays, if it has an expression.
+
+    CuPy computes most operators on wider types at once, but the bodies would widen these first.
+    Expressions with numbers are left to bodies: each number would be a kernel of its own.
+    """
+    if op.element is None or op.many:
+        return None
+
+    def run(xp: Any, *data: Any, **attrs: Any) -> Any:
+        data = [x for x in data if x is not None]
+        program = _program_of_one(op, Attrs(attrs), len(data)) if any(map(_is_half, data)) else None
+        if program is None:
+            return NotImplemented
+        found = fused_chain(xp, *data, program=program, num_args=len(data))
+        return found if found is NotImplemented else found[0]
+
+    return run
+
+
+@lru_cache(maxsize=4096)
+def _program_of_one(op: Op, attrs: Attrs, count: int) -> str | None:
+    text = expression(op, attrs) if op.is_pointwise(attrs) else None
+    if text is None or "{" in text:
+        return None
+    return written(Chain(count, (Step(op, attrs, tuple(range(count))),), (count,)))
+
+
+def _is_half(x: Any) -> bool:
+    return x.dtype.itemsize == 2 and is_float(np.dtype(x.dtype))

@@ -25,6 +25,7 @@ FAMILIES: tuple[str, ...] = (
     "convolution",
     "attention",
     "regions",
+    "activation",
     "chain",
 )
 
@@ -55,4 +56,6 @@ def implementation(op: Op) -> Implementation | None:
     """What computes an operator on a GPU in place of its body, if anything does (see `kernel`)."""
     for family in FAMILIES:
         import_module(f"{__package__}.{family}")
-    return _KERNELS.get(op.name)
+    from .chain import alone
+
+    return _KERNELS.get(op.name) or alone(op)

@@ -39,6 +39,7 @@ PLAIN_FACTS: dict[str, Any] = {
     "onnx": None,
     "flops": None,
     "idempotent": False,
+    "converts": False,
     "upgrade": None,
     "storage": (),
     "stored_as": None,

@@ -18,9 +18,12 @@ def simplify(heads: Sequence[Entry]) -> list[Entry]:
     def change(node: Node, inputs: list[Entry]) -> Any:
         if node.op is None:
             return node
-        if node.op.name == "_copy":
-            return inputs
         node = with_inputs(node, inputs)
+        if node.op.converts:  # what it leaves as it is need not be computed
+            pairs = zip(inputs, node.entries, strict=True)
+            kept = [i if i.spec == out.spec else out for i, out in pairs]
+            if any(e.node is not node for e in kept):
+                return kept
         if node.op.is_random or node.op.mutates:
             return node
         return seen.setdefault((node.op, node.params, *(e.key for e in inputs)), node)

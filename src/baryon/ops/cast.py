@@ -37,6 +37,7 @@ def convert(xp: Any, data: Any, dtype: np.dtype) -> Any:
     inplace={0: "data"},
     pointwise=True,
     element="a",
+    converts=True,
     kernel=True,
     onnx="Cast",
 )
@@ -71,6 +72,7 @@ def _amp_dtype(attrs: Any, dtype: Any) -> Any:
     inplace={0: "data"},
     pointwise=True,
     element="a",
+    converts=True,
     kernel="Cast",
     onnx="Cast",
 )
@@ -118,6 +120,7 @@ def _pairwise(attrs: Any, ins: list, outs: list) -> tuple[list, list]:
     shape=_pairwise,
     dtype=_multicast_dtypes,
     outputs=lambda a: numbered(a.num_outputs),
+    converts=True,
 )
 def amp_multicast(xp: Any, *data: Any, num_outputs: int, cast_narrow: bool = False) -> Any:
     """All inputs as the widest of their dtypes, or the narrowest; float64 and integers unchanged.

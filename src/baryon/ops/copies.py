@@ -17,6 +17,7 @@ from .unary import flat
     inplace={0: "data"},
     kernel=True,
     onnx="Identity",
+    converts=True,
     storage=KEEPS,
 )
 def identity(xp: Any, data: Any) -> Any:

@@ -135,6 +135,7 @@ class Op:
         self.derived: bool = facts.get("derived", False) or name.startswith("_backward_")
         self.flops: Callable[..., int] | None = facts["flops"]
         self.idempotent: bool = facts["idempotent"]
+        self.converts: bool = facts["converts"]
         self.upgrade: Callable[[int, dict[str, str]], dict[str, str | None]] | None = facts[
             "upgrade"
         ]

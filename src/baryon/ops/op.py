@@ -42,6 +42,7 @@ def op(
     derived: bool = False,
     flops: Callable[..., int] | None = None,
     idempotent: bool = False,
+    converts: bool = False,
     upgrade: Callable[[int, dict[str, str]], dict] | None = None,
     storage: Iterable[Case] = (),
     stored_as: Callable[[Attrs], str | None] | None = None,
@@ -78,6 +79,7 @@ def op(
     derived       : drawn by gradient rules and passes alone, which know that the inputs fit: users
                     and files cannot name it (true of all names that begin with ``_backward_``).
     flops         : ``(attrs, in_specs, out_specs)`` -> floating-point operations of one call.
+    converts      : each output is the input at its place, in another type or not at all changed.
     idempotent    : although it writes inputs, a second call with them writes and gives the same.
     upgrade       : ``(version, attrs)`` -> what to change in the attributes of a symbol file that
                     this version of MXNet wrote (905: 0.9.5); None removes one.
@@ -114,6 +116,7 @@ def op(
             derived=derived,
             flops=flops,
             idempotent=idempotent,
+            converts=converts,
             upgrade=upgrade,
             storage=storage,
             stored_as=stored_as,

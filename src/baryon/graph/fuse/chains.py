@@ -207,7 +207,7 @@ def _ordered(
     spare = [e for e in reads if e.node.op is not None and readers[e.key] == {group}]
     found: list[Entry | None] = []
     for node in results:
-        fits = (e for e in spare if e.spec == node.specs[0] and e not in found)
+        fits = (e for e in spare if e.spec == node.specs[0] and all(e is not f for f in found))
         found.append(next(fits, None))
     chosen = {e.key for e in found if e is not None}
     rest = iter([e for e in reads if e.key not in chosen])
