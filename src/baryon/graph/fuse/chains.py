@@ -13,7 +13,7 @@ from math import prod
 
 from ...ops.chain import Chain, Step, printable, step_kernel, written
 from ...ops.op import get
-from ...ops.rules import broadcast
+from ...ops.rules import broadcast, broadcast_shapes
 from ..graph import Entry, Key, Node, draw, drawing, walk, with_inputs
 from .again import computed_again
 
@@ -185,9 +185,16 @@ def _draw_chain(group: _Group, readers: dict[Key, set], new: dict[Key, Entry]) -
     outputs = tuple(number[(n, 0)] for n in results)
     program = written(Chain(len(reads), tuple(steps), outputs))
     with drawing(False, results[-1].name):
-        inputs = [_small(new[e.key]) for e in reads]
+        given = [new[e.key] for e in reads]
+        inputs = [_small(e) for e in given]
+        if _whole(inputs) != _whole(given):
+            inputs = given  # all are of equal elements: one of them has to tell the shape
         drawn = draw(get("_fused_chain"), inputs, {"program": program})
     new.update(((n, 0), e) for n, e in zip(results, drawn, strict=True))
+
+
+def _whole(inputs: Sequence[Entry]) -> tuple[int, ...]:
+    return broadcast_shapes(*(e.shape for e in inputs))
 
 
 def _small(entry: Entry) -> Entry:
