@@ -57,22 +57,48 @@ struct Job {
   std::int64_t chunk;
   int places;           // helpers that may still join; guarded by the pool's mutex
   Job* next = nullptr;  // in the pool's list; guarded by the pool's mutex
-  std::atomic<std::int64_t> begin{0};
   std::atomic<int> helpers{0};
   std::atomic<bool> failed{false};
 
-  bool open() const { return begin.load(std::memory_order_relaxed) < count; }
+  // Chunks of each thread: it takes its own first, the same in every job of this size, whose data
+  // its caches may still hold from the operator before; then those that others have not begun.
+  struct alignas(64) Share {
+    std::atomic<std::int64_t> next;
+    std::int64_t end;
+  };
+  Share shares[kMaxThreads];
+  int parts;
 
-  void work() {
+  Job(RangeFn run, void* with, std::int64_t items, std::int64_t chunks, int threads)
+      : body(run), context(with), count(items), places(threads - 1), parts(threads) {
+    chunk = (count + chunks - 1) / chunks;
+    const std::int64_t all = (count + chunk - 1) / chunk;
+    for (int i = 0; i < parts; ++i) {
+      shares[i].next = all * i / parts;
+      shares[i].end = all * (i + 1) / parts;
+    }
+  }
+
+  bool open() const {
+    return !failed && std::any_of(shares, shares + parts, [](const Share& share) {
+      return share.next.load(std::memory_order_relaxed) < share.end;
+    });
+  }
+
+  void work(int thread) {
     try {
-      for (;;) {
-        const std::int64_t from = begin.fetch_add(chunk, std::memory_order_relaxed);
-        if (from >= count) return;
-        body(context, from, std::min(from + chunk, count));
-      }
+      for (int i = 0; i < parts; ++i) take(shares[(thread + i) % parts]);
     } catch (...) {  // only memory can run out in a kernel
       failed = true;
-      begin = count;
+    }
+  }
+
+ private:
+  void take(Share& share) {
+    while (!failed) {
+      const std::int64_t index = share.next.fetch_add(1, std::memory_order_relaxed);
+      if (index >= share.end) return;
+      body(context, index * chunk, std::min((index + 1) * chunk, count));
     }
   }
 };
@@ -83,7 +109,7 @@ class Pool {
  public:
   void run(Job& job) {
     publish(job);
-    job.work();
+    job.work(0);
     withdraw(job);
     const auto alone = [&job] { return job.helpers.load(std::memory_order_acquire) == 0; };
     while (!look(alone)) {
@@ -121,7 +147,7 @@ class Pool {
 
   bool start() {
     try {
-      std::thread([this] { serve(); }).detach();
+      std::thread([this, number = started_ + 1] { serve(number); }).detach();
     } catch (const std::system_error&) {  // the system refuses another thread: do with fewer
       return false;
     }
@@ -129,12 +155,12 @@ class Pool {
     return true;
   }
 
-  [[noreturn]] void serve() {
+  [[noreturn]] void serve(int number) {
     inside = true;
     for (;;) {
       const std::uint32_t seen = arrivals_.load(std::memory_order_acquire);
       while (Job* job = join()) {
-        job->work();
+        job->work(number);
         leave(*job);
       }
       const auto arrived = [&] { return arrivals_.load(std::memory_order_acquire) != seen; };
@@ -208,7 +234,7 @@ void parallel_ranges(std::int64_t count, std::int64_t grain, RangeFn body, void*
     return;
   }
   const std::int64_t chunks = std::min<std::int64_t>(most, limit * kChunksPerThread);
-  Job job{body, context, count, (count + chunks - 1) / chunks, static_cast<int>(limit) - 1};
+  Job job(body, context, count, chunks, static_cast<int>(limit));
   inside = true;
   the_pool().run(job);
   inside = false;

@@ -89,15 +89,28 @@ class BlockedRunner {
  private:
   static constexpr Int kKept = 128 * 1024;  // floats of images that a task keeps in the cache
 
-  // A product that reads every pixel once, in order, sees an image as some long rows.
+  // A product that reads every pixel once, in order, sees an image as a long row, or as some: each
+  // is a task then, whose data was written by the thread that reads it.
   static BlockedProduct flattened(BlockedProduct p) {
     if (!p.direct() || p.out_size != p.grid || p.out_step != Int3{1, 1, 1}) return p;
-    p.grid = p.size = p.out_size = {1, 1, p.grid[1] * p.grid[2]};
+    const Int pixels = p.grid[1] * p.grid[2], rows = rows_for(p, pixels);
+    p.grid = p.size = p.out_size = {1, rows, pixels / rows};
     return p;
   }
 
+  // A single one if tasks share less by sharing out filters: where there are more weights than
+  // data.
+  static Int rows_for(const BlockedProduct& p, Int pixels) {
+    constexpr Int kFewest = 4 * kPairRows;
+    const Int channels = p.groups, filters = p.filter_blocks;
+    if (channels * filters * kBlock > pixels * (channels + filters)) return 1;
+    Int rows = std::min(parts(2 * num_threads(), p.batch), pixels / kFewest);
+    while (rows > 1 && p.grid[1] % rows != 0) --rows;
+    return std::max<Int>(1, rows);
+  }
+
   static Int rows_of(const BlockedProduct& p, bool direct) {
-    if (direct) return p.grid[1];
+    if (direct) return p.out_step == Int3{1, 1, 1} ? 1 : p.grid[1];
     const Int line = p.groups * p.inner() * (p.size[2] + 2) * p.step[1];
     const Int rows = std::clamp<Int>(kKept / (1 + line), 1, p.grid[1]);
     return parts(p.grid[1], parts(p.grid[1], rows));

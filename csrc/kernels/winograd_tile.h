@@ -7,7 +7,7 @@
 
 namespace baryon::BARYON_ISA {
 
-constexpr int kTileSide = 6, kTilePlaces = 36, kTileStep = 4, kTileTaps = 3;
+constexpr int kTilePlaces = 36, kTileStep = 4, kTileTaps = 3;
 
 // The points beside 0 and infinity are plus and minus A and B. With 1 and 2, of which the rational
 // transforms of the literature are made, errors are three to four times those with these.
