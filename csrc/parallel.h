@@ -18,8 +18,7 @@ bool in_parallel();
 using RangeFn = void (*)(void* context, std::int64_t begin, std::int64_t end);
 
 // Calls body over [0, count) cut into chunks of at least `grain` items, taken dynamically by the
-// pool's threads, each beginning with its own part of the range; runs on the caller alone when
-// there is one chunk or inside another parallel_for.
+// pool's threads; runs on the caller alone when there is one chunk or inside another parallel_for.
 void parallel_ranges(std::int64_t count, std::int64_t grain, RangeFn body, void* context);
 
 template <class Body>
