@@ -87,7 +87,8 @@ Registry make_registry() {
     isa.fill(Adder());
     if (forced != nullptr && std::strcmp(forced, isa.name) == 0) break;
   }
-  if (forced == nullptr && std::strcmp(registry.isa, "v4") == 0) fill_amx(Adder());
+  const bool free = forced == nullptr || *forced == 0;
+  if (free && std::strcmp(registry.isa, "v4") == 0) fill_amx(Adder());
   filling = nullptr;
   for (const auto& entry : registry.table) registry.numbered.push_back(&entry.second);
   return registry;

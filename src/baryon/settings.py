@@ -51,7 +51,8 @@ SETTINGS: dict[str, Setting] = {
         str,
         None,
         "engine",
-        "The best instruction set whose kernels may run: baseline, v3 (AVX2) or v4 (AVX-512).",
+        "The best instruction set whose kernels may run: baseline, v3 (AVX2) or v4 (AVX-512); "
+        "naming one also keeps products from the matrix unit (AMX).",
     ),
     "BARYON_LAYOUT": Setting(
         flag, True, "package", "Whether networks work on channel-blocked images."
@@ -74,7 +75,8 @@ SETTINGS: dict[str, Setting] = {
         True,
         "package",
         "Whether compiled networks keep packed and transformed weights between calls of inference; "
-        "this takes one to four times the memory of the weights of their convolutions.",
+        "this takes one to four times the memory of the weights of their convolutions and dense "
+        "layers.",
     ),
     "BARYON_CUDNN": Setting(
         flag, True, "package", "Whether GPUs use cuDNN where its Python front end is installed."
