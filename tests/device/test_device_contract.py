@@ -14,7 +14,7 @@ from baryon.ndarray.invoke import invoke_all
 
 FIRST = dict(calls(all_dtypes=False))
 EVERY = dict(calls())
-if os.environ.get("BARYON_DEVICE_SAMPLES") == "first":
+if os.environ.get("BARYON_DEVICE_SAMPLES", "first" if mx.context.num_gpus() else "all") == "first":
     EVERY = FIRST = {k: call for k, call in FIRST.items() if call[1] == 0}
 
 

@@ -338,3 +338,16 @@ def test_products_are_not_captured_where_only_cupy_calls_cublas(monkeypatch, cou
     assert counts["replays"] == 0 and "cuBLAS" in exe._program(True).on_gpu(0).refusal
     _, want = run_executor(mx.cpu())
     np.testing.assert_allclose(found[-1]["out"], want[-1]["out"], rtol=1e-4)
+
+
+def test_the_profiler_times_instructions():
+    from baryon.graph import program
+
+    exe, seen = mlp().simple_bind(GPU, data=(2, 3)), []
+    program.listeners.append(lambda prog, first, clock: seen.append(np.diff(clock)))
+    try:
+        for _ in range(3):
+            exe.forward(is_train=True)
+    finally:
+        program.listeners.pop()
+    assert len(seen) == 3 and all((times > 0).all() for times in seen)

@@ -80,7 +80,7 @@ class Program:
         clock = np.zeros(end - begin + 1, np.int64) if listeners else None
         if not isinstance(arena, np.ndarray):
             with arena.device:
-                self.on_gpu(arena.device.id).run(group, arena, externals, streams)
+                self.on_gpu(arena.device.id).run(group, arena, externals, streams, clock)
         elif self._native is not None:
             self._native.run(begin, end, arena, externals, *streams, clock, stamps, numbers)
         else:
