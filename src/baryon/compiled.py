@@ -30,6 +30,8 @@ from .ndarray.sealed import peek, read
 from .ops.op import Spec
 from .ops.stored import Stored
 
+WORTH_KEEPING = 16 << 10  # bytes of weights: asking who wrote to smaller ones costs more
+
 
 class Drawn:
     """A graph and its gradients, drawn for given specs and one mode.
@@ -98,7 +100,9 @@ class Compiled:
         results = [Head(e) for e in outputs]
         backward = [Head(g, r == "add") for g, r in zip(grads, drawn.wanted, strict=True)]
         self.program = Program(lower([*drawn.inputs, *drawn.dys], [results, backward]))
-        self.kept = self.program.kept if keeps else []
+        kept = self.program.kept if keeps else []
+        large = sum(drawn.inputs[i].spec.nbytes for i in kept) >= WORTH_KEEPING
+        self.kept = kept if large else []
         self._no_dys = [None] * len(drawn.dys)
         self._no_grads = [None] * len(drawn.wanted)
 

@@ -405,3 +405,13 @@ def test_dropout_draws_anew_in_every_call_that_trains():
         a, b, c = (net(x).asnumpy() for _ in range(3))
     assert not np.array_equal(a, b) and not np.array_equal(b, c)
     assert (net(x).asnumpy() == 1).all()
+
+
+def test_nothing_is_kept_of_weights_so_small_that_asking_for_them_costs_more():
+    net = nn.Dense(16, in_units=16)
+    net.initialize()
+    net.hybridize()
+    for _ in range(3):
+        net(mx.nd.ones((4, 16)))
+    (call,) = net._cached._graph._calls.values()
+    assert call.compiled.kept == []
