@@ -284,6 +284,38 @@ def test_values_read_from_a_state_that_changes_are_kept(all_large):
     assert forward_reads([value + 1.0, updated], [value * dy])[0] == ["_fused_chain"]
 
 
+def test_a_chain_has_small_work_of_another_for_itself(all_large):
+    """``x - mean(x)`` is not written for who comes after the mean of its square."""
+    (x,) = given((40, 30))
+    centred = apply("broadcast_sub", x, apply("mean", x, axis=1, keepdims=True))
+    var = apply("mean", apply("square", centred), axis=1, keepdims=True)
+    head = apply("broadcast_mul", centred, apply("rsqrt", var)) + 1.0
+    array = np.random.default_rng(0).normal(size=(40, 30)).astype(np.float32)
+    (fused,) = check([x], [head], [array])
+    found = [n for n in walk([fused]) if n.op is get("_fused_chain")]
+    steps = [[s.op.name for s in read(n.params.program).steps] for n in found]
+    assert [n[0] for n in steps] == ["broadcast_sub"] * 2 and steps[1][1] == "broadcast_mul"
+    assert [n.count for n in found] == [1, 1]
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_random_graphs_in_two_groups(seed, all_large):
+    rng = np.random.default_rng(100 + seed)
+    shapes = list(SHAPES.values())[seed % len(SHAPES)]
+    inputs, heads = random_graph(rng, 40, shapes, np.dtype("float32"))
+    arrays = [rng.normal(size=s).astype(np.float32) for s in shapes]
+    found = []
+    for first, later in (fuse(heads[:2], heads[2:]), (heads[:2], heads[2:])):
+        groups = [[Head(h) for h in group] for group in (first, later)]
+        program = Program(lower(inputs, groups))
+        outs = [np.empty(h.shape, h.dtype) for h in heads]
+        arena = program.new_arena()
+        for group in (0, 1):
+            program.run(group, arena, [*arrays, *outs])
+        found.append([x.tobytes() for x in outs])
+    assert found[0] == found[1]
+
+
 # ---- programs that are none --------------------------------------------------------------------
 
 MALFORMED = {

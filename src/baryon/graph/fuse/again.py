@@ -1,14 +1,15 @@
-"""Large values of pointwise operators that a later group computes again rather than reads.
+"""Large values of pointwise operators that chains compute again rather than read.
 
-To keep a value of the forward pass costs a write and a read of memory; where what it is computed
-from is kept anyway, a chain of the backward pass has it at hand for a few operations. Values of
-which that is true are drawn once more for the later groups, as the same numbers.
+To keep a value costs a write and a read of memory; a chain that reads what it was computed from has
+it at hand for a few operations. Such values are drawn once more, as the same numbers: those of the
+forward pass for the backward pass, where it keeps what they come from anyway, and those that one
+chain would read from another.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..graph import Entry, Key, Node, rebuild, walk, with_inputs
 
@@ -59,13 +60,7 @@ def _chosen(
     is_step: Callable[[Node], bool],
 ) -> dict[Node, _Again]:
     """Nodes of the first group whose values nothing but chains reads, and how they come again."""
-    readers: dict[Key, list[Node]] = {}
-    changed: set[Key] = set()
-    for node in nodes:
-        for e in node.inputs:
-            readers.setdefault(e.key, []).append(node)
-        if node.op is not None:
-            changed.update(node.inputs[i].key for i in node.op.mutated(node.params))
+    readers, changed = _uses(nodes)
     kept = heads | {key for key, found in readers.items() if any(map(stages.__getitem__, found))}
     chosen: dict[Node, _Again] = {}
     for node in nodes:
@@ -81,13 +76,84 @@ def _chosen(
     return chosen
 
 
+def computed_by_each(
+    order: Sequence[Node], chain_of: Mapping[Node, Any], heads: Sequence[Entry]
+) -> list[Entry] | None:
+    """The heads, with chains that have values of other chains for themselves; None: nothing to do.
+
+    order : all nodes, inputs before users.    chain_of : the chain that a node is to be part of.
+    """
+    kept = {e.key for e in heads}
+    again, wanted = _for_each(order, chain_of, kept)
+    if not wanted:
+        return None
+    new: dict[Key, Entry] = {}
+    copies: dict[tuple[Any, Node], Entry] = {}
+
+    def own(chain: Any, node: Node) -> Entry:
+        if (chain, node) not in copies:
+            inputs = [
+                own(chain, e.node) if e.node in again[chain_of[node]] else new[e.key]
+                for e in node.inputs
+            ]
+            made = Node(node.op, node.name, inputs, node.params, node.attrs, node.specs)
+            copies[chain, node] = Entry(made)
+        return copies[chain, node]
+
+    for node in order:
+        chain = chain_of.get(node)
+        inputs = [
+            own(chain, e.node)
+            if e.node in wanted and chain is not None and chain is not chain_of[e.node]
+            else new[e.key]
+            for e in node.inputs
+        ]
+        new.update(((node, e.index), e) for e in with_inputs(node, inputs).entries)
+    return [new[e.key] for e in heads]
+
+
+def _for_each(
+    order: Sequence[Node], chain_of: Mapping[Node, Any], kept: set[Key]
+) -> tuple[dict[Any, dict[Node, _Again]], set[Node]]:
+    """How values come again inside of each chain, and which only other chains read."""
+    readers, changed = _uses(order)
+    again: dict[Any, dict[Node, _Again]] = {chain: {} for chain in chain_of.values()}
+    wanted: set[Node] = set()
+    for node in order:
+        chain, key = chain_of.get(node), (node, 0)
+        if chain is None or not _is_cheap(node, lambda n: n.op.is_pointwise(n.params)):
+            continue
+        found = _again(node, None, again[chain])
+        if found is None or len(found.large) > 1 or found.reads & changed:
+            continue
+        again[chain][node] = found
+        others = {chain_of.get(n) for n in readers.get(key, ())} - {chain}
+        if others and None not in others and key not in kept:
+            wanted.add(node)
+    return again, wanted
+
+
+def _uses(nodes: Sequence[Node]) -> tuple[dict[Key, list[Node]], set[Key]]:
+    """Who reads each value, and the values that somebody changes."""
+    readers: dict[Key, list[Node]] = {}
+    changed: set[Key] = set()
+    for node in nodes:
+        for e in node.inputs:
+            readers.setdefault(e.key, []).append(node)
+        if node.op is not None:
+            changed.update(node.inputs[i].key for i in node.op.mutated(node.params))
+    return readers, changed
+
+
 def _is_cheap(node: Node, is_step: Callable[[Node], bool]) -> bool:
     large = node.op is not None and node.specs[0].size >= LARGE
     return large and node.op.flops is None and is_step(node)
 
 
-def _again(node: Node, kept: set[Key], chosen: Mapping[Node, _Again]) -> _Again | None:
-    """How a value would be computed again, if that is little work from values that are kept."""
+def _again(node: Node, kept: set[Key] | None, chosen: Mapping[Node, _Again]) -> _Again | None:
+    """How a value would be computed again, if that is little work from values that are kept (None:
+    from any), beginning from those `chosen` to be computed again.
+    """
     nodes, reads, large = {node}, set(), set()
     for e in node.inputs:
         if e.node in chosen:
@@ -98,7 +164,7 @@ def _again(node: Node, kept: set[Key], chosen: Mapping[Node, _Again]) -> _Again 
             reads.add(e.key)
             if 8 * e.size > node.specs[0].size:
                 large.add(e.key)
-                if e.key not in kept and e.node.op is not None:
+                if kept is not None and e.key not in kept and e.node.op is not None:
                     return None
     few = len(nodes) <= MOST_NODES and len(large) <= MOST_READS
     return _Again(frozenset(nodes), frozenset(reads), frozenset(large)) if few else None

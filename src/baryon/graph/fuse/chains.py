@@ -15,7 +15,7 @@ from ...ops.chain import Chain, Step, printable, step_kernel, written
 from ...ops.op import get
 from ...ops.rules import broadcast, broadcast_shapes
 from ..graph import Entry, Key, Node, draw, drawing, walk, with_inputs
-from .again import computed_again
+from .again import computed_again, computed_by_each
 
 MOST_STEPS, MOST_INPUTS = 32, 24  # of one chain
 SMALLEST = 4096  # elements: smaller tensors stay in the first cache by themselves
@@ -54,13 +54,25 @@ class _Group:
 def chained(groups: Sequence[Sequence[Entry]], on_gpu: bool = False) -> list[list[Entry]]:
     """The heads of groups that run one after the other, with chains as one node each."""
     groups = computed_again(groups, _stages(groups), lambda node: _is_step(node, on_gpu))
-    heads = [e for group in groups for e in group]
+    order, group_of = _chains(groups, on_gpu)
+    drawn = computed_by_each(order, group_of, [e for heads in groups for e in heads])
+    if drawn is not None:
+        entries = iter(drawn)
+        groups = [[next(entries) for _ in heads] for heads in groups]
+        order, group_of = _chains(groups, on_gpu)
+    new = _redrawn(order, group_of, [e for heads in groups for e in heads]) if group_of else {}
+    return [[new.get(e.key, e) for e in heads] for heads in groups]
+
+
+def _chains(
+    groups: Sequence[Sequence[Entry]], on_gpu: bool
+) -> tuple[list[Node], dict[Node, _Group]]:
+    """The nodes in an order in which they may run, and the chain of each that is part of one."""
     stages = _stages(groups)
-    order = _pointwise_first(sorted(walk(heads), key=stages.__getitem__), stages)
+    nodes = sorted(walk([e for heads in groups for e in heads]), key=stages.__getitem__)
+    order = _pointwise_first(nodes, stages)
     grouped = _grouped(order, stages, on_gpu)
-    group_of = {n: g for n, g in grouped.items() if len(g.nodes) > 1}
-    new = _redrawn(order, group_of, heads) if group_of else {}
-    return [[new.get(e.key, e) for e in group] for group in groups]
+    return order, {n: g for n, g in grouped.items() if len(g.nodes) > 1}
 
 
 def _stages(groups: Sequence[Sequence[Entry]]) -> dict[Node, int]:
