@@ -163,8 +163,8 @@ void backward_group_norm(const Call& call) {
       for (Index first = 0; first < n; first += kBlock) {
         const Index last = std::min(n, first + kBlock);
         const auto [a, b] = totals<T, 2>(last - first, [&](Index i, auto count, Vector<T>* terms) {
-          fetch(d + first + i + ahead);
-          fetch(from + first + i + ahead);
+          fetch(d + first + i + kBlock);
+          fetch(from + first + i + kBlock);
           const Vector<T> head = load_part(d + first + i, count);
           const Vector<T> off = load_part(from + first + i, count) - centre;
           terms[0] = head;
