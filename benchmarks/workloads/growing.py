@@ -60,7 +60,7 @@ SERIES = {
 THREADS = tuple(
     _plain(workload, (*CONVNETS, "torch/eager", "mxnet/hybrid"))
     for workload in (
-        *(w for w in convnets.WORKLOADS if w.name in ("resnet50.b16", "mobilenetv2.b1")),
+        *(w for w in convnets.WORKLOADS if w.name in ("resnet50.b1", "mobilenetv2.b1")),
         *(w for w in encoders.WORKLOADS if w.name == "bert.b1"),
         *lenet.WORKLOADS,
         *(w for w in gluon.WORKLOADS if w.name in ("gluon.mlp", "gluon.transformer_lm")),
