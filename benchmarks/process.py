@@ -68,13 +68,16 @@ class Peer:
             text=True,
             cwd=ROOT,
             env=environment(python, threads),
+            start_new_session=True,
         )
 
     def __enter__(self) -> Peer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._process.kill()
+        # With whatever it forked: OpenVINO's import forks a process that may wait for ever on a
+        # lock of ours, and keeps our pipes open.
+        os.killpg(self._process.pid, signal.SIGKILL)
         self._process.communicate()
         self._log.close()
 

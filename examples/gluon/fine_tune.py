@@ -112,7 +112,8 @@ def main() -> None:
     # Other Blocks with the same Parameters.
     twin = make_features("low_features_", low.features.collect_params())
     image = mx.nd.array(digits_data.arrays(False, True)[0][:1])
-    assert np.array_equal(twin(image).asnumpy(), low.features(image).asnumpy())
+    same = np.allclose(twin(image).asnumpy(), low.features(image).asnumpy(), 1e-4, 1e-5)
+    assert same  # but for rounding: one computes call by call, the other as a program
 
     # A copy by way of a file, trained on as a whole: the first network keeps its own.
     before = low(image).asnumpy()

@@ -114,9 +114,14 @@ def _merged(xp: Any, keys: Sequence[Any]) -> tuple[Any, list[Any]]:
     return ordered[new], [places[a:b] for a, b in zip(bounds, bounds[1:], strict=False)]
 
 
-def at_its_places(op: Any, xp: Any, attrs: Any, arrays: Sequence[Any]) -> Stored:
-    """The dense body on the places that the sparse one of two operands stores."""
+def at_its_places(op: Any, xp: Any, attrs: Any, arrays: Sequence[Any]) -> Any:
+    """The dense body on the places that the sparse one of two operands stores.
+
+    Where the sparse one is broadcast itself its places say little: the body runs on everything.
+    """
     (sparse,) = (x for x in arrays if isinstance(x, Stored))
+    if np.broadcast_shapes(*(x.shape for x in arrays)) != sparse.shape:
+        return op.run(xp, attrs, [dense(x) for x in arrays])[0]
     is_csr = isinstance(sparse, Csr)
     place = (sparse.rows(xp), sparse.indices) if is_csr else sparse.indices
     met = [x.values if x is sparse else xp.broadcast_to(x, sparse.shape)[place] for x in arrays]
