@@ -106,8 +106,9 @@ for _name in MAKERS:
         prepares(f"gluon.{_name}", _way)(
             lambda mx, arrays, name=_name, hybrid=_hybrid: _train(mx, arrays, name, hybrid)
         )
-prepares("gluon.mlp", "symbol")(
-    lambda mx, arrays: mx_train.symbolic(
-        mx, arrays, mx.sym.SoftmaxOutput(gluon.NETS["mlp"].symbol(mx.sym), name="softmax")
+for _way, _train_symbol in (("symbol", mx_train.symbolic), ("module", mx_train.fitted)):
+    prepares("gluon.mlp", _way)(
+        lambda mx, arrays, train=_train_symbol: train(
+            mx, arrays, mx.sym.SoftmaxOutput(gluon.NETS["mlp"].symbol(mx.sym), name="softmax")
+        )
     )
-)

@@ -63,7 +63,15 @@ def _workload(name: str, step: str, bar: float, *more: str) -> Workload:
 
 
 WORKLOADS = (
-    _workload("mlp", "dense 784-256-128-10, batch 64", 0.7, "baryon/symbol", "numpy/hand"),
+    _workload(
+        "mlp",
+        "dense 784-256-128-10, batch 64",
+        0.7,
+        "baryon/symbol",
+        "baryon/module",
+        "mxnet/module",
+        "numpy/hand",
+    ),
     _workload("lstm_lm", "language model, 2 x LSTM 200, 35 steps, batch 20, 2000 words", 0.8),
     _workload(
         "transformer_lm",
