@@ -212,7 +212,16 @@ class Reduction {
     loops_.begin(results, width(place));
     if (!layout_.inner_reduced && columns_ <= kNarrow)
       return narrow_rows(base, begin, end, results);
-    for (Index row = begin; row < end; ++row) {
+    Index row = begin;
+    if (!layout_.inner_reduced && !is_half(dtype_)) {
+      for (; row + 4 <= end; row += 4) {
+        const void* rows[4];
+        for (Index k = 0; k < 4; ++k)
+          rows[k] = in_ + (base + layout_.reduced.offset(row + k)) * item_;
+        loops_.across_four(rows, width(place), results);
+      }
+    }
+    for (; row < end; ++row) {
       const Index segment = row % segments_ * kSegment;
       const char* from = in_ + (base + layout_.reduced.offset(row / segments_) + segment) * item_;
       if (layout_.inner_reduced) {

@@ -193,6 +193,22 @@ void across(const void* from, Index n, void* into) {
   for (Index i = 0; i < n; ++i) result[i] = Op::combine(result[i], Op::map(static_cast<A>(x[i])));
 }
 
+// The same of four rows, each in its turn: results are loaded and stored once for them.
+template <class Op, class T>
+void across_four(const void* const* from, Index n, void* into) {
+  using A = Accumulator<T>;
+  const T *a = static_cast<const T*>(from[0]), *b = static_cast<const T*>(from[1]);
+  const T *c = static_cast<const T*>(from[2]), *d = static_cast<const T*>(from[3]);
+  A* result = static_cast<A*>(into);
+#pragma GCC ivdep
+  for (Index i = 0; i < n; ++i) {
+    A all = Op::combine(result[i], Op::map(static_cast<A>(a[i])));
+    all = Op::combine(all, Op::map(static_cast<A>(b[i])));
+    all = Op::combine(all, Op::map(static_cast<A>(c[i])));
+    result[i] = Op::combine(all, Op::map(static_cast<A>(d[i])));
+  }
+}
+
 // Partial results b into a.
 template <class Op, class A>
 void merge(void* a, const void* b, Index n) {
@@ -211,6 +227,7 @@ using ElementsFn = void (*)(const void* from, Index n, void* into);
 
 struct Loops {
   ElementsFn along = nullptr, across = nullptr;
+  void (*across_four)(const void* const*, Index, void*) = nullptr;
   void (*short_runs)(const void*, Index, Index, void*) = nullptr;
   void (*merge)(void*, const void*, Index) = nullptr;
   void (*begin)(void*, Index) = nullptr;
@@ -223,8 +240,8 @@ struct Table {
 template <class Op, class... T>
 constexpr Table table() {
   Table made;
-  ((made.loops[static_cast<int>(dtype_of<T>())] = {along<Op, T>, across<Op, T>, short_runs<Op, T>,
-                                                   merge<Op, Accumulator<T>>,
+  ((made.loops[static_cast<int>(dtype_of<T>())] = {along<Op, T>, across<Op, T>, across_four<Op, T>,
+                                                   short_runs<Op, T>, merge<Op, Accumulator<T>>,
                                                    begin<Op, Accumulator<T>>}),
    ...);
   return made;
