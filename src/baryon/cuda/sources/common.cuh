@@ -149,6 +149,17 @@ __device__ inline A over_row(A value) {
   return value;
 }
 
+// The row that the threads of one threadIdx.y work on together.
+struct Row {
+  Index row;
+  bool valid;
+  __device__ explicit Row(Index rows) {
+    row = static_cast<Index>(blockIdx.x) * blockDim.y + threadIdx.y;
+    valid = row < rows;
+    if (!valid) row = rows - 1;  // takes part in the exchanges, writes nothing
+  }
+};
+
 // The place of this thread among all of the grid, and their number, for loops over elements.
 __device__ inline Index first_element() {
   return static_cast<Index>(blockIdx.x) * blockDim.x + threadIdx.x;

@@ -3,16 +3,6 @@
 
 typedef Wide<T>::type A;
 
-struct Row {
-  Index row;
-  bool valid;
-  __device__ explicit Row(Index rows) {
-    row = static_cast<Index>(blockIdx.x) * blockDim.y + threadIdx.y;
-    valid = row < rows;
-    if (!valid) row = rows - 1;  // takes part in the exchanges, writes nothing
-  }
-};
-
 // gamma and beta have one entry a column where groups is 0, else one for each of so many rows.
 extern "C" __global__ void normalise_rows(const T* data, const P* gamma, const P* beta, T* out,
                                           P* mean, P* std, Index rows, Index n, Index groups,

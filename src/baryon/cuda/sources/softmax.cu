@@ -19,16 +19,6 @@ struct Running {
   }
 };
 
-struct Row {
-  Index row;
-  bool valid;
-  __device__ explicit Row(Index rows) {
-    row = static_cast<Index>(blockIdx.x) * blockDim.y + threadIdx.y;
-    valid = row < rows;
-    if (!valid) row = rows - 1;  // takes part in the exchanges, writes nothing
-  }
-};
-
 extern "C" __global__ void softmax_rows(const T* data, U* out, const int* length, Index rows,
                                         Index n, A scale, int logarithm) {
   const Row at(rows);
