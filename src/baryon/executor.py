@@ -212,11 +212,9 @@ class Executor:
     def compiled_step(self) -> Compiled | None:
         """Forward and backward, for others to put more behind them and `run_step` that.
 
-        None where this is not one program on the CPU, or an output is not a loss.
+        None where this is not one program, or an output is not a loss.
         """
         if self._interpreted is not None or self._watched is not None:
-            return None
-        if not all(type(x._data) is np.ndarray for x in self.outputs):
             return None
         compiled = self._compile(True)
         return None if any(compiled.reads_head_grad) else compiled

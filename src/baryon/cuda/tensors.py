@@ -15,7 +15,8 @@ RULES = (
     *("sgd", "momentum", "nesterov", "sign", "signum"),
     *("adam", "adamw", "rmsprop", "adagrad", "lamb"),
 )
-_MOST = 40  # tensors a launch: as many as the 4 KiB of parameters hold that all drivers take
+MOST = 40  # tensors a launch: as many as the 4 KiB of parameters hold that all drivers take
+VALUES = 480  # numbers a launch, for the same reason
 CHUNK = 4096  # elements a block
 _THREADS = 256
 _ARRAYS = ("weight", "grad", "out", "first", "second", "master")
@@ -37,16 +38,22 @@ class Tensor(NamedTuple):
 
 @cache
 def _packed(real: Any) -> np.dtype:
-    fields = [(name, np.uint64, _MOST) for name in _ARRAYS]
-    fields += [("size", np.int64, _MOST)]
-    fields += [(name, real, _MOST) for name in ("rate", "decay", "factor")]
-    return np.dtype([*fields, ("block", np.int32, _MOST + 1)], align=True)
+    fields = [(name, np.uint64, MOST) for name in _ARRAYS]
+    fields += [("size", np.int64, MOST)]
+    fields += [(name, real, MOST) for name in ("rate", "decay", "factor")]
+    return np.dtype([*fields, ("block", np.int32, MOST + 1)], align=True)
 
 
 @cache
 def _numbers(real: Any) -> np.dtype:
     names = ("rescale", "limit", "momentum", "beta1", "beta2", "epsilon", "bound")
     return np.dtype([*((name, real) for name in names), ("rule", np.int32)], align=True)
+
+
+def settings(dtype: Any, state: Any) -> dict[str, Any]:
+    """Of the source, for weights and states of these types."""
+    types = {"T": np.dtype(dtype), "S": np.dtype(state)}
+    return types | {"MOST": MOST, "VALUES": VALUES, "CHUNK": CHUNK}
 
 
 class Group:
@@ -60,8 +67,7 @@ class Group:
         dtype = tensors[0].weight.dtype
         state = next((t.first for t in tensors if t.first is not None), tensors[0].master)
         self.real = wide(dtype)
-        self.settings = {"T": dtype, "S": np.dtype(self.real if state is None else state.dtype)}
-        self.settings |= {"MOST": _MOST, "CHUNK": CHUNK}
+        self.settings = settings(dtype, self.real if state is None else state.dtype)
         self.packed = np.zeros(1, _packed(self.real))
         sizes = [t.weight.size for t in tensors]
         ends = np.cumsum([-(-n // CHUNK) for n in sizes])
@@ -99,7 +105,7 @@ def groups(xp: Any, tensors: Sequence[Tensor]) -> Iterator[Group]:
     start, pending = 0, []
     for i, t in enumerate(tensors):
         other = pending and pending[0].weight.dtype != t.weight.dtype
-        if pending and (other or not t.weight.size or len(pending) == _MOST):
+        if pending and (other or not t.weight.size or len(pending) == MOST):
             yield Group(xp, pending, start)
             pending = []
         if t.weight.size:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,11 +24,11 @@ _NUMBERS = {
 }
 
 
-def _given(attrs: dict) -> dict[str, float]:
+def _given(attrs: Mapping[str, Any]) -> dict[str, float]:
     return {own: attrs[name] for name, own in _NUMBERS.items() if name in attrs}
 
 
-def _arranged(xp: Any, arrays: Sequence[Any], states: int, mixed: bool, **numbers: Any) -> Tensor:
+def arranged(xp: Any, arrays: Sequence[Any], states: int, mixed: bool, **numbers: Any) -> Tensor:
     """The arrays of one weight as the operators take them: weight, gradient, states, its copy."""
     weight, grad = arrays[0], xp.ascontiguousarray(arrays[1])
     kept = [*arrays[2 : 2 + states], *(None,) * (2 - states)]
@@ -46,7 +46,8 @@ def _results(made: Sequence[Tensor]) -> tuple:
     return *(t.out for t in made), *states
 
 
-def _update(xp: Any, made: list[Tensor], rule: str, attrs: dict, **more: Any) -> tuple:
+def update(xp: Any, made: list[Tensor], rule: str, attrs: Mapping[str, Any], **more: Any) -> tuple:
+    """Launch a rule over tensors, with an operator's numbers: new weights, then states."""
     keep = int(more.get("keep_scaled", False))
     for group in groups(xp, made):
         arrays = (more.get(name) for name in ("scale", "rates", "decays"))
@@ -57,15 +58,27 @@ def _update(xp: Any, made: list[Tensor], rule: str, attrs: dict, **more: Any) ->
 # ---- one weight ----------------------------------------------------------------------------------
 
 
+class Single(NamedTuple):
+    """How an operator updates one weight: what follows weight and gradient, and its `factor`."""
+
+    rule: str
+    states: int
+    mixed: bool = False  # whether a float32 copy of the weight comes last
+    factor: str = ""
+
+
+SINGLE: dict[str, Single] = {}
+
+
 def _single(name: str, rule: str, states: int, mixed: bool = False, factor: str = "") -> None:
-    """Serve an operator on weight, gradient, states and perhaps a float32 copy of the weight."""
+    SINGLE[name] = Single(rule, states, mixed, factor)
 
     @kernel(name)
     def launched(xp: Any, *arrays: Any, lr: float, wd: float = 0.0, **attrs: Any) -> Any:
         if not _served(arrays):
             return NotImplemented
         numbers = {"rate": lr, "decay": wd, "factor": attrs[factor] if factor else 0.0}
-        return _update(xp, [_arranged(xp, arrays, states, mixed, **numbers)], rule, attrs)
+        return update(xp, [arranged(xp, arrays, states, mixed, **numbers)], rule, attrs)
 
 
 for _name, _rule, _states in (("sgd_", "sgd", 0), ("sgd_mom_", "momentum", 1)):
@@ -85,16 +98,16 @@ def adagrad_update(xp, weight, grad, history, *, lr, wd, **attrs):
     if wd or not _served((weight, grad, history)):
         return NotImplemented
     arrays = weight, grad, history
-    return _update(xp, [_arranged(xp, arrays, 1, False, rate=lr)], "adagrad", attrs)
+    return update(xp, [arranged(xp, arrays, 1, False, rate=lr)], "adagrad", attrs)
 
 
 def _adamw(xp: Any, arrays: Sequence[Any], scale: Any, mixed: bool, attrs: dict) -> Any:
     if not _served(arrays):
         return NotImplemented
     numbers = {"rate": attrs["lr"], "decay": attrs["wd"], "factor": attrs["eta"]}
-    made = [_arranged(xp, arrays, 2, mixed, **numbers)]
+    made = [arranged(xp, arrays, 2, mixed, **numbers)]
     scale = scale.reshape(()).astype(np.float32)
-    return _update(xp, made, "adamw", attrs, scale=scale, keep_scaled=not mixed)
+    return update(xp, made, "adamw", attrs, scale=scale, keep_scaled=not mixed)
 
 
 @kernel("_adamw_update")
@@ -125,7 +138,7 @@ def _all(
     each = (dict(zip(numbers, n, strict=True)) for n in zip(*numbers.values(), strict=True))
     firsts = range(0, len(data), stride)
     return [
-        _arranged(xp, data[i : i + stride], states, mixed, **n)
+        arranged(xp, data[i : i + stride], states, mixed, **n)
         for i, n in zip(firsts, each, strict=True)
     ]
 
@@ -136,7 +149,7 @@ def _multi_sgd(name: str, states: int, mixed: bool) -> None:
     @kernel(name)
     def multi(xp: Any, *data: Any, lrs: Any, wds: Any, **attrs: Any) -> Any:
         made = _all(xp, data, states, mixed, rate=lrs, decay=wds)
-        return NotImplemented if made is None else _update(xp, made, rule, attrs)
+        return NotImplemented if made is None else update(xp, made, rule, attrs)
 
     @kernel(f"preloaded_{name}")
     def preloaded(xp: Any, *data: Any, num_weights: int, **attrs: Any) -> Any:
@@ -144,8 +157,8 @@ def _multi_sgd(name: str, states: int, mixed: bool) -> None:
         made = _all(xp, data, states, mixed, rate=(0.0,) * num_weights)
         if made is None:
             return NotImplemented
-        given = {"rates": rates.astype(np.float32), "decays": decays.astype(np.float32)}
-        return _update(xp, made, rule, attrs, **given)
+        given = {"rates": rates.astype(np.float64), "decays": decays.astype(np.float64)}
+        return update(xp, made, rule, attrs, **given)
 
 
 _multi_sgd("multi_sgd_update", 0, False)
@@ -162,7 +175,7 @@ def _multi_adamw(name: str, mixed: bool) -> None:
         if made is None:
             return NotImplemented
         scale = scale.reshape(()).astype(np.float32)
-        return _update(xp, made, "adamw", attrs, scale=scale)
+        return update(xp, made, "adamw", attrs, scale=scale)
 
 
 _multi_adamw("_multi_adamw_update", False)

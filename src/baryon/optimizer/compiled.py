@@ -13,15 +13,17 @@ from typing import Any
 
 import numpy as np
 
-from ..base import MXNetError
-from ..graph.lower import EXTERNAL, Instruction, Lowered, Ref, make_instruction
+from ..graph.lower import EXTERNAL, Lowered, Ref
 from ..graph.plan import plan_memory
 from ..graph.program import Program
 from ..native import native
 from ..ndarray import NDArray
-from ..ops.op import Op, Spec, get
+from ..ops.op import Spec
+from ..ops.stored import Stored
 from .base import Optimizer, is_low_precision
 from .by_operator import ByOperator, Call
+from .instructions import HostUpdates, updates_of
+from .on_gpu import DeviceUpdates, fixed
 
 _PROGRAMS: dict[Any, _Updates | None] = {}  # None: some call has no kernel
 _RECENT: dict[tuple[str, ...], _Updates] = {}  # by operators: the last program that ran
@@ -35,17 +37,18 @@ def update_together(
     grads: list[NDArray],
     states: list,
 ) -> bool:
-    """Make a step of all these parameters, if the optimizer works by operators on the CPU.
+    """Make a step of all these parameters, if the optimizer works by operators on dense arrays.
 
     False: nothing was done.
     """
-    if native is None or not works_by_operators(optimizer, weights):
+    if not works_by_operators(optimizer, weights):
         return False
-    if not all(type(x._data) is np.ndarray for x in (*weights, *grads)):
+    on_host = all(type(x._data) is np.ndarray for x in (*weights, *grads))
+    if on_host and native is None or not (on_host or _on_one_gpu((*weights, *grads))):
         return False
     calls = optimizer.calls(indices, weights, states)
     groups = [[w, g, *c.arrays] for w, g, c in zip(weights, grads, calls, strict=True)]
-    if not _run_recent(calls, groups):
+    if not (on_host and _run_recent(calls, groups)):
         updates = _find(calls, [[x._data for x in group] for group in groups])
         if updates is not None:
             updates.run(calls, [x._data for group in groups for x in group])
@@ -53,6 +56,14 @@ def update_together(
             for (weight, grad, *_), call in zip(groups, calls, strict=True):
                 call.run(weight, grad)
     return True
+
+
+def _on_one_gpu(arrays: Sequence[NDArray]) -> bool:
+    """Whether all arrays are dense ones of one GPU."""
+    first = arrays[0]._data
+    if isinstance(first, (np.ndarray, Stored)):
+        return False
+    return all(type(x._data) is type(first) and x._data.device == first.device for x in arrays)
 
 
 def works_by_operators(optimizer: Optimizer, weights: list[NDArray]) -> bool:
@@ -85,71 +96,47 @@ def _composes(kind: type) -> bool:
 
 
 def _find(calls: Sequence[Call], arrays: Sequence[Sequence[Any]]) -> _Updates | None:
-    key = tuple(
+    key: tuple = tuple(
         (call.name, *[(a.shape, a.dtype) for a in its])
         for call, its in zip(calls, arrays, strict=True)
     )
+    if not isinstance(arrays[0][0], np.ndarray):  # a graph of a GPU is bound to its arrays
+        key = (key, *[(its[0].data.ptr, fixed(c)) for c, its in zip(calls, arrays, strict=True)])
     if key not in _PROGRAMS:
         if len(_PROGRAMS) >= _PROGRAM_LIMIT:
             _PROGRAMS.clear()
             _RECENT.clear()
-        dense = all(type(a) is np.ndarray for its in arrays for a in its)
+        dense = not any(isinstance(a, Stored) for its in arrays for a in its)
         _PROGRAMS[key] = _Updates.of(calls, arrays) if dense else None
     return _PROGRAMS[key]
 
 
 class _Updates:
-    """A program of update kernels, one a parameter, each on arrays of its own."""
+    """A program of update kernels, each on arrays of its own."""
 
-    def __init__(self, instructions: list[Instruction], externals: list[Spec]) -> None:
-        self._instructions = instructions
-        lowered = Lowered(instructions, externals, [], plan_memory([]), [len(instructions)])
-        self.program = Program(lowered)
-        self._arena = self.program.new_arena()
+    def __init__(
+        self, updates: HostUpdates | DeviceUpdates, externals: list[Spec], like: Any
+    ) -> None:
+        self._updates = updates
+        made = list(updates.instructions)
+        self.program = Program(Lowered(made, externals, [], plan_memory([]), [len(made)]))
+        self._arena = self.program.new_arena(like)
 
     @classmethod
     def of(cls, calls: Sequence[Call], arrays: Sequence[Sequence[Any]]) -> _Updates | None:
         """The program of these calls; None where one has no kernel (or does not fit at all)."""
-        made, externals = [], []
-        for call, its in zip(calls, arrays, strict=True):
-            first, specs = len(externals), [Spec(a.shape, a.dtype) for a in its]
-            refs = [Ref(EXTERNAL, first + i, s) for i, s in enumerate(specs)]
-            externals += specs
-            instruction = instruction_of(call, refs)
-            if instruction is None:
-                return None
-            made.append(instruction)
-        return cls(made, externals)
+        refs, externals = [], []
+        for its in arrays:
+            refs.append([])
+            for a in its:
+                refs[-1].append(Ref(EXTERNAL, len(externals), Spec(a.shape, a.dtype)))
+                externals.append(refs[-1][-1].spec)
+        updates = updates_of(calls, refs, externals, arrays[0][0])
+        return None if updates is None else cls(updates, externals, arrays[0][0])
 
-    def run(self, calls: Sequence[Call], arrays: list[np.ndarray]) -> None:
+    def run(self, calls: Sequence[Call], arrays: list[Any]) -> None:
         """One step with the calls' own numbers."""
-        _RECENT[tuple([call.name for call in calls])] = self
-        self.program.run(0, self._arena, arrays, numbers=numbers_of(self._instructions, calls))
-
-
-def instruction_of(call: Call, refs: Sequence[Ref]) -> Instruction | None:
-    """The kernel of a call on weight, gradient and states; None where there is none for it."""
-    op, specs = get(call.name), tuple(r.spec for r in refs)
-    try:
-        params = op.attributes(call.attrs)
-        if op.infer(params, specs) != (specs[0],):
-            return None
-    except MXNetError:  # the call itself says so better
-        return None
-    outs = (refs[0], *(refs[i] for i in op.mutated(params)))
-    made = make_instruction(call.name, op, params, tuple(refs), outs)
-    return None if made.numbers is None else made
-
-
-def numbers_of(instructions: Sequence[Instruction], calls: Sequence[Call]) -> list[float]:
-    """The kernels' parameters with the calls' own attributes."""
-    numbers: list[float] = []
-    for known, call in zip(instructions, calls, strict=True):
-        numbers += known.op.params({**_defaults(known.op), **call.attrs}, (), ())
-    return numbers
-
-
-@lru_cache
-def _defaults(op: Op) -> dict[str, Any]:
-    """Attributes of a call that says nothing: the program may be that of a call that said more."""
-    return {name: attr.default for name, attr in op.attrs.items()}
+        if isinstance(self._arena, np.ndarray):
+            _RECENT[tuple([call.name for call in calls])] = self
+        more, numbers = self._updates.given(calls)
+        self.program.run(0, self._arena, [*arrays, *more], numbers=numbers)

@@ -1,5 +1,5 @@
 // Optimizer updates of many tensors in one launch. Types: T of weights and gradients, S of states;
-// MOST tensors a launch. A block takes CHUNK elements of one tensor.
+// MOST tensors a launch, VALUES numbers. A block takes CHUNK elements of one tensor.
 
 typedef Wide<T>::type A;
 
@@ -118,8 +118,8 @@ __device__ inline A stepped(A weight, A grad, A& first, A& second, A rate, A dec
 // scale: of all gradients, on the device, or null; nothing changes where it is 0 or not finite.
 // rates, decays: on the device instead of in `all`, or null. keep_scaled: the scaled gradient
 // replaces the gradient.
-extern "C" __global__ void update(Tensors all, Numbers n, const float* scale, const float* rates,
-                                  const float* decays, int offset, int keep_scaled) {
+extern "C" __global__ void update(Tensors all, Numbers n, const float* scale, const double* rates,
+                                  const double* decays, int offset, int keep_scaled) {
   const int t = tensor_of_block(all);
   const bool go = !scale || (is_finite(*scale) && *scale != 0);
   if (scale) n.rescale = *scale;
@@ -143,6 +143,15 @@ extern "C" __global__ void update(Tensors all, Numbers n, const float* scale, co
     put(all.second[t], i, count, second);
     if (keep_scaled) put(all.grad[t], i, count, grad);
   });
+}
+
+struct Values {
+  double at[VALUES];
+};
+
+// What changes from step to step of a captured update: rates and decays, `count` numbers.
+extern "C" __global__ void set_values(Values values, double* to, int count) {
+  for (int i = threadIdx.x; i < count; i += blockDim.x) to[i] = values.at[i];
 }
 
 // ---- LAMB: directions and norms, then steps by the ratio of the norms ----------------------------
