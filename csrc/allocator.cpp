@@ -25,6 +25,7 @@ namespace {
 
 constexpr std::size_t kAlign = 64;
 constexpr std::size_t kHuge = std::size_t{2} << 20;
+constexpr std::size_t kPage = std::size_t{64} << 10;  // a multiple of every system's small pages
 constexpr std::size_t kThreadBytes = std::size_t{256} << 10;  // a thread keeps of one class
 constexpr std::size_t kMostBytes = std::size_t{1} << 47;
 constexpr int kClasses = 312;  // class_of(kMostBytes) + 1
@@ -84,9 +85,11 @@ std::size_t colour() {
   return (count.fetch_add(1, std::memory_order_relaxed) * 5 % 16) * 4 * kAlign;
 }
 
-Block* map_block(std::size_t bytes) {
-  const std::size_t need = bytes + sizeof(Block) + 64 * kAlign;
-  const std::size_t whole = (need + kHuge - 1) / kHuge * kHuge;
+// Huge pages only as far as `used` bytes fill them: what lies behind is touched by small ones, and
+// what is never touched takes no memory.
+Block* map_block(std::size_t bytes, std::size_t used) {
+  const std::size_t before = colour();
+  const std::size_t whole = (before + sizeof(Block) + bytes + kPage - 1) / kPage * kPage;
   char* got = static_cast<char*>(
       mmap(nullptr, whole + kHuge, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
   if (got == MAP_FAILED) return nullptr;
@@ -95,13 +98,14 @@ Block* map_block(std::size_t bytes) {
   munmap(got + skip + whole, kHuge - skip);
   char* base = got + skip;
 #ifdef MADV_HUGEPAGE
-  madvise(base, whole, MADV_HUGEPAGE);
+  madvise(base, (before + sizeof(Block) + used) / kHuge * kHuge, MADV_HUGEPAGE);
 #endif
-  return place(base + colour(), base, whole, bytes, true);
+  return place(base + before, base, whole, bytes, true);
 }
 
-Block* new_block(std::size_t bytes) {
-  if (bytes >= kHuge) return map_block(bytes);
+// A block of `bytes`, of which `used` are asked for now.
+Block* new_block(std::size_t bytes, std::size_t used) {
+  if (bytes >= kHuge) return map_block(bytes, used);
   void* base = nullptr;
   const std::size_t whole = bytes + sizeof(Block);
   return posix_memalign(&base, kAlign, whole) != 0 ? nullptr
@@ -348,11 +352,11 @@ void keep_small(Block* block) {
 // Without a cache every block is the system's own and of exact size, as sanitizers like it.
 Block* take(std::size_t bytes) noexcept {
   if (bytes > kMostBytes) return nullptr;
-  if (shared().limit == 0) return new_block(bytes);
+  if (shared().limit == 0) return new_block(bytes, bytes);
   const int size_class = class_of(bytes);
   Block* block =
       size_class < kSmallClasses ? take_small(size_class) : shared().large.take(size_class);
-  if (block == nullptr) return new_block(class_bytes(size_class));
+  if (block == nullptr) return new_block(class_bytes(size_class), bytes);
   block->fresh = block->scratch = false;
   return block;
 }

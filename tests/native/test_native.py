@@ -130,6 +130,21 @@ def test_cache_can_be_released_and_bounded():
     assert int(python(code)[0]) > 1 << 20
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_large_arrays_take_no_more_memory_than_they_fill():
+    native.use_allocator()
+    native.release_cache()
+
+    def resident():
+        with open("/proc/self/statm") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    before, count, size = resident(), 24, (9 << 18) + 100  # a little more than a huge page
+    arrays = [np.full(size, i, np.uint8) for i in range(count)]
+    assert resident() - before <= 1.1 * count * size
+    assert all((x == i).all() for i, x in enumerate(arrays))
+
+
 def test_arrays_cross_threads():
     arrays = []
 
