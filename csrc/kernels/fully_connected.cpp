@@ -62,14 +62,28 @@ void column_sums(const T* data, Int rows, Int columns, T* sums) {
   });
 }
 
-// head, data -> gradients by weight and bias (where there is one).
+// head, data -> gradients by weight and bias (where there is one). Rows of the weight's gradient
+// are shared out as updates share out the weight and the forward pass its rows: what a core has
+// written is what it reads next, from its own cache.
 template <class T>
 void backward_weight(const Call& call) {
+  constexpr Int kSmall = 16384;  // elements: cheaper on one thread
   const Int hidden = call.out[0].shape[0], features = call.out[0].shape[1];
   const Int rows = hidden > 0 ? call.in[0].size() / hidden : 0;
-  const T* head = call.in[0].as<T>();
-  gemm(true, false, hidden, features, rows, T(1), head, hidden, call.in[1].as<T>(), features, T(0),
-       call.out[0].as<T>(), features);
+  const T *head = call.in[0].as<T>(), *data = call.in[1].as<T>();
+  T* out = call.out[0].as<T>();
+  const auto part = [&](Int begin, Int end) {
+    gemm(true, false, end - begin, features, rows, T(1), head + begin, hidden, data, features, T(0),
+         out + begin * features, features);
+  };
+  const Int threads = num_threads();
+  if (hidden * features < kSmall || hidden < 32 * threads) {
+    part(0, hidden);
+  } else {
+    parallel_for(threads, 1, [&](Int begin, Int end) {
+      for (Int i = begin; i < end; ++i) part(hidden * i / threads, hidden * (i + 1) / threads);
+    });
+  }
   if (call.n_out == 2) column_sums(head, rows, hidden, call.out[1].as<T>());
 }
 

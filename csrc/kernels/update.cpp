@@ -8,6 +8,9 @@
 namespace baryon::BARYON_ISA {
 namespace {
 
+// Elements that are worth another thread: it computed their gradient, and multiplies by them next.
+constexpr Index kShare = kGrain / 4;
+
 // One block: states are read from `from` and written to `to` (the same memory, or another).
 template <class T, class Rule>
 void update_block(const Rule& rule, const T* w, const T* g, T* out, const T* const* from,
@@ -86,7 +89,7 @@ void mixed_range(const Rule<float>& rule, const Tensor* in, const Tensor* out,
 template <template <class> class Rule>
 void update(const Call& call) {
   const Index n = call.out[0].size();
-  parallel_for(n, kGrain, [&](Index begin, Index end) {
+  parallel_for(n, kShare, [&](Index begin, Index end) {
     if (call.out[0].dtype == DType::f32)
       plain_range<float, Rule>(Rule<float>(call.params), call.in, call.out, call.out + 1, begin,
                                end);
@@ -99,7 +102,7 @@ void update(const Call& call) {
 template <template <class> class Rule>
 void update_mixed(const Call& call) {
   const Rule<float> rule(call.params);
-  parallel_for(call.out[0].size(), kGrain, [&](Index begin, Index end) {
+  parallel_for(call.out[0].size(), kShare, [&](Index begin, Index end) {
     mixed_range<Rule>(rule, call.in, call.out, call.out + 1, begin, end);
   });
 }
@@ -124,7 +127,7 @@ void update_many(const Call& call) {
   const int count = call.n_in / stride;
   Index total = 0;
   for (int k = 0; k < count; ++k) total += call.out[k].size();
-  parallel_for(total, kGrain, [&](Index begin, Index end) {
+  parallel_for(total, kShare, [&](Index begin, Index end) {
     Index first = 0;  // of tensor k among all elements
     for (int k = 0; k < count && first < end; ++k) {
       const Index size = call.out[k].size();
@@ -217,7 +220,7 @@ bool proceed(const Call& call, double scale, int changed) {
 void adamw(const Call& call) {
   const double scale = scale_of(call.in[4]);
   if (!proceed(call, scale, 2)) return copy(call.in[1], call.out[3]);
-  parallel_for(call.out[0].size(), kGrain, [&](Index begin, Index end) {
+  parallel_for(call.out[0].size(), kShare, [&](Index begin, Index end) {
     if (call.out[0].dtype == DType::f32)
       adamw_range<float>(call, scale, begin, end);
     else
@@ -229,7 +232,7 @@ void mp_adamw(const Call& call) {
   const double scale = scale_of(call.in[5]);
   if (!proceed(call, scale, 3)) return;
   const AdamW<float> rule(call.params, scale);
-  parallel_for(call.out[0].size(), kGrain, [&](Index begin, Index end) {
+  parallel_for(call.out[0].size(), kShare, [&](Index begin, Index end) {
     mixed_range<AdamW>(rule, call.in, call.out, call.out + 1, begin, end);
   });
 }
