@@ -149,7 +149,7 @@ void convolve(const Call& call, const Ending& ending) {
   if (s.groups > 1) {
     const Scratch<float> packed(lasts ? 0 : s.filters * s.depth());
     p.weights = made(call, packed, [&](float* to) { pack_depthwise(s, weight, all_taps(s), to); });
-    return run_depthwise(p);
+    return DepthwiseRunner(p).run();
   }
   const bool picks = p.blocked && s.taps() == 1 && p.taps[0] == Int3{0, 0, 0} && !p.in_order();
   const Scratch<float> picked(picks ? s.batch * s.channels * volume(s.out) : 0);
@@ -227,7 +227,7 @@ void backward_data(const Call& call) {
     p.weights = packed.get();
     if (s.groups > 1) {
       pack_depthwise(s, call.in[1].as<float>(), chosen, packed.get());
-      run_depthwise(p);
+      DepthwiseRunner(p).run();
     } else {
       pack_backward(s, call.in[1].as<float>(), chosen, packed.get());
       BlockedRunner(p).run();

@@ -26,72 +26,158 @@ inline void pack_depthwise(const ConvShape& s, const float* weight, const std::v
   }
 }
 
-template <int pixels>
-void run_depthwise_tile(const PixelTile& tile) {
-  Lane sums[pixels] = {};
-  for (Int t = 0; t < tile.count; ++t) {
-    const Lane weight = load(tile.weights + t * kBlock);
-    const float* from = tile.from + tile.terms[t];
-#pragma GCC unroll 8
-    for (int r = 0; r < pixels; ++r) sums[r] += weight * load(from + r * kBlock);
+// Taps of a window: distances of what they read, and where their weights are.
+struct Taps {
+  std::vector<Int> places, chosen;
+  Int count() const { return static_cast<Int>(places.size()); }
+};
+
+// What the tiles of a block of channels share.
+struct DepthwiseTile {
+  const float* weights;
+  const float *bias, *scale;  // results are sums * scale + bias; or null
+  Int step, to_step;          // between what neighbouring places read, and between their results
+  Finish finish;
+};
+
+constexpr int kPlaces = kSingleRows;  // of the largest tile
+
+// Places side by side, `step` pixels apart (0: as the tile says).
+template <int places, int step>
+void run_depthwise_tile(const DepthwiseTile& tile, const Taps& taps, const float* from, float* to) {
+  Lane sums[places] = {};
+  const Int apart = step == 0 ? tile.step : step * kBlock, count = taps.count();
+  const Int *terms = taps.places.data(), *chosen = taps.chosen.data();
+  for (Int t = 0; t < count; ++t) {
+    const Lane weight = load(tile.weights + chosen[t]);
+    const float* one = from + terms[t];
+#pragma GCC unroll 16
+    for (int r = 0; r < places; ++r) sums[r] += weight * load(one + r * apart);
   }
   const Lane scale = tile.scale == nullptr ? broadcast(1.0f) : load(tile.scale);
   const Lane bias = tile.bias == nullptr ? Lane{} : load(tile.bias);
-#pragma GCC unroll 8
-  for (int r = 0; r < pixels; ++r) {
-    float* to = tile.to + r * tile.to_pixel;
-    store(to, tile.finish(sums[r] * scale + bias, to));
+  const Finish finish = tile.finish;
+  const Int to_step = tile.to_step;
+#pragma GCC unroll 16
+  for (int r = 0; r < places; ++r, to += to_step) store(to, finish(sums[r] * scale + bias, to));
+}
+
+using DepthwiseFn = void (*)(const DepthwiseTile&, const Taps&, const float*, float*);
+
+template <int step>
+DepthwiseFn depthwise_tile(Int places) {
+  constexpr auto table = []<int... i>(std::integer_sequence<int, i...>) {
+    return std::array<DepthwiseFn, sizeof...(i)>{run_depthwise_tile<i + 1, step>...};
+  }(std::make_integer_sequence<int, kPlaces>());
+  return table[places - 1];
+}
+
+// Tiles of about the same size.
+template <int step>
+void run_depthwise_places(const DepthwiseTile& tile, const Taps& taps, const float* from, float* to,
+                          Int places) {
+  const Int tiles = parts(places, kPlaces);
+  for (Int i = 0; i < tiles; ++i) {
+    const Int x = places * i / tiles, some = places * (i + 1) / tiles - x;
+    depthwise_tile<step>(some)(tile, taps, from + x * tile.step, to + x * tile.to_step);
   }
 }
-
-// Tiles of 8, 4, 2 and 1 pixels.
-inline void run_depthwise_row(PixelTile tile, Int columns) {
-  const auto run = [&](PixelFn run_tile, Int pixels) {
-    for (; columns >= pixels; columns -= pixels) {
-      run_tile(tile);
-      tile.from += pixels * kBlock;
-      tile.to += pixels * tile.to_pixel;
-    }
-  };
-  run(run_depthwise_tile<8>, 8);
-  run(run_depthwise_tile<4>, 4);
-  run(run_depthwise_tile<2>, 2);
-  run(run_depthwise_tile<1>, 1);
+inline void run_depthwise_row(const DepthwiseTile& tile, const Taps& taps, const float* from,
+                              float* to, Int places) {
+  if (tile.step == kBlock) return run_depthwise_places<1>(tile, taps, from, to, places);
+  if (tile.step == 2 * kBlock) return run_depthwise_places<2>(tile, taps, from, to, places);
+  run_depthwise_places<0>(tile, taps, from, to, places);
 }
 
-// A product whose weights are packed for it, as many filter blocks as groups of channels.
-inline void run_depthwise(const BlockedProduct& p) {
-  constexpr Int kKept = 32 * 1024;  // floats of the image that stay in the cache
-  const Int line = (p.size[2] + 2) * p.step[1] * kBlock;
-  const Int rows = std::clamp<Int>(kKept / line, 1, p.grid[1]), bands = parts(p.grid[1], rows);
-  const BlockedRoom room(p.size, p.step, p.taps, rows, p.grid[2], kBlock);
-  std::vector<Int> terms;
-  for (const Int3& tap : p.taps) terms.push_back(room.place(tap));
-  const Int plane = p.size[1] * p.size[2] * kBlock,
-            out_plane = p.out_size[1] * p.out_size[2] * kBlock;
-  const Int work = rows * p.grid[2] * kBlock * static_cast<Int>(terms.size() + 1);
-  parallel_for(p.batch * p.groups * bands, 1 + 65536 / (1 + work), [&](Int begin, Int end) {
-    const Scratch<float> copy(room.plane() + kBlock);
-    PixelTile tile{};
-    tile.terms = terms.data();
-    tile.count = static_cast<Int>(terms.size());
-    tile.to_pixel = p.out_step[2] * kBlock;
-    tile.finish = p.finish;
-    for (Int i = begin; i < end; ++i) {
-      const Int image = i / bands, block = image % p.groups, first = i % bands * rows;
-      room.fill(p.data + image * plane, first, copy.get());
-      tile.weights = p.weights + block * tile.count * kBlock;
-      tile.bias = p.bias == nullptr ? nullptr : p.bias + block * kBlock;
-      tile.scale = p.scale == nullptr ? nullptr : p.scale + block * kBlock;
-      for (Int y = first; y < std::min(p.grid[1], first + rows); ++y) {
-        tile.from = copy.get() + (y - first) * room.next_row();
-        tile.to = p.out + image * out_plane +
-                  ((y * p.out_step[1] + p.out_begin[1]) * p.out_size[2] + p.out_begin[2]) * kBlock;
-        run_depthwise_row(tile, p.grid[2]);
+// Places along an axis: those in [begin, end) read within the image, the others leave out taps.
+struct Edges {
+  Int begin, end, all;
+
+  Edges(const BlockedProduct& p, int axis) : all(p.grid[axis]) {
+    Int low = 0, high = 0;
+    for (const Int3& tap : p.taps) {
+      low = std::min(low, tap[axis]);
+      high = std::max(high, tap[axis]);
+    }
+    const Int fit = p.size[axis] - 1 - high;
+    begin = std::min(all, parts(-low, p.step[axis]));
+    end = fit < 0 ? begin : std::clamp(fit / p.step[axis] + 1, begin, all);
+  }
+  // Places of one kind have the same taps; how many kinds there are, and a place of each.
+  Int kind(Int at) const { return at < begin ? at : at < end ? begin : at - end + begin + 1; }
+  Int kinds() const { return begin + 1 + all - end; }
+  Int of_kind(Int kind) const { return kind <= begin ? kind : kind - begin - 1 + end; }
+};
+
+// A product whose weights are packed for it, as many filter blocks as groups of channels. Windows
+// are read where they lie.
+class DepthwiseRunner {
+ public:
+  explicit DepthwiseRunner(const BlockedProduct& p) : p_(p), rows_(p, 1), columns_(p, 2) {
+    for (Int y = 0; y < rows_.kinds(); ++y)
+      for (Int x = 0; x < columns_.kinds(); ++x)
+        taps_.push_back(taps_at(rows_.of_kind(y), columns_.of_kind(x)));
+  }
+
+  // Bands of rows, and in them blocks of channels: what a thread reads it has most often written,
+  // for products of 1 x 1 windows are shared out alike.
+  void run() const {
+    constexpr Int kWide = 7;  // from here on they share out filters rather than rows
+    const Int bands = p_.groups * kBlock > kWide * volume(p_.grid)
+                          ? 1
+                          : std::min(p_.grid[1], 2 * static_cast<Int>(num_threads()));
+    const Int work = volume(p_.grid) / bands * kBlock * static_cast<Int>(p_.taps.size() + 1);
+    parallel_for(p_.batch * bands * p_.groups, 1 + 32768 / (1 + work), [&](Int begin, Int end) {
+      for (Int i = begin; i < end; ++i) {
+        const Int image = i / p_.groups / bands, band = i / p_.groups % bands;
+        run_rows(image, i % p_.groups, p_.grid[1] * band / bands, p_.grid[1] * (band + 1) / bands);
       }
+    });
+  }
+
+ private:
+  Taps taps_at(Int y, Int x) const {
+    Taps found;
+    for (const Int3& tap : p_.taps) {
+      const Int row = y * p_.step[1] + tap[1], column = x * p_.step[2] + tap[2];
+      if (row < 0 || row >= p_.size[1] || column < 0 || column >= p_.size[2]) continue;
+      found.places.push_back((tap[1] * p_.size[2] + tap[2]) * kBlock);
+      found.chosen.push_back((&tap - p_.taps.data()) * kBlock);
     }
-  });
-}
+    return found;
+  }
+
+  void run_rows(Int image, Int block, Int begin, Int end) const {
+    DepthwiseTile tile{};
+    tile.step = p_.step[2] * kBlock;
+    tile.weights = p_.weights + block * static_cast<Int>(p_.taps.size()) * kBlock;
+    tile.bias = p_.bias == nullptr ? nullptr : p_.bias + block * kBlock;
+    tile.scale = p_.scale == nullptr ? nullptr : p_.scale + block * kBlock;
+    tile.finish = p_.finish;
+    tile.to_step = p_.out_step[2] * kBlock;
+    const Int plane = image * p_.groups + block;
+    for (Int y = begin; y < end; ++y) {
+      const float* from = p_.data + (plane * p_.size[1] + y * p_.step[1]) * p_.size[2] * kBlock;
+      const Int row = plane * p_.out_size[1] + y * p_.out_step[1] + p_.out_begin[1];
+      run_row(tile, y, from, p_.out + (row * p_.out_size[2] + p_.out_begin[2]) * kBlock);
+    }
+  }
+
+  void run_row(const DepthwiseTile& tile, Int y, const float* from, float* to) const {
+    const Taps* taps = taps_.data() + rows_.kind(y) * columns_.kinds();
+    const auto run = [&](Int x, Int places) {
+      const Taps& here = taps[columns_.kind(x)];
+      run_depthwise_row(tile, here, from + x * tile.step, to + x * tile.to_step, places);
+    };
+    for (Int x = 0; x < columns_.begin; ++x) run(x, 1);
+    if (columns_.begin < columns_.end) run(columns_.begin, columns_.end - columns_.begin);
+    for (Int x = columns_.end; x < columns_.all; ++x) run(x, 1);
+  }
+
+  const BlockedProduct& p_;
+  const Edges rows_, columns_;
+  std::vector<Taps> taps_;  // of each kind of row, for each kind of column
+};
 
 // The gradient by weights: one block of channels after the other, over the batch in order.
 inline void blocked_depthwise_weights(const ConvShape& s, const float* head, const float* data,

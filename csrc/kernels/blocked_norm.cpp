@@ -126,14 +126,17 @@ void forward_fused(const Call& call) { normalise(call, finish_of(call, 6, 5)); }
 void affine(const Call& call) {
   const double eps = call.params[0];
   const bool fixed = call.params[1] != 0;
-  for (Int k = 0; k < call.in[0].size(); ++k) {
-    const auto in = [&](int i) { return static_cast<double>(call.in[i].as<float>()[k]); };
-    const double scale = (fixed ? 1 : in(0)) / std::sqrt(in(3) + eps);
-    const double shift = in(1) + (in(4) - in(2)) * scale;
-    call.out[0].as<float>()[k] = static_cast<float>(scale);
-    call.out[1].as<float>()[k] = static_cast<float>(shift);
-    if (fixed) call.out[2].as<float>()[k] = 1;
+  const auto in = [&](int i) { return call.in[i].as<float>(); };
+  const float *gamma = in(0), *beta = in(1), *mean = in(2), *var = in(3), *bias = in(4);
+  float *scale = call.out[0].as<float>(), *shift = call.out[1].as<float>();
+  const Int count = call.in[0].size();
+#pragma omp simd
+  for (Int k = 0; k < count; ++k) {
+    const double factor = (fixed ? 1.0 : gamma[k]) / std::sqrt(var[k] + eps);
+    scale[k] = static_cast<float>(factor);
+    shift[k] = static_cast<float>(beta[k] + (static_cast<double>(bias[k]) - mean[k]) * factor);
   }
+  if (fixed) std::fill_n(call.out[2].as<float>(), count, 1.0f);
 }
 
 // dy, data, gamma, mean, scale, moving mean and variance -> gradients by data, gamma and beta.

@@ -28,8 +28,9 @@ struct Finish {
   Lane operator()(Lane value, const float* to) const {
     if (addend != nullptr) value += load(addend + (to - base));
     if (bounded) {
-      value = value < low ? broadcast(low) : value;  // (NaN passes)
-      value = value > high ? broadcast(high) : value;
+      const Lane bottom = broadcast(low), top = broadcast(high);
+      value = value < bottom ? bottom : value;  // (NaN passes)
+      value = top < value ? top : value;
     }
     return value;
   }

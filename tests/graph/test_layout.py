@@ -110,9 +110,10 @@ def test_three_spatial_axes_and_groups_and_doubles_stay_plain():
 @pytest.mark.parametrize("stride", [1, 2, 3])
 @pytest.mark.parametrize("size", [1, 2, 5])
 @pytest.mark.parametrize("pad", [0, 2])
-def test_windows_of_many_kinds(size, stride, pad, monkeypatch):
-    """One and two axes, dilated, with borders wider than the image."""
-    for space in ((9,), (5, 18)):
+@pytest.mark.parametrize("depthwise", [False, True])
+def test_windows_of_many_kinds(size, stride, pad, depthwise, monkeypatch):
+    """One and two axes, dilated, with borders wider than the image and windows that leave it."""
+    for space in ((9,), (5, 18), (1 if pad else 5, 41)):
         axes = len(space)
         symbol = mx.sym.Convolution(
             mx.sym.var("data"),
@@ -120,7 +121,8 @@ def test_windows_of_many_kinds(size, stride, pad, monkeypatch):
             stride=(stride,) * axes,
             pad=(pad,) * axes,
             dilate=(2 if size == 2 else 1,) * axes,
-            num_filter=48,
+            num_filter=32 if depthwise else 48,
+            num_group=32 if depthwise else 1,
             name="c",
         )
         shape = (2, 32, *space)
