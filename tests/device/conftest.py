@@ -11,6 +11,7 @@ from stand_in.cublas import library
 from baryon import context, cuda
 from baryon.cuda import blas
 from baryon.ops import REGISTRY
+from baryon.ops.philox import Philox
 
 ON_HARDWARE = context.num_gpus() > 0
 
@@ -35,9 +36,10 @@ def _forget_implementations() -> None:
 
 @pytest.fixture(scope="module")
 def bodies() -> Iterator[None]:
-    """Operators run by their bodies even where they have kernels of their own."""
+    """Operators run by their bodies, and draw by them, even where there are kernels."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cuda, "implementation", lambda op: None)
+        patch.setattr(cuda, "Generator", Philox)
         _forget_implementations()
         yield
     _forget_implementations()

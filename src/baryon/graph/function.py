@@ -11,8 +11,8 @@ import numpy as np
 
 from ..context import Context
 from ..ops import rules
+from ..ops.device import generator
 from ..ops.op import Op, Spec
-from ..ops.philox import Philox
 from .tape import Plan, TapeNode
 
 # What the catalogue's decorator states of an operator that says nothing of itself.
@@ -61,7 +61,7 @@ def with_stream(op: Op, seed: int, stream: int) -> Op:
 
     def body(xp: Any, *inputs: Any, **attrs: Any) -> Any:
         compute = op.body if xp is np else op.on_device()
-        return compute(xp, *inputs, rng=Philox(xp, seed, stream), **attrs)
+        return compute(xp, *inputs, rng=generator(xp, seed, stream), **attrs)
 
     fixed = copy(op)
     fixed._on_device = body

@@ -20,7 +20,7 @@ import numpy as np
 
 from .. import backend, settings
 from ..cuda.launch import destinations
-from ..ops.philox import Philox
+from ..ops.device import generator
 from .lower import ARENA, CONSTANT, EXTERNAL, Instruction, Lowered, Ref
 
 _MOST_CAPTURES = 4  # of one group, before every array is taken to move
@@ -152,7 +152,7 @@ class _Group:
             ins, outs = list(map(view, instruction.ins)), list(map(view, instruction.outs))
             rng = None
             if instruction.op.is_random:
-                rng, stream = Philox(self._xp, seed, stream % _WORD, advance), stream + 1
+                rng, stream = generator(self._xp, seed, stream % _WORD, advance), stream + 1
             _compute(self._xp, instruction, ins, outs, direct, rng)
             self._tick(clock, k)
 

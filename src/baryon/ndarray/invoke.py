@@ -15,8 +15,8 @@ from ..context import Context, current_context
 from ..graph.tape import HostKey, Plan, TapeNode, make_plan
 from ..native import native
 from ..ops.attrs import Attrs
+from ..ops.device import generator
 from ..ops.op import Op, Spec
-from ..ops.philox import Philox
 from ..ops.rules import known
 from ..ops.stored import Stored, converted, dense, settled, stype_of, write
 from ..streams import reserve
@@ -211,7 +211,7 @@ def execute(
         except IndexError as error:  # an index read from an input
             raise IndexError(f"operator {op.name}: {error}") from None
     else:
-        rng = Philox(xp, *streams) if op.is_random else None
+        rng = generator(xp, *streams) if op.is_random else None
         values = op.run(xp, attrs, arrays, rng)
         count = len(plan.outs)
         with np.errstate(all="ignore"):  # MXNet casts to inf without a word
@@ -243,7 +243,7 @@ def _execute_stored(
     op, attrs = plan.op, plan.attrs
     found = op.stored_case(attrs, plan.stypes)
     if found is None:
-        rng = Philox(xp, *reserve(1)) if op.is_random else None
+        rng = generator(xp, *reserve(1)) if op.is_random else None
         values = op.run(xp, attrs, [dense(a) for a in arrays], rng)
     else:
         with np.errstate(all="ignore"):

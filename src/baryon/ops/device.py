@@ -10,6 +10,7 @@ import numpy as np
 
 from ..base import MXNetError
 from ..dtypes import bfloat16
+from .philox import Philox
 
 
 def device_body(op: Any) -> Callable[..., Any]:
@@ -32,6 +33,15 @@ def device_body(op: Any) -> Callable[..., Any]:
         return body(xp, *arrays, **attrs) if result is NotImplemented else result
 
     return body if found is None else compute
+
+
+def generator(xp: Any, seed: int, stream: int, advance: Any = None) -> Philox:
+    """The random numbers of one call, drawn where its arrays are."""
+    if xp is np:
+        return Philox(np, seed, stream)
+    from ..cuda import Generator
+
+    return Generator(xp, seed, stream, advance)
 
 
 def _widened(x: Any) -> Any:

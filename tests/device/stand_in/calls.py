@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+NO_WORK = {"empty", "empty_like"}
 counts: Counter = Counter()  # launches, synchronizations, uploads, allocations and their bytes
 
 
@@ -94,12 +95,15 @@ def call(function: Callable[..., Any], args: Any = (), kwargs: Any = None, inpla
     seen: list = []
     args, kwargs = unwrapped(tuple(args), seen), unwrapped(dict(kwargs or {}), seen)
     check_devices(seen)
-    counts["launches"] += 1
     graph, writes = capturing(), inplace or kwargs.get("out") is not None
+    counts["launches"] += writes
     if graph is not None and writes:  # captured work does not run
         graph.steps.append(lambda: _quiet(function, args, kwargs))
         return None if inplace else wrapped(kwargs["out"], seen)
     result = arrays(_quiet(function, args, kwargs))
+    if not writes and getattr(function, "__name__", "") not in NO_WORK:
+        operands = _leaves((args, kwargs))
+        counts["launches"] += not all(_is_view(r, operands) for r in _leaves(result))
     if graph is not None:
         graph.steps.append(_again(function, args, kwargs, result))
     return wrapped(result, seen)
@@ -141,6 +145,10 @@ def _again(function: Callable[..., Any], args: Any, kwargs: Any, result: Any) ->
                 target[...] = value
 
     return step
+
+
+def _is_view(result: Any, operands: list) -> bool:
+    return not isinstance(result, np.ndarray) or any(_shares(result, x) for x in operands)
 
 
 def _shares(a: np.ndarray, b: Any) -> bool:

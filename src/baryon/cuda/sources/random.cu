@@ -1,5 +1,6 @@
 // Philox4x32-10 (Salmon et al., SC 2011), the numbers of ops/philox.py: word i is word i % 4 of the
-// block with counter (i / 4, stream) under the key. Type: T of the data.
+// block with counter (i / 4, stream) under the key. Type: T of the data, float or double where
+// numbers are drawn and no data is read.
 
 typedef Wide<T>::type A;
 
@@ -33,6 +34,51 @@ __device__ inline Words philox(const Generator& g, const unsigned long long* adv
   }
   return {{c0, c1, c2, c3}};
 }
+
+// ---- numbers alone: a block of words a thread ----------------------------------------------------
+
+template <class X>
+__device__ inline void put_block(X* out, Index block, Index count, const X* values, int each) {
+  for (int k = 0; k < each && block * each + k < count; ++k) out[block * each + k] = values[k];
+}
+
+extern "C" __global__ void draw_words(Word* out, Generator g, const unsigned long long* advance,
+                                      Index count) {
+  for (Index i = first_element(); i * 4 < count; i += all_threads())
+    put_block(out, i, count, philox(g, advance, static_cast<unsigned long long>(i)).at, 4);
+}
+
+// Values in [0, 1) of a block: four of 24 bits, or two of 53.
+__device__ inline int uniforms(const Words& words, float* values) {
+  for (int k = 0; k < 4; ++k) values[k] = static_cast<float>(words.at[k] >> 8) * 0x1p-24f;
+  return 4;
+}
+__device__ inline int uniforms(const Words& words, double* values) {
+  for (int k = 0; k < 2; ++k)
+    values[k] = (static_cast<double>(words.at[2 * k] >> 5) * 67108864.0 +
+                 static_cast<double>(words.at[2 * k + 1] >> 6)) *
+                0x1p-53;
+  return 2;
+}
+
+// Gaussian: neighbours turned into Gaussian ones by Box and Muller's method.
+extern "C" __global__ void draw(A* out, Generator g, const unsigned long long* advance, Index count,
+                                int gaussian) {
+  const int each = sizeof(A) == 8 ? 2 : 4;
+  for (Index i = first_element(); i * each < count; i += all_threads()) {
+    A values[4];
+    uniforms(philox(g, advance, static_cast<unsigned long long>(i)), values);
+    for (int k = 0; gaussian && k < each; k += 2) {
+      const A radius = sqrt(-2 * log1p(-values[k]));
+      const A angle = values[k + 1] * A(6.283185307179586);
+      values[k] = radius * cos(angle);
+      values[k + 1] = radius * sin(angle);
+    }
+    put_block(out, i, count, values, each);
+  }
+}
+
+// ---- dropout -------------------------------------------------------------------------------------
 
 // Four neighbours a thread: one block of words.
 extern "C" __global__ void dropout(const T* data, T* out, T* mask, Generator g,
