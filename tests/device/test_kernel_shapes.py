@@ -92,6 +92,18 @@ def test_lamb_sums_over_many_blocks():
     check(case("_multi_lamb_update", *arrays, num_tensors=3, **rates))
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_updates_of_more_than_a_block(dtype):
+    one = (2, 4099)
+    check(case("ftrl_update", *[one] * 4, dtype=dtype, lr=0.1))
+    check(case("ftml_update", *[one] * 5, dtype=dtype, lr=0.1, t=4, clip_grad=0.8))
+    check(case("rmspropalex_update", *[one] * 5, dtype=dtype, lr=0.1, gamma1=0.5))
+    check(case("lamb_update_phase1", *[one] * 4, dtype=dtype, wd=0.1, t=2))
+    phase = dict(dtype=dtype, lr=0.1, lower_bound=0.6, upper_bound=0.9)
+    check(case("lamb_update_phase2", one, one, (1,), (1,), **phase))
+    check(case("_contrib_group_adagrad_update", one, one, (2, 1), dtype=dtype, lr=0.1))
+
+
 def test_infinite_and_not_a_number_stay_so():
     for value in (np.inf, np.nan, -np.inf):
         call = case("softmax", (3, 40))

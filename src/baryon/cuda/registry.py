@@ -18,6 +18,7 @@ FAMILIES: tuple[str, ...] = (
     "pooling",
     "columns",
     "update",
+    "update_phases",
     "dropout",
     "gather",
     "rnn",

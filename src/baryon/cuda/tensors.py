@@ -14,12 +14,13 @@ from .rows import wide
 RULES = (
     *("sgd", "momentum", "nesterov", "sign", "signum"),
     *("adam", "adamw", "rmsprop", "adagrad", "lamb"),
+    *("ftrl", "ftml", "centred"),
 )
 MOST = 40  # tensors a launch: as many as the 4 KiB of parameters hold that all drivers take
 VALUES = 480  # numbers a launch, for the same reason
 CHUNK = 4096  # elements a block
 _THREADS = 256
-_ARRAYS = ("weight", "grad", "out", "first", "second", "master")
+_ARRAYS = ("weight", "grad", "out", "first", "second", "third", "master")
 
 
 class Tensor(NamedTuple):
@@ -30,6 +31,7 @@ class Tensor(NamedTuple):
     out: Any = None
     first: Any = None  # states
     second: Any = None
+    third: Any = None
     master: Any = None  # the weight in full precision
     rate: float = 0.0
     decay: float = 0.0

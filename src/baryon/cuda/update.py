@@ -15,6 +15,9 @@ from .tensors import CHUNK, Tensor, groups, in_order
 _NUMBERS = {
     "rescale_grad": "rescale",
     "clip_gradient": "limit",
+    "clip_grad": "limit",
+    "beta": "epsilon",
+    "gamma2": "momentum",
     "gamma1": "beta1",
     "clip_weights": "bound",
     "momentum": "momentum",
@@ -31,7 +34,7 @@ def _given(attrs: Mapping[str, Any]) -> dict[str, float]:
 def arranged(xp: Any, arrays: Sequence[Any], states: int, mixed: bool, **numbers: Any) -> Tensor:
     """The arrays of one weight as the operators take them: weight, gradient, states, its copy."""
     weight, grad = arrays[0], xp.ascontiguousarray(arrays[1])
-    kept = [*arrays[2 : 2 + states], *(None,) * (2 - states)]
+    kept = [*arrays[2 : 2 + states], *(None,) * (3 - states)]
     master = arrays[2 + states] if mixed else None
     return Tensor(weight, grad, output(xp, weight.shape, weight.dtype), *kept, master, **numbers)
 
@@ -42,7 +45,7 @@ def _served(data: Sequence[Any]) -> bool:
 
 def _results(made: Sequence[Tensor]) -> tuple:
     """New weights, then the states of each, as the operators give them."""
-    states = [x for t in made for x in (t.first, t.second, t.master) if x is not None]
+    states = [x for t in made for x in (t.first, t.second, t.third, t.master) if x is not None]
     return *(t.out for t in made), *states
 
 
@@ -90,6 +93,18 @@ _single("signsgd_update", "sign", 0)
 _single("signum_update", "signum", 1, factor="wd_lh")
 _single("adam_update", "adam", 2)
 _single("rmsprop_update", "rmsprop", 1)
+_single("rmspropalex_update", "centred", 3)
+_single("ftrl_update", "ftrl", 2, factor="lamda1")
+
+
+@kernel("ftml_update")
+def ftml_update(xp, *arrays, lr, wd, t, **attrs):
+    """See the operator."""
+    if not _served(arrays):
+        return NotImplemented
+    rate, factor = lr / (1 - attrs["beta1"] ** t), 1 / (1 - attrs["beta2"] ** t)
+    made = [_arranged(xp, arrays, 3, False, rate=rate, decay=wd, factor=factor)]
+    return _update(xp, made, "ftml", attrs)
 
 
 @kernel("_sparse_adagrad_update")

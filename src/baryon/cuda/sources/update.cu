@@ -3,11 +3,15 @@
 
 typedef Wide<T>::type A;
 
-enum Rule { kSgd, kMomentum, kNesterov, kSign, kSignum, kAdam, kAdamW, kRmsProp, kAdaGrad, kLamb };
+enum Rule {
+  kSgd, kMomentum, kNesterov, kSign, kSignum, kAdam, kAdamW, kRmsProp, kAdaGrad, kLamb, kFtrl, kFtml,
+  kCentred
+};
 
 struct Tensors {
   T *weight[MOST], *grad[MOST], *out[MOST];
-  S *first[MOST], *second[MOST], *master[MOST];  // states, and the weight in full precision or null
+  S *first[MOST], *second[MOST], *third[MOST];  // states
+  S* master[MOST];                              // the weight in full precision, or null
   Index size[MOST];
   A rate[MOST], decay[MOST], factor[MOST];
   int block[MOST + 1];  // the first block of each tensor, and the end
@@ -70,8 +74,8 @@ __device__ inline A sign_of(A x) { return A(x > 0) - A(x < 0); }
 __device__ inline bool is_finite(A x) { return x - x == 0; }
 
 // One element's new weight; changes its states.
-__device__ inline A stepped(A weight, A grad, A& first, A& second, A rate, A decay, A factor,
-                            const Numbers& n) {
+__device__ inline A stepped(A weight, A grad, A& first, A& second, A& third, A rate, A decay,
+                            A factor, const Numbers& n) {
   switch (n.rule) {
     case kSgd:
       return weight - rate * (clipped(grad * n.rescale, n.limit) + decay * weight);
@@ -111,6 +115,28 @@ __device__ inline A stepped(A weight, A grad, A& first, A& second, A rate, A dec
       first = n.beta1 * first + (1 - n.beta1) * grad;
       second = n.beta2 * second + (1 - n.beta2) * grad * grad;
       return first * rate / (sqrt(second * factor) + n.epsilon) + decay * weight;
+    case kFtrl: {  // factor: the threshold; epsilon: beta
+      grad = clipped(grad * n.rescale, n.limit);
+      const A total = second + grad * grad;
+      first += grad - (sqrt(total) - sqrt(second)) * weight / rate;
+      second = total;
+      if (!(fabs(first) > factor)) return 0;
+      return (sign_of(first) * factor - first) / ((n.epsilon + sqrt(total)) / rate + decay);
+    }
+    case kFtml: {  // rate: without the bias of the first moment; factor: takes the second one's out
+      grad = clipped(grad * n.rescale + decay * weight, n.limit);
+      second = n.beta2 * second + (1 - n.beta2) * grad * grad;
+      const A d = (sqrt(second * factor) + n.epsilon) / rate;
+      third = n.beta1 * third + (1 - n.beta1) * grad - (d - n.beta1 * first) * weight;
+      first = d;
+      return -third / d;
+    }
+    case kCentred:
+      grad = clipped(grad * n.rescale + decay * weight, n.limit);
+      first = n.beta1 * first + (1 - n.beta1) * grad * grad;
+      second = n.beta1 * second + (1 - n.beta1) * grad;
+      third = n.momentum * third - rate * grad / sqrt(first - second * second + n.epsilon);
+      return clipped(weight + third, n.bound);
   }
   return 0;
 }
@@ -126,21 +152,24 @@ extern "C" __global__ void update(Tensors all, Numbers n, const float* scale, co
   const A rate = rates ? A(rates[offset + t]) : all.rate[t];
   const A decay = decays ? A(decays[offset + t]) : all.decay[t];
   each_four(all, t, [&](Index i, int count) {
-    A weight[4], grad[4], first[4] = {}, second[4] = {};
+    A weight[4], grad[4], first[4] = {}, second[4] = {}, third[4] = {};
     fetch(all.weight[t], i, count, weight);
     if (!go) return put(all.out[t], i, count, weight);
     fetch(all.master[t], i, count, weight);
     fetch(all.grad[t], i, count, grad);
     fetch(all.first[t], i, count, first);
     fetch(all.second[t], i, count, second);
+    fetch(all.third[t], i, count, third);
     for (int k = 0; k < count; ++k) {
-      weight[k] = stepped(weight[k], grad[k], first[k], second[k], rate, decay, all.factor[t], n);
+      weight[k] = stepped(weight[k], grad[k], first[k], second[k], third[k], rate, decay,
+                          all.factor[t], n);
       grad[k] = clipped(grad[k] * n.rescale, n.limit);
     }
     put(all.out[t], i, count, weight);
     put(all.master[t], i, count, weight);
     put(all.first[t], i, count, first);
     put(all.second[t], i, count, second);
+    put(all.third[t], i, count, third);
     if (keep_scaled) put(all.grad[t], i, count, grad);
   });
 }
@@ -163,7 +192,7 @@ extern "C" __global__ void lamb_directions(Tensors all, Numbers n, A* steps, A* 
   A* own = steps + static_cast<Index>(all.block[t]) * CHUNK;
   A weights = 0, directions = 0;
   each_four(all, t, [&](Index i, int count) {
-    A weight[4], grad[4], first[4], second[4];
+    A weight[4], grad[4], first[4], second[4], third = 0;
     fetch(all.weight[t], i, count, weight);
     for (int k = 0; k < count; ++k) weights += weight[k] * weight[k];
     fetch(all.master[t], i, count, weight);
@@ -171,8 +200,8 @@ extern "C" __global__ void lamb_directions(Tensors all, Numbers n, A* steps, A* 
     fetch(all.first[t], i, count, first);
     fetch(all.second[t], i, count, second);
     for (int k = 0; k < count; ++k) {
-      weight[k] = stepped(weight[k], grad[k], first[k], second[k], all.rate[t], all.decay[t],
-                          all.factor[t], n);
+      weight[k] = stepped(weight[k], grad[k], first[k], second[k], third, all.rate[t],
+                          all.decay[t], all.factor[t], n);
       directions += weight[k] * weight[k];
     }
     put(own, i, count, weight);
@@ -218,6 +247,38 @@ extern "C" __global__ void lamb_steps(Tensors all, const A* steps, const A* sums
     put(all.out[t], i, count, weight);
     put(all.master[t], i, count, weight);
   });
+}
+
+// ---- rates of layers and of rows -----------------------------------------------------------------
+
+// LARS: one layer an element.
+extern "C" __global__ void layer_rates(const T* rates, const T* weights, const T* grads,
+                                       const T* decays, T* out, Index count, A eta, A epsilon,
+                                       A rescale) {
+  for (Index i = first_element(); i < count; i += all_threads()) {
+    const A weight = sqrt(A(widened(weights[i]))), grad = sqrt(A(widened(grads[i]))) * rescale;
+    const A all = grad + widened(decays[i]) * weight + epsilon;
+    const A ratio = weight > 0 && grad > 0 ? eta * weight / all : A(1);
+    out[i] = narrowed<T>(widened(rates[i]) * ratio);
+  }
+}
+
+// AdaGrad with one history a row of n elements: a block a row.
+extern "C" __global__ void row_adagrad(const T* weight, const T* grad, T* history, T* out, Index n,
+                                       A rate, A rescale, A limit, A epsilon) {
+  const Index row = blockIdx.x, begin = row * n;
+  A squares = 0;
+  for (Index i = threadIdx.x; i < n; i += blockDim.x) {
+    const A g = clipped(widened(grad[begin + i]) * rescale, limit);
+    squares += g * g;
+  }
+  const A total = widened(history[row]) + over_row<Add>(squares) / n;
+  for (Index i = threadIdx.x; i < n; i += blockDim.x) {
+    const A g = clipped(widened(grad[begin + i]) * rescale, limit);
+    out[begin + i] = narrowed<T>(widened(weight[begin + i]) - rate * g / sqrt(total + epsilon));
+  }
+  __syncthreads();  // all have read the history
+  if (threadIdx.x == 0) history[row] = narrowed<T>(total);
 }
 
 // ---- what optimizers need beside updates: the tensors are the weights of `all` -------------------
