@@ -103,8 +103,8 @@ def ftml_update(xp, *arrays, lr, wd, t, **attrs):
     if not _served(arrays):
         return NotImplemented
     rate, factor = lr / (1 - attrs["beta1"] ** t), 1 / (1 - attrs["beta2"] ** t)
-    made = [_arranged(xp, arrays, 3, False, rate=rate, decay=wd, factor=factor)]
-    return _update(xp, made, "ftml", attrs)
+    made = [arranged(xp, arrays, 3, False, rate=rate, decay=wd, factor=factor)]
+    return update(xp, made, "ftml", attrs)
 
 
 @kernel("_sparse_adagrad_update")

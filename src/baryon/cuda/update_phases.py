@@ -9,15 +9,14 @@ import numpy as np
 from .launch import blocks, dense, kernel_of, launch, output
 from .registry import kernel
 from .rows import floating, wide
-from .tensors import CHUNK, Tensor, groups
+from .tensors import Tensor, groups, settings
 from .update import _corrections, _given, _served
 
 
 def _run(xp: Any, name: str, dtype: Any, grid: int, *args: Any) -> None:
     """Launch a kernel on arrays without states; floats are of the computing type."""
-    settings = {"T": dtype, "S": dtype, "MOST": 1, "CHUNK": CHUNK}
     args = tuple(wide(dtype)(a) if isinstance(a, float) else a for a in args)
-    launch(kernel_of(xp, "update", name, **settings), grid, 256, *args)
+    launch(kernel_of(xp, "update", name, **settings(dtype, dtype)), grid, 256, *args)
 
 
 def _direction(xp: Any, arrays: Any, master: Any, attrs: dict, dtype: Any) -> Any:
