@@ -1,34 +1,13 @@
-// Products of attention on projections that lie interleaved, (length, batch, heads * parts * size):
-// each head of each sample is a matrix whose rows are far apart. params = {heads}.
+// Products of attention on projections that lie interleaved. params = {heads}.
 #include <cmath>
 
 #include "../gemm.h"
 #include "../kernel.h"
 #include "../parallel.h"
-#include "simd.h"
+#include "heads_of.h"
 
 namespace baryon::BARYON_ISA {
 namespace {
-
-// One part (queries, keys or values) of all heads.
-template <class T>
-struct Part {
-  const T* data;
-  Int length, batch, heads, size, parts, index;
-
-  Part(const Tensor& t, Int heads, Int parts, Int index)
-      : data(t.as<T>()),
-        length(t.shape[0]),
-        batch(t.shape[1]),
-        heads(heads),
-        size(t.shape[2] / (heads * parts)),
-        parts(parts),
-        index(index) {}
-
-  Int count() const { return batch * heads; }
-  Int stride() const { return count() * parts * size; }
-  const T* of(Int i) const { return data + (i * parts + index) * size; }
-};
 
 // body(i) for each head of each sample, by threads where that pays.
 template <class Body>
@@ -40,39 +19,41 @@ void each_head(Int count, double work, const Body& body) {
 }
 
 template <class T>
-void scores(const Call& call, const Part<T>& queries, const Part<T>& keys) {
+void scores(const Call& call, const Heads<T>& queries, const Heads<T>& keys) {
   const Int m = queries.length, n = keys.length, size = queries.size;
   const T scale = static_cast<T>(1 / std::sqrt(static_cast<double>(size)));
-  each_head(queries.count(), static_cast<double>(m) * n * size, [&](Int i) {
-    gemm(false, true, m, n, size, scale, queries.of(i), queries.stride(), keys.of(i), keys.stride(),
+  each_head(queries.count, static_cast<double>(m) * n * size, [&](Int i) {
+    gemm(false, true, m, n, size, scale, queries.of(i), queries.stride, keys.of(i), keys.stride,
          T(0), call.out[0].as<T>() + i * m * n, n);
   });
 }
 
 template <class T>
-void weighted(const Call& call, const Part<T>& values) {
+void weighted(const Call& call, const Heads<T>& values) {
   const Int m = call.in[1].shape[1], n = values.length, size = values.size;
   const T* attention = call.in[1].as<T>();
-  each_head(values.count(), static_cast<double>(m) * n * size, [&](Int i) {
-    gemm(false, false, m, size, n, T(1), attention + i * m * n, n, values.of(i), values.stride(),
-         T(0), call.out[0].as<T>() + i * size, values.count() * size);
+  each_head(values.count, static_cast<double>(m) * n * size, [&](Int i) {
+    gemm(false, false, m, size, n, T(1), attention + i * m * n, n, values.of(i), values.stride,
+         T(0), call.out[0].as<T>() + i * size, values.count * size);
   });
 }
 
-Int heads(const Call& call) { return static_cast<Int>(call.params[0]); }
+template <class T>
+Heads<T> part(const Call& call, int input, Int parts, Int index) {
+  return Heads<T>::interleaved(call.in[input], static_cast<Int>(call.params[0]), parts, index);
+}
 
 template <class T>
 void self_scores(const Call& call) {
-  const Tensor& x = call.in[0];
-  scores<T>(call, Part<T>(x, heads(call), 3, 0), Part<T>(x, heads(call), 3, 1));
+  scores<T>(call, part<T>(call, 0, 3, 0), part<T>(call, 0, 3, 1));
 }
 template <class T>
 void cross_scores(const Call& call) {
-  scores<T>(call, Part<T>(call.in[0], heads(call), 1, 0), Part<T>(call.in[1], heads(call), 2, 0));
+  scores<T>(call, part<T>(call, 0, 1, 0), part<T>(call, 1, 2, 0));
 }
 template <class T, Int parts>
 void values(const Call& call) {
-  weighted<T>(call, Part<T>(call.in[0], heads(call), parts, parts - 1));
+  weighted<T>(call, part<T>(call, 0, parts, parts - 1));
 }
 
 template <KernelFn single, KernelFn dual>

@@ -86,24 +86,6 @@ struct Operands {
         bias(call.in[3].as<T>()) {}
 };
 
-// A block of a matrix turned: to[i * step + j] = from[j * stride + i] for i < m, j < n.
-template <class T>
-void turn(T* to, Int step, const T* from, Int stride, Int m, Int n) {
-  transpose_block<T>(to, step, from, stride, m, n);
-}
-
-// Rows [row, row + rows) of A at depths [from, to), packed [k][rows].
-template <class T>
-void pack_rows(const Operands<T>& p, Int row, Int rows, Int from, Int to, T* packed) {
-  const Int depth = to - from;
-  const T* a = p.a + row * p.lda + from;
-  if (rows < 8) return turn(packed, rows, a, p.lda, depth, rows);
-  for (Int r = 0; r < rows; r += 8) {  // by 8 rows, the last of which may be packed twice
-    const Int first = std::min(r, rows - 8);
-    turn(packed + first, rows, a + first * p.lda, p.lda, depth, 8);
-  }
-}
-
 // All panels of a turned A, which is read row by row. Whole vectors are written where what stands
 // behind them is written later.
 template <class T>
@@ -136,8 +118,8 @@ void pack_panels(const Operands<T>& p, const Panels& panels, Int first_row, Int 
     pack_across(p, panels, first_row, from, to, packed);
   } else {
     for (Int i = 0; i < panels.count; ++i)
-      pack_rows(p, first_row + panels.begin(i), panels.size(i), from, to,
-                packed + i * panels.height * depth);
+      pack_panel(packed + i * panels.height * depth, panels.size(i),
+                 p.a + (first_row + panels.begin(i)) * p.lda + from, p.lda, depth);
   }
   if (p.alpha != T(1))
     for (Int i = 0; i < panels.rows * depth; ++i) packed[i] *= p.alpha;
@@ -149,7 +131,7 @@ void pack_columns(const Operands<T>& p, Int column, Int from, Int to, T* packed)
   const Int width = std::min<Int>(kTileColumns<T>, p.n - column);
   if (width < kTileColumns<T>) std::fill_n(packed, (to - from) * kTileColumns<T>, T(0));
   if (p.tb) {
-    turn(packed, kTileColumns<T>, p.b + column * p.ldb + from, p.ldb, to - from, width);
+    transpose_block(packed, kTileColumns<T>, p.b + column * p.ldb + from, p.ldb, to - from, width);
   } else if (width < kTileColumns<T>) {
     for (Int l = from; l < to; ++l, packed += kTileColumns<T>)
       std::copy_n(p.b + l * p.ldb + column, width, packed);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "simd.h"
+#include "transpose.h"
 
 namespace baryon::BARYON_ISA {
 
@@ -66,6 +67,16 @@ TileFn<T> tile_of(Int rows) {
     return std::array<TileFn<T>, sizeof...(i)>{run_tile<T, i + 1>...};
   }(std::make_integer_sequence<int, kTileRows>());
   return table[rows - 1];
+}
+
+// `rows` rows at distance `stride` of a first factor, packed [depth][rows].
+template <class T>
+void pack_panel(T* packed, Int rows, const T* from, Int stride, Int depth) {
+  if (rows < 8) return transpose_block<T>(packed, rows, from, stride, depth, rows);
+  for (Int r = 0; r < rows; r += 8) {  // by 8 rows, the last of which may be packed twice
+    const Int first = std::min(r, rows - 8);
+    transpose_block<T>(packed + first, rows, from + first * stride, stride, depth, 8);
+  }
 }
 
 // How the rows of a matrix are shared out to tiles: as evenly as possible.

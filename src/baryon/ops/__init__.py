@@ -34,6 +34,7 @@ from . import (
     fully_connected,
     functions,
     fused,
+    fused_attention,
     hawkes,
     heads,
     histogram,

@@ -5,20 +5,21 @@ The parts of a head are queries, keys and values one after the other, or keys an
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import sqrt
 from typing import Any
 
 from ..base import MXNetError
 from .attrs import Attrs
 from .dot import batch_dot
+from .fusion import Fusion, Scored, Weighed
 from .numeric import widen
 from .op import get, op
 from .rules import forward, show
 from .samples import normal
 
 
-def _size(shape: tuple, heads: int, parts: int) -> int:
+def size_of_head(shape: tuple, heads: int, parts: int) -> int:
     """Size of one head; MXNetError if the last axis does not hold whole heads."""
     if len(shape) != 3 or heads < 1 or shape[2] % (heads * parts):
         raise MXNetError(
@@ -27,7 +28,7 @@ def _size(shape: tuple, heads: int, parts: int) -> int:
     return shape[2] // (heads * parts)
 
 
-def _part(xp: Any, x: Any, heads: int, parts: int, index: int) -> Any:
+def part_of(xp: Any, x: Any, heads: int, parts: int, index: int) -> Any:
     """One part of an array as (batch * heads, length, size)."""
     length, batch, width = x.shape
     size = width // (heads * parts)
@@ -35,7 +36,7 @@ def _part(xp: Any, x: Any, heads: int, parts: int, index: int) -> Any:
     return x.transpose(1, 2, 0, 3).reshape(batch * heads, length, size)
 
 
-def _joined(xp: Any, x: Any, batch: int) -> Any:
+def joined(xp: Any, x: Any, batch: int) -> Any:
     """(batch * heads, length, size) as (length, batch, heads * size)."""
     count, length, size = x.shape
     x = x.reshape(batch, count // batch, length, size).transpose(2, 0, 1, 3)
@@ -43,7 +44,7 @@ def _joined(xp: Any, x: Any, batch: int) -> Any:
 
 
 def _drawn_part(x: Any, heads: int, parts: int, index: int) -> Any:
-    """`_part` of a graph entry."""
+    """`part_of` of a graph entry."""
     length, batch, width = x.shape
     size = width // (heads * parts)
     x = get("Reshape")(x, shape=(length, batch, heads, parts, size))
@@ -84,12 +85,12 @@ def _scores(xp: Any, queries: Any, keys: Any) -> Any:
 
 
 def _self_scores(attrs: Attrs, x: tuple) -> tuple:
-    _size(x, attrs.heads, 3)
+    size_of_head(x, attrs.heads, 3)
     return x[1] * attrs.heads, x[0], x[0]
 
 
 def _self_result(attrs: Attrs, x: tuple, attention: tuple) -> tuple:
-    size, want = _size(x, attrs.heads, 3), _self_scores(attrs, x)
+    size, want = size_of_head(x, attrs.heads, 3), _self_scores(attrs, x)
     if attention != want:
         raise MXNetError(f"attention has shape {show(attention)}, expected {show(want)}")
     return x[0], x[1], attrs.heads * size
@@ -106,7 +107,7 @@ def selfatt_qk(xp: Any, queries_keys_values: Any, *, heads: int) -> Any:
     array([[[2., 2.],
             [2., 2.]]], dtype=float32)
     """
-    queries, keys = (_part(xp, queries_keys_values, heads, 3, i) for i in (0, 1))
+    queries, keys = (part_of(xp, queries_keys_values, heads, 3, i) for i in (0, 1))
     return _scores(xp, queries, keys)
 
 
@@ -130,8 +131,8 @@ def selfatt_valatt(xp: Any, queries_keys_values: Any, attention: Any, *, heads: 
     array([[1.],
            [5.]], dtype=float32)
     """
-    values = _part(xp, queries_keys_values, heads, 3, 2)
-    return _joined(xp, xp.matmul(widen(xp, attention), values), queries_keys_values.shape[1])
+    values = part_of(xp, queries_keys_values, heads, 3, 2)
+    return joined(xp, xp.matmul(widen(xp, attention), values), queries_keys_values.shape[1])
 
 
 @selfatt_valatt.gradient("queries_keys_values")
@@ -150,13 +151,16 @@ def _(dy: Any, queries_keys_values: Any, heads: int) -> Any:
 
 
 def _cross_scores(attrs: Attrs, queries: tuple, kv: tuple) -> tuple:
-    if _size(queries, attrs.heads, 1) != _size(kv, attrs.heads, 2) or queries[1] != kv[1]:
+    if (
+        size_of_head(queries, attrs.heads, 1) != size_of_head(kv, attrs.heads, 2)
+        or queries[1] != kv[1]
+    ):
         raise MXNetError(f"queries {show(queries)} do not fit keys and values {show(kv)}")
     return queries[1] * attrs.heads, queries[0], kv[0]
 
 
 def _cross_result(attrs: Attrs, kv: tuple, attention: tuple) -> tuple:
-    size = _size(kv, attrs.heads, 2)
+    size = size_of_head(kv, attrs.heads, 2)
     if len(attention) != 3 or (attention[0], attention[2]) != (kv[1] * attrs.heads, kv[0]):
         raise MXNetError(f"attention {show(attention)} does not fit keys and values {show(kv)}")
     return attention[1], kv[1], attrs.heads * size
@@ -174,7 +178,7 @@ def encdec_qk(xp: Any, queries: Any, keys_values: Any, *, heads: int) -> Any:
     >>> mx.nd.contrib.interleaved_matmul_encdec_qk(queries, keys_values, heads=1).asnumpy()
     array([[[2., 2.]]], dtype=float32)
     """
-    return _scores(xp, _part(xp, queries, heads, 1, 0), _part(xp, keys_values, heads, 2, 0))
+    return _scores(xp, part_of(xp, queries, heads, 1, 0), part_of(xp, keys_values, heads, 2, 0))
 
 
 @encdec_qk.gradient("queries")
@@ -202,8 +206,8 @@ def encdec_valatt(xp: Any, keys_values: Any, attention: Any, *, heads: int) -> A
     >>> mx.nd.contrib.interleaved_matmul_encdec_valatt(data, weights, heads=1).asnumpy()
     array([[[5.]]], dtype=float32)
     """
-    values = _part(xp, keys_values, heads, 2, 1)
-    return _joined(xp, xp.matmul(widen(xp, attention), values), keys_values.shape[1])
+    values = part_of(xp, keys_values, heads, 2, 1)
+    return joined(xp, xp.matmul(widen(xp, attention), values), keys_values.shape[1])
 
 
 @encdec_valatt.gradient("keys_values")
@@ -216,6 +220,28 @@ def _(dy: Any, attention: Any, heads: int) -> Any:
 def _(dy: Any, keys_values: Any, heads: int) -> Any:
     values = _drawn_part(keys_values, heads, 2, 1)
     return batch_dot(_drawn_part(dy, heads, 1, 0), values, transpose_b=True)
+
+
+# ---- what the fuse pass knows of them ------------------------------------------------------------
+
+
+def _scored(layout: str, parts: int) -> Fusion:
+    def fact(inputs: Sequence[Any], attrs: Attrs) -> Scored:
+        size = inputs[0].shape[2] // (attrs.heads * parts)
+        return Scored(layout, list(inputs), attrs.heads, 1 / sqrt(size))
+
+    return Fusion(scores=fact)
+
+
+def _weighed(layout: str) -> Fusion:
+    def fact(inputs: Sequence[Any], attrs: Attrs) -> Weighed:
+        return Weighed(layout, inputs[1], inputs[0])
+
+    return Fusion(weighs=fact)
+
+
+selfatt_qk.fusion, selfatt_valatt.fusion = _scored("self", 3), _weighed("self")
+encdec_qk.fusion, encdec_valatt.fusion = _scored("cross", 1), _weighed("cross")
 
 
 selfatt_qk.sample(queries_keys_values=normal(3, 2, 24), heads=2)

@@ -10,6 +10,7 @@ from ..base import MXNetError
 from .attrs import Attrs
 from .csr import product as csr_product
 from .csr import stored_product, transposed_product
+from .fusion import Fusion, Scored, Weighed
 from .op import get, op
 from .rules import forward, show, unify
 from .samples import normal
@@ -242,6 +243,18 @@ def batch_dot(
     """
     return multiply(xp, lhs, rhs, transpose_a, transpose_b)
 
+
+def _scored(inputs: Any, attrs: Attrs) -> Scored | None:
+    turned = attrs.transpose_b and not attrs.transpose_a
+    return Scored("stacked", list(inputs), 1, 1.0) if turned else None
+
+
+def _weighed(inputs: Any, attrs: Attrs) -> Weighed | None:
+    plain = not (attrs.transpose_a or attrs.transpose_b)
+    return Weighed("stacked", *inputs) if plain else None
+
+
+batch_dot.fusion = Fusion(scores=_scored, weighs=_weighed)
 
 _batch_lhs, _batch_rhs = product_gradients(batch_dot)
 

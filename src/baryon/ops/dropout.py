@@ -7,6 +7,7 @@ from typing import Literal
 
 from ..base import MXNetError
 from .attrs import Attrs, Shape
+from .fusion import Fusion
 from .op import Spec, op
 from .reshape import normalize
 from .rules import known, unify
@@ -81,6 +82,7 @@ def _(dy, mask, attrs):
     return dy * mask if dropping(attrs) else dy
 
 
+dropout.fusion = Fusion(idle=lambda attrs: not dropping(attrs))
 dropout.sample(data=normal(3, 4), p=0.4, _train=False)
 dropout.sample(data=normal(3, 4), p=0.4, mode="always", _grad=())
 dropout.sample(data=normal(3, 4, 2), p=0.4, axes=(1,), _grad=())

@@ -17,6 +17,26 @@ class Beginning(NamedTuple):
     raw: dict[str, Any]
 
 
+class Scored(NamedTuple):
+    """Scores of attention: queries keys^T `scale`, for each head.
+
+    layout : how heads lie in `inputs`, as in `fused_attention`.
+    """
+
+    layout: str
+    inputs: list
+    heads: int
+    scale: float
+
+
+class Weighed(NamedTuple):
+    """Values of attention, each row a sum weighted by a row of `weights`."""
+
+    layout: str
+    weights: Any
+    values: Any
+
+
 class Fusion(NamedTuple):
     """Facts that let neighbours be drawn as one node.
 
@@ -30,6 +50,12 @@ class Fusion(NamedTuple):
     reduces : ``(attrs, ndim)`` -> the axes of the input that the operator reduces one by one; its
               attributes ``axis``, ``keepdims`` and ``exclude`` say so.
     scaled  : of a fused operator: positions of its inputs scale and shift.
+    idle    : ``attrs`` -> whether the first output is the only input as it is.
+    factor  : ``attrs`` -> the number that the operator multiplies its only input with.
+    scores  : ``(inputs, attrs)`` -> the `Scored` that the operator gives, or None.
+    softens : ``(attrs, ndim)`` -> the factor before softmax along the last axis, if that is all the
+              operator does, in its input's type; a second input counts the elements of each row.
+    weighs  : ``(inputs, attrs)`` -> the `Weighed` that the operator gives, or None.
     """
 
     begins: Callable[[Sequence[Any], Any], Beginning] | None = None
@@ -39,6 +65,11 @@ class Fusion(NamedTuple):
     scaled: tuple[int, int] | None = None
     uniform: bool = False
     reduces: Callable[[Any, int], Sequence[int]] | None = None
+    idle: Callable[[Any], bool] | None = None
+    factor: Callable[[Any], float] | None = None
+    scores: Callable[[Sequence[Any], Any], Scored | None] | None = None
+    softens: Callable[[Any, int], float | None] | None = None
+    weighs: Callable[[Sequence[Any], Any], Weighed | None] | None = None
 
 
 NOTHING = Fusion()

@@ -14,6 +14,7 @@ import numpy as np
 
 from ..dtypes import is_float
 from . import rules
+from .fusion import Fusion
 from .numeric import divide, modulo, power, widen
 from .op import Op, get, op
 from .samples import Draw, integers, normal, uniform
@@ -251,6 +252,9 @@ def _log(value: float) -> float:
     """Natural logarithm, -inf at 0 and NaN below."""
     return math.log(value) if value > 0 else -math.inf if value == 0 else math.nan
 
+
+get("_mul_scalar").fusion = Fusion(factor=lambda attrs: attrs.scalar)
+get("_div_scalar").fusion = Fusion(factor=lambda attrs: 1 / attrs.scalar if attrs.scalar else None)
 
 for _name in ("_plus_scalar", "_mul_scalar", "_rdiv_scalar", "_mod_scalar", "_power_scalar"):
     get(_name).sample(

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..base import MXNetError
 from .attrs import Attrs, DType
+from .fusion import Fusion
 from .numeric import widen
 from .op import Spec, get, op
 from .rules import attr_dtype, forward, unify
@@ -183,6 +184,14 @@ def backward_log_softmax(xp, dy, out, *, axis: int = -1, temperature: float | No
     dy = widen(xp, dy)
     dx = dy - xp.exp(widen(xp, out)) * dy.sum(axis=axis, keepdims=True)
     return _scaled(xp, dx, temperature)
+
+
+def _softens(attrs: Attrs, ndim: int) -> float | None:
+    last = attrs.dtype is None and attrs.axis in (-1, ndim - 1)
+    return 1 / (attrs.temperature or 1.0) if last else None
+
+
+softmax.fusion = Fusion(softens=_softens)
 
 
 @softmax.gradient("data")

@@ -13,16 +13,19 @@ from collections.abc import Sequence
 
 from ... import settings
 from ..graph import Entry
-from . import endings
+from . import attention, endings, idle
 from .chains import chained
 from .redraw import Rule, redraw
 
-RULES: tuple[Rule, ...] = (endings.ended,)  # the first that answers for a node is taken
+# The first that answers for a node is taken. Some draw what has kernels for the CPU alone.
+RULES: tuple[Rule, ...] = (idle.left_out, endings.ended)
+CPU_RULES: tuple[Rule, ...] = (*RULES, attention.attended)
 
 
 def fuse(*groups: Sequence[Entry], on_gpu: bool = False) -> list[list[Entry]]:
     """The same values from fewer passes over memory: heads of groups that run one after another."""
     if not settings.get("BARYON_FUSE"):
         return [list(heads) for heads in groups]
-    drawn = iter(redraw([e for heads in groups for e in heads], RULES))
+    rules = RULES if on_gpu else CPU_RULES
+    drawn = iter(redraw([e for heads in groups for e in heads], rules))
     return chained([[next(drawn) for _ in heads] for heads in groups], on_gpu)

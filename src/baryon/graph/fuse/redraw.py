@@ -53,6 +53,10 @@ class Redrawn:
         """Whether nobody will ever read the outputs of a given node from the index `first` on."""
         return not any(self._readers[(node, i)] for i in range(first, node.count))
 
+    def pass_by(self, node: Node) -> None:
+        """Count a given node, in whose place its first input is read, as a reader no more."""
+        self._readers[node.inputs[0].key] -= 1
+
     def supersede(self, node: Node, outs: Sequence[Entry]) -> None:
         """Let `outs` stand for what the outputs of a new node stand for, the first excepted."""
         for index, keys in self._stands_for.pop(node, {}).items():

@@ -1,0 +1,104 @@
+"""Attention: softmax(queries keys^T) values becomes one node, whose scores are never stored.
+
+Seen from the product with the values back: softmax, what is added to the scores, numbers they are
+multiplied with, their product. Values that somebody else reads, as the backward pass does, are
+left as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import NamedTuple
+
+import numpy as np
+
+from ...ops.fused_attention import fused_attention
+from ...ops.fusion import NOTHING, Fusion, Scored
+from ..graph import Entry, Node, draw, drawing
+from .redraw import Redrawn
+
+FEWEST_QUERIES = 8  # for fewer the kernel's tiles would be empty
+
+
+class _Weights(NamedTuple):
+    """What the weights of attention come from."""
+
+    scored: Scored
+    scale: float
+    extra: list[Entry]  # mask and lengths, where they are
+    flags: dict[str, bool]
+
+
+def attended(redrawn: Redrawn, node: Node, inputs: list[Entry]) -> Sequence[Entry] | None:
+    """The node drawn as the end of attention, if that is what it is."""
+    fact = _fact(node).weighs
+    weighed = fact(inputs, node.params) if fact is not None else None
+    if weighed is None or node.specs[0].dtype not in (np.float32, np.float64):
+        return None
+    found = _weights(redrawn, weighed.weights)
+    if found is None or found.scored.layout != weighed.layout:
+        return None
+    given = list(found.scored.inputs)
+    if weighed.layout == "stacked":
+        given.append(weighed.values)
+    elif given[-1].key != weighed.values.key:
+        return None
+    raw = {"layout": weighed.layout, "heads": found.scored.heads, "scale": found.scale}
+    with drawing(False, node.name):
+        return draw(fused_attention, [*given, *found.extra], {**raw, **found.flags})
+
+
+def _weights(redrawn: Redrawn, weights: Entry) -> _Weights | None:
+    soft = weights.node
+    fact = _fact(soft).softens
+    factor = fact(soft.params, weights.ndim) if fact is not None else None
+    if factor is None or not redrawn.alone(weights) or weights.shape[-2] < FEWEST_QUERIES:
+        return None
+    scores, *lengths = soft.inputs
+    mask: list[Entry] = []
+    if _fact(scores.node).adds and factor == 1 and redrawn.alone(scores):
+        scores, mask = _sum(scores)
+    scores, scale = _factors(redrawn, scores)
+    fact, node = _fact(scores.node).scores, scores.node
+    scored = fact(node.inputs, node.params) if fact is not None and redrawn.alone(scores) else None
+    if scored is None:
+        return None
+    scale *= factor * scored.scale
+    if scored.layout == "stacked":  # numbers may have come before the product
+        scored.inputs[0], more = _factors(redrawn, scored.inputs[0])
+        scale *= more
+    flags = {"masked": bool(mask), "use_length": bool(lengths)}
+    return _Weights(scored, scale, [*mask, *lengths], flags)
+
+
+def _sum(entry: Entry) -> tuple[Entry, list[Entry]]:
+    """Scores and the mask that is added to them; the sum itself if that is not what it is."""
+    for scores, mask in (entry.node.inputs, entry.node.inputs[::-1]):
+        fact, fits = _fact(scores.node), scores.shape == entry.shape
+        if (fact.scores or fact.factor) and fits and _is_mask(mask.shape, entry.shape):
+            return scores, [mask]
+    return entry, []
+
+
+def _is_mask(shape: Sequence[int], scores: Sequence[int]) -> bool:
+    """Whether a mask is the same for all heads or has one for each."""
+    lead = shape[:-2]
+    fits = prod(lead) == 1 or tuple(lead) == tuple(scores[:-2])
+    return fits and len(shape) >= 2 and shape[-1] == scores[-1]
+
+
+def _factors(redrawn: Redrawn, entry: Entry) -> tuple[Entry, float]:
+    """An entry without the numbers that it was multiplied with, and their product."""
+    scale = 1.0
+    while redrawn.alone(entry):
+        fact = _fact(entry.node).factor
+        factor = fact(entry.node.params) if fact is not None else None
+        if factor is None or entry.node.inputs[0].dtype != entry.dtype:
+            break
+        entry, scale = entry.node.inputs[0], scale * factor
+    return entry, scale
+
+
+def _fact(node: Node) -> Fusion:
+    return NOTHING if node.op is None else node.op.fusion
