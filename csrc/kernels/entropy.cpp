@@ -1,8 +1,7 @@
 // Cross entropy of rows of scores against class indices, and its gradient: a row is read once, and
 // neither probabilities nor their logarithms are stored. params = {rows, classes}.
 
-#include "loops.h"
-#include "vmath.h"
+#include "exp_row.h"
 
 namespace baryon::BARYON_ISA {
 namespace {
@@ -16,13 +15,8 @@ Index place(L label, Index classes) {
 
 template <class T>
 T log_sum_of(const T* x, Index n) {
-  T top = x[0];
-#pragma omp simd reduction(max : top)
-  for (Index i = 0; i < n; ++i) top = x[i] > top ? x[i] : top;
-  T sum = 0;
-#pragma omp simd reduction(+ : sum)
-  for (Index i = 0; i < n; ++i) sum += vm::exp(x[i] - top);
-  return top + vm::log(sum);
+  const Vector<T> top = row_max(x, n, T(1));
+  return top[0] + vm::log(exp_row<false>(x, top, static_cast<T*>(nullptr), n, T(1), x + n));
 }
 
 struct Rows {
@@ -65,8 +59,9 @@ void backward(const Call& call) {
     const T* x = data + r * s.classes;
     T* to = dx + r * s.classes;
     const T factor = dy[r], shift = log_sum[r];
-#pragma GCC ivdep
-    for (Index i = 0; i < s.classes; ++i) to[i] = vm::exp(x[i] - shift) * factor;
+    each_vector<T>(s.classes, [&](Index i, auto count) {
+      store_part(to + i, Vector<T>(exp_below<T>(load_part(x + i, count) - shift) * factor), count);
+    });
     to[place(label[r], s.classes)] -= factor;
   });
 }
