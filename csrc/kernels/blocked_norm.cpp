@@ -74,6 +74,21 @@ void each_plane(const Layout& l, const Body& body) {
   });
 }
 
+// Of each channel.
+struct Line {
+  const float *middle, *factor, *start;
+};
+
+void place(const Layout& l, const float* x, const Line& line, float* y, const Finish& finish) {
+  each_plane(l, [&](Int at, Int block) {
+    const Lane middle = load(line.middle + block * kBlock);
+    const Lane factor = load(line.factor + block * kBlock);
+    const Lane start = load(line.start + block * kBlock);
+    for (Int i = at; i < at + l.plane(); i += kBlock)
+      store(y + i, finish((load(x + i) - middle) * factor + start, y + i));
+  });
+}
+
 // data, gamma, beta, moving mean and variance -> out, mean, scale (1 over the deviation).
 void normalise(const Call& call, const Finish& finish) {
   const Layout l(call.params);
@@ -108,18 +123,25 @@ void normalise(const Call& call, const Finish& finish) {
     scale[k] = static_cast<float>(1 / std::sqrt(var + eps));
     factors.get()[k] = fixed ? scale[k] : scale[k] * gamma[k];
   }
-  each_plane(l, [&](Int at, Int block) {
-    const Lane middle = load(mean + block * kBlock), factor = load(factors.get() + block * kBlock);
-    const Lane start = load(beta + block * kBlock);
-    for (Int i = at; i < at + l.plane(); i += kBlock)
-      store(y + i, finish((load(x + i) - middle) * factor + start, y + i));
-  });
+  place(l, x, {mean, factors.get(), beta}, y, finish);
 }
 
 void forward(const Call& call) { normalise(call, Finish()); }
 
 // The same with a tensor that is added, or without; behind the params: low, high, whether there is.
 void forward_fused(const Call& call) { normalise(call, finish_of(call, 6, 5)); }
+
+// data, gamma, beta, mean, scale[, addend] -> out, the same numbers once more; behind the sizes:
+// whether gamma is 1, low, high, whether there is an addend.
+void again(const Call& call) {
+  const Layout l(call.params);
+  const float *gamma = call.in[1].as<float>(), *scale = call.in[4].as<float>();
+  const Scratch<float> factors(l.channels());
+  for (Int k = 0; k < l.channels(); ++k)
+    factors.get()[k] = call.params[3] != 0 ? scale[k] : scale[k] * gamma[k];
+  const Line line{call.in[3].as<float>(), factors.get(), call.in[2].as<float>()};
+  place(l, call.in[0].as<float>(), line, call.out[0].as<float>(), finish_of(call, 4, 5));
+}
 
 // gamma, beta, moving mean and variance, bias -> scale and shift that do what adding the bias and
 // normalising do.
@@ -193,6 +215,7 @@ BARYON_REGISTER(blocked_norm) {
   using namespace baryon::BARYON_ISA;
   add("_blocked_BatchNorm", forward, fits);
   add("_blocked__fused_BatchNorm", forward_fused, fits);
+  add("_blocked__again_BatchNorm", again, fits);
   add("_BatchNorm_affine", affine, same_dtype<DType::f32>);
   add("_blocked__backward_BatchNorm", backward, fits);
 }

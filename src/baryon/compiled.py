@@ -21,6 +21,7 @@ from .graph.layout import block_channels
 from .graph.lower import Head, lower
 from .graph.mirror import mirror
 from .graph.program import Program
+from .graph.recompute import recomputed
 from .graph.simplify import simplify
 from .graph.storage import infer_storage
 from .graph.tape import HostKey, Leaf, Plan, TapeNode
@@ -97,6 +98,7 @@ class Compiled:
         both = [*drawn.outputs, *grads]
         both = both if on_gpu else block_channels(both, keeps)
         outputs, grads = fuse(both[:count], both[count:], on_gpu=on_gpu)
+        grads = grads if on_gpu else recomputed(outputs, grads)
         results = [Head(e) for e in outputs]
         backward = [Head(g, r == "add") for g, r in zip(grads, drawn.wanted, strict=True)]
         self.program = Program(lower([*drawn.inputs, *drawn.dys], [results, backward]))

@@ -63,6 +63,13 @@ SETTINGS: dict[str, Setting] = {
     "BARYON_FUSE": Setting(
         flag, True, "package", "Whether compiled networks compute operators together."
     ),
+    "BARYON_RECOMPUTE": Setting(
+        flag,
+        True,
+        "package",
+        "Whether compiled backward passes compute results of batch norms and of operators that "
+        "work element by element again where what these were computed from is kept anyway.",
+    ),
     "BARYON_WINOGRAD": Setting(
         flag,
         True,

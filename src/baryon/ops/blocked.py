@@ -175,6 +175,7 @@ def blocked(
         present=origin.present,
         mutates=origin.mutates,
         inplace=origin._inplace,
+        idempotent=origin.idempotent,
         kernel=True,
         derived=True,
         params=rules.params,

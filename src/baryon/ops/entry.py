@@ -16,7 +16,7 @@ from ..base import MXNetError
 from . import rules
 from .attrs import Attr, Attrs, AttrType, attr_type, negative_zeros
 from .device import device_body
-from .fusion import NOTHING, Fusion
+from .fusion import NOTHING, Beginning, Fusion
 from .parameters import EMPTY, parameters
 from .rules import Rule, known, show
 from .samples import Draw, Sample
@@ -94,6 +94,8 @@ class Op:
     replays     : whether a call on a GPU does no more than queue work there, so that it can be
                   captured; not true of operators that run a user's Python.
     moves       : the device that it copies its input to, for copies between devices on a tape.
+    again       : ``(inputs, outputs, attrs)`` -> a `Beginning` that gives the first output from the
+                  inputs and the other outputs, for less than the call itself takes.
     """
 
     replays = True
@@ -128,6 +130,7 @@ class Op:
         self.blocked: Any = None  # its form on channel-blocked images, see `blocked.Twin`
         self.origin: Op | None = None  # what it is the blocked form of
         self.fusion: Fusion = NOTHING
+        self.again: Callable[[Sequence[Any], Sequence[Any], Attrs], Beginning] | None = None
         self.kernel: str | None = name if facts["kernel"] is True else facts["kernel"] or None
         self.params: Callable[..., tuple | None] | None = facts["params"]
         self.init: Mapping[str, str] = facts["init"]

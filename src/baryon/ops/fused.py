@@ -14,11 +14,13 @@ from .attrs import Attrs, Shape
 from .blocked import BLOCK, blocked, image
 from .convolution import convolution, geometry
 from .fusion import Beginning, Fusion
-from .norm import batch_norm
+from .norm import along, batch_norm
+from .numeric import widen
 from .op import op
 from .rules import unify
 from .samples import normal
 from .samples import uniform as spread
+from .softmax import axis_of, split_at
 
 INFINITY = math.inf
 
@@ -159,6 +161,7 @@ def _norm_shapes(attrs: Attrs, ins: list, outs: list) -> tuple[list, list]:
     present={"addend": _adding},
     mutates=batch_norm.mutates,
     inplace={0: "data"},
+    idempotent=True,
     params=lambda a, ins, outs: (*batch_norm.params(a, ins, outs), *_ending(a)),
 )
 def fused_batch_norm(
@@ -202,9 +205,47 @@ def _begin_norm(inputs: Sequence[Any], attrs: Attrs) -> Beginning:
     return Beginning(fused_batch_norm, list(inputs), raw)
 
 
+@op(
+    "_again_BatchNorm",
+    shape=lambda a, ins, outs: (ins, [ins[0]]),
+    dtype=lambda a, ins, outs: (ins, [ins[0]]),
+    present={"addend": _adding},
+    derived=True,
+    inplace={0: "data"},
+    params=lambda a, ins, outs: (*split_at(ins[0].shape, a.axis), a.fix_gamma, *_ending(a)),
+)
+def again_batch_norm(
+    xp: Any,
+    data: Any,
+    gamma: Any,
+    beta: Any,
+    mean: Any,
+    scale: Any,
+    addend: Any = None,
+    *,
+    fix_gamma: bool,
+    axis: int = 1,
+    adds: bool = False,
+    low: float = -INFINITY,
+    high: float = INFINITY,
+) -> Any:
+    """What `_fused_BatchNorm` gave, once more from the `mean` and the `scale` that it found."""
+    x, axis = widen(xp, data), axis_of(axis, data.ndim)
+    factor = scale if fix_gamma else scale * gamma
+    out = (x - along(mean, axis, x.ndim)) * along(factor, axis, x.ndim) + along(beta, axis, x.ndim)
+    return _finished(xp, out, addend, low, high)
+
+
+def _again(inputs: Sequence[Any], outs: Sequence[Any], attrs: Attrs) -> Beginning:
+    raw = {k: v for k, v in attrs.items() if k in again_batch_norm.attrs}
+    return Beginning(again_batch_norm, [*inputs[:3], *outs[1:3], *inputs[5:]], raw)
+
+
 batch_norm.fusion = Fusion(begins=_begin_norm, affine=_affine)
 fused_batch_norm.fusion = Fusion(begins=_go_on(fused_batch_norm))
 blocked(fused_batch_norm, ("data", "addend"), (0,))
+blocked(again_batch_norm, ("data", "addend"), (0,))
+batch_norm.again = fused_batch_norm.again = _again
 
 
 # ---- samples -----------------------------------------------------------------------------------
@@ -252,6 +293,14 @@ def _sample_norm(block: int, fixed: bool, adds: bool) -> None:
         moving_mean=normal(channels),
         moving_var=spread(channels, low=0.5, high=1.5),
         **dict(eps=1e-3, momentum=0.9, fix_gamma=fixed, adds=adds),
+        **more,
+        **_near,
+    )
+    (again_batch_norm.blocked.op if block > 1 else again_batch_norm).sample(
+        data=draw(block, 3, channels, 5, 3),
+        **dict(gamma=spread(channels), beta=normal(channels), mean=normal(channels)),
+        scale=spread(channels, low=0.5, high=1.5),
+        **dict(fix_gamma=fixed, adds=adds),
         **more,
         **_near,
     )
