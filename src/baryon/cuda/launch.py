@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -26,6 +27,7 @@ TYPES = {
     np.dtype(np.int64): "Index",
 }
 FLOATS = frozenset(map(np.dtype, (np.float16, bfloat16, np.float32, np.float64)))
+_INCLUDE = re.compile(r'^#include "(\w+\.cuh)"$', re.MULTILINE)
 _MOST_BLOCKS = 132 * 32  # of loops over elements; more only wait
 
 _thread = local()
@@ -39,7 +41,13 @@ def own_source(family: str, **settings: Any) -> str:
         else f"constexpr int {name} = {int(value)};"
         for name, value in settings.items()
     )
-    return "\n".join((*lines, (SOURCES / f"{family}.cu").read_text()))
+    return "\n".join((*lines, _text(f"{family}.cu")))
+
+
+def _text(name: str) -> str:
+    """A file of the sources with the files that it includes: NVRTC looks for none."""
+    text = (SOURCES / name).read_text()
+    return _INCLUDE.sub(lambda found: _text(found[1]), text)
 
 
 def common_source() -> str:

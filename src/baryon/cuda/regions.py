@@ -1,4 +1,4 @@
-"""Launches of region pooling and of the suppression of boxes."""
+"""Launches of region pooling."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from ..ops.boxes import centers, corners
-from ..ops.numeric import widen
 from .launch import blocks, dense, kernel_of, launch, output
 from .registry import kernel
 from .rows import floating, wide
@@ -122,44 +120,3 @@ def backward_psroi(xp, dy, rois, *, shape, spatial_scale, pooled_size, group_siz
     numbers = dy.size, shape[0], dy.shape[1], grid, groups, float(spatial_scale)
     _run(xp, "roi_unmean", dy.dtype, dy.size, *arrays, *numbers)
     return total.astype(dy.dtype, copy=False)
-
-
-# ---- boxes ---------------------------------------------------------------------------------------
-
-
-def _suppressed(xp: Any, rows: Any, boxes: Any, attrs: dict) -> Any:
-    """Numbers of the rows (batch, row) that remain, best first, then -1."""
-    scores = rows[..., attrs["score_index"]]
-    valid = scores > attrs["valid_thresh"]
-    ids = rows[..., attrs["id_index"]] if attrs["id_index"] >= 0 else None
-    if ids is not None:
-        valid &= ids != attrs["background_id"]
-    order = xp.argsort(xp.where(valid, -scores, np.inf), axis=1, kind="stable").astype(np.int64)
-    used = valid.sum(axis=1).astype(np.int64)
-    if attrs["topk"] > 0:
-        used = xp.minimum(used, attrs["topk"])
-    boxes = xp.take_along_axis(boxes, order[..., None], 1)
-    ids = None if ids is None or attrs["force_suppress"] else xp.take_along_axis(ids, order, 1)
-    alive, kept = xp.empty(order.shape, np.uint8), xp.empty(order.shape, np.int64)
-    arrays = order, used, dense(xp, boxes), dense(xp, ids), alive, kept
-    run = kernel_of(xp, "roi", "suppress", T=rows.dtype)
-    numbers = np.int64(order.shape[1]), wide(rows.dtype)(attrs["overlap_thresh"])
-    launch(run, order.shape[0], 512, *arrays, *numbers)
-    return kept
-
-
-@kernel("_contrib_box_nms")
-def box_nms(xp, data, *, coord_start, in_format, out_format, **attrs):
-    """See the operator."""
-    if attrs["topk"] == 0 or not floating(data) or not data.size:
-        return NotImplemented
-    given = data.reshape(-1, *data.shape[-2:])
-    rows, at = widen(xp, given), slice(coord_start, coord_start + 4)
-    boxes = corners(xp, rows[..., at]) if in_format == "center" else rows[..., at]
-    kept = _suppressed(xp, rows, boxes, attrs)
-    found = xp.take_along_axis(given, xp.maximum(kept, 0)[..., None], 1)
-    if in_format != out_format:
-        turned = corners if out_format == "corner" else centers
-        found[..., at] = turned(xp, widen(xp, found[..., at]))
-    out = xp.where(kept[..., None] >= 0, found, found.dtype.type(-1))
-    return out.reshape(data.shape), kept.reshape(*data.shape[:-1], 1)

@@ -26,6 +26,8 @@ FAMILIES: tuple[str, ...] = (
     "convolution",
     "attention",
     "regions",
+    "boxes",
+    "detector",
     "activation",
     "chain",
 )

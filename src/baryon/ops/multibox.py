@@ -145,6 +145,18 @@ def _prior_shape(attrs: Attrs, data: Sequence[int]) -> tuple[int, ...]:
     return 1, data[2] * data[3] * (len(attrs.sizes) + len(attrs.ratios) - 1), 4
 
 
+def halves(sizes: Sequence[float], ratios: Sequence[float], size: Sequence[int]) -> np.ndarray:
+    """Half of width and of height of the boxes at every pixel of an image of `size`: (box, 2)."""
+    shapes = [(s, ratios[0]) for s in sizes] + [(sizes[0], r) for r in ratios[1:]]
+    long = size[0] / max(size[1], 1)
+    return np.array([(s * long * r**0.5, s / r**0.5) for s, r in shapes]) / 2
+
+
+def apart(steps: Sequence[float], size: Sequence[int]) -> list[float]:
+    """How far pixels are apart in y and x, in parts of the image."""
+    return [s if s > 0 else 1 / max(n, 1) for s, n in zip(steps, size, strict=True)]
+
+
 @op("_contrib_MultiBoxPrior", aliases=("_npx_multibox_prior",), shape=forward(_prior_shape))
 def multibox_prior(
     xp,
@@ -166,13 +178,10 @@ def multibox_prior(
     array([[[0.25, 0.25, 0.75, 0.75]]], dtype=float32)
     """
     height, width = data.shape[2:4]
-    step = [s if s > 0 else 1 / max(n, 1) for s, n in zip(steps, (height, width), strict=True)]
-    shapes = [(s, ratios[0]) for s in sizes] + [(sizes[0], r) for r in ratios[1:]]
-    half = np.array([(s * height / max(width, 1) * r**0.5, s / r**0.5) for s, r in shapes]) / 2
+    half, step = fixed(xp, halves(sizes, ratios, (height, width))), apart(steps, (height, width))
     y = (xp.arange(height) + offsets[0]) * step[0]
     x = (xp.arange(width) + offsets[1]) * step[1]
     middle = xp.stack(xp.meshgrid(x, y), -1)[:, :, None]
-    half = fixed(xp, half)
     boxes = xp.concatenate([middle - half, middle + half], -1).reshape(1, -1, 4)
     return xp.clip(boxes, 0, 1) if clip else boxes
 

@@ -124,6 +124,12 @@ struct Most {
     return larger(a, b);
   }
 };
+struct Least {
+  template <class A>
+  __device__ static A join(A a, A b) {
+    return a < b ? a : b;
+  }
+};
 
 template <class Join, class A>
 __device__ inline A over_warp(A value) {
@@ -159,6 +165,8 @@ struct Row {
     if (!valid) row = rows - 1;  // takes part in the exchanges, writes nothing
   }
 };
+
+constexpr Index kNowhere = 0x7fffffffffffffffll;  // greater than every place
 
 // The place of this thread among all of the grid, and their number, for loops over elements.
 __device__ inline Index first_element() {

@@ -1,5 +1,5 @@
-// Pooling of regions (rows of rois: image, x1, y1, x2, y2) and suppression of boxes. Types: T of
-// data and results; regions and boxes come as A.
+// Pooling of regions (rows of rois: image, x1, y1, x2, y2). Types: T of data and results; regions
+// come as A.
 
 typedef Wide<T>::type A;
 
@@ -227,56 +227,4 @@ extern "C" __global__ void roi_unmean(const T* dy, const A* rois, A* total, Inde
     each_pixel(roi, c, g, image, channels, groups, scale,
                [&](Index at, A share) { atomicAdd(total + at, grad * share); });
   }
-}
-
-// ---- suppression ---------------------------------------------------------------------------------
-
-__device__ inline A overlap(const A* a, const A* b) {
-  A sizes[3][2];
-  for (int k = 0; k < 2; ++k) {
-    sizes[0][k] = max(min(a[k + 2], b[k + 2]) - max(a[k], b[k]), A(0));
-    sizes[1][k] = max(a[k + 2] - a[k], A(0));
-    sizes[2][k] = max(b[k + 2] - b[k], A(0));
-  }
-  const A common = sizes[0][0] * sizes[0][1];
-  const A all = sizes[1][0] * sizes[1][1] + sizes[2][0] * sizes[2][1] - common;
-  return all > 0 ? common / all : A(0);
-}
-
-// A block an entry of the batch. order: rows, best first; used: how many of them count; boxes:
-// corners in that order; ids: of each in that order, or null. Leaves in `kept` the rows that remain,
-// best first, then -1. alive: scratch.
-extern "C" __global__ void suppress(const Index* order, const Index* used, const A* boxes,
-                                    const A* ids, unsigned char* alive, Index* kept, Index n,
-                                    A threshold) {
-  const Index entry = blockIdx.x, first = entry * n;
-  const Index count = used[entry];
-  __shared__ int totals[32];
-  for (Index i = threadIdx.x; i < n; i += blockDim.x) alive[first + i] = i < count;
-  __syncthreads();
-  for (Index i = 0; i < count; ++i) {
-    if (alive[first + i])
-      for (Index j = i + 1 + threadIdx.x; j < count; j += blockDim.x)
-        if (alive[first + j] && (!ids || ids[first + i] == ids[first + j]) &&
-            overlap(boxes + (first + i) * 4, boxes + (first + j) * 4) > threshold)
-          alive[first + j] = 0;
-    __syncthreads();
-  }
-  const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
-  Index done = 0;
-  for (Index base = 0; base < n; base += blockDim.x) {
-    const Index i = base + threadIdx.x;
-    const bool here = i < n && alive[first + i];
-    const unsigned votes = __ballot_sync(0xffffffffu, here);
-    if (lane == 0) totals[warp] = __popc(votes);
-    __syncthreads();
-    Index at = done + __popc(votes & ((1u << lane) - 1));
-    for (int w = 0; w < static_cast<int>(blockDim.x / 32); ++w) {
-      if (w < warp) at += totals[w];
-      done += totals[w];
-    }
-    if (here) kept[first + at] = order[first + i];
-    __syncthreads();
-  }
-  for (Index i = done + threadIdx.x; i < n; i += blockDim.x) kept[first + i] = -1;
 }
