@@ -1,4 +1,4 @@
-"""CUDA kernels on boxes, for more of them than a block of threads takes, with ties and repetitions."""
+"""CUDA kernels on boxes: more of them than a block of threads takes, ties and repetitions."""
 
 from __future__ import annotations
 
