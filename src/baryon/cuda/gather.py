@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from .launch import TYPES, blocks, dense, kernel_of, launch, output, width
+from .meeting import met
 from .registry import kernel
-from .rows import floating, wide
+from .rows import floating
 
 
 def _split(shape: tuple[int, ...], axis: int) -> tuple[int, int, int]:
@@ -21,15 +22,17 @@ def _served(data: Any, indices: Any, mode: str) -> bool:
     return mode != "raise" and floating(data) and np.dtype(indices.dtype) in TYPES
 
 
-def _run(xp: Any, name: str, data: Any, indices: Any, target: Any, split: tuple, mode: str) -> None:
+def _run(
+    xp: Any, name: str, data: Any, indices: Any, split: tuple, mode: str, *targets: Any
+) -> None:
     outer, rows, inner = split
-    each = width(data, target, along=inner) if name == "take" else 1
+    each = width(data, *targets, along=inner) if name == "take" else 1
     settings = {"T": data.dtype, "N": indices.dtype, "WIDTH": each, "WRAP": mode == "wrap"}
     run = kernel_of(xp, "gather", name, **settings)
     threads = min(128, 32 * max(1, -(-inner // (each * 32))))
     sizes = (np.int64(n) for n in (outer, rows, indices.size, inner))
     grid = blocks(outer * indices.size, 256 // threads)
-    launch(run, grid, (threads, 256 // threads), data, dense(xp, indices), target, *sizes)
+    launch(run, grid, (threads, 256 // threads), data, dense(xp, indices), *targets, *sizes)
 
 
 @kernel("take")
@@ -40,7 +43,7 @@ def take(xp, a, indices, *, axis, mode):
     axis %= a.ndim
     out = output(xp, (*a.shape[:axis], *indices.shape, *a.shape[axis + 1 :]), a.dtype)
     if out.size:
-        _run(xp, "take", dense(xp, a), indices, out, _split(a.shape, axis), mode)
+        _run(xp, "take", dense(xp, a), indices, _split(a.shape, axis), mode, out)
     return out
 
 
@@ -52,11 +55,13 @@ def embedding(xp, data, weight, *, input_dim, output_dim, dtype, sparse_grad):
 
 @kernel("_backward_take")
 def take_gradient(xp, dy, indices, *, shape, axis, mode, sparse):
-    """See the operator. Sums of one place are added in no fixed order."""
+    """See the operator."""
     if sparse or not _served(dy, indices, mode):
         return NotImplemented
-    total = output(xp, shape, np.dtype(wide(dy.dtype)))
-    total.fill(0)
-    if dy.size:
-        _run(xp, "add_rows", dense(xp, dy), indices, total, _split(shape, axis), mode)
-    return total.astype(dy.dtype, copy=False)
+    data, split = dense(xp, dy), _split(shape, axis)
+
+    def add(*sums: Any) -> None:
+        if dy.size:
+            _run(xp, "add_rows", data, indices, split, mode, *sums)
+
+    return met(xp, shape, dy.dtype, split[2], indices.size, add)

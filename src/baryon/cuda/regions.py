@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .launch import blocks, dense, kernel_of, launch, output
+from .meeting import met
 from .registry import kernel
 from .rows import floating, wide
 
@@ -42,32 +43,32 @@ def roi_pooling(xp, data, rois, *, pooled_size, spatial_scale):
     return out, places
 
 
-def _zeros(xp: Any, shape: Any, dtype: Any) -> Any:
-    total = output(xp, shape, np.dtype(wide(dtype)))
-    total.fill(0)
-    return total
+def _met(xp: Any, name: str, dy: Any, rois: Any, more: tuple, shape: Any, *numbers: Any) -> Any:
+    """Gradient of regions towards images of `shape`: each cell adds up to one to a pixel."""
+
+    def add(*sums: Any) -> None:
+        _run(xp, name, dy.dtype, dy.size, *arrays, *sums, dy.size, *numbers)
+
+    arrays = dense(xp, dy), _regions(xp, rois, dy.dtype), *more
+    cells = dy.size // dy.shape[1]
+    return met(xp, shape, dy.dtype, shape[2] * shape[3], cells, add)
 
 
 @kernel("_backward_ROIPooling")
 def backward_roi_pooling(xp, dy, rois, place, *, shape):
-    """See the operator. Sums of one place are added in no fixed order."""
+    """See the operator."""
     if not floating(dy, rois) or not dy.size:
         return NotImplemented
-    total = _zeros(xp, shape, dy.dtype)
     batch, channels, *size = shape
-    arrays = dense(xp, dy), _regions(xp, rois, dy.dtype), dense(xp, place.astype(np.int64)), total
-    sizes = dy.size, batch, channels, _grid(dy.shape[2:], *size)
-    _run(xp, "roi_unpool", dy.dtype, dy.size, *arrays, *sizes)
-    return total.astype(dy.dtype, copy=False)
+    places, grid = dense(xp, place.astype(np.int64)), _grid(dy.shape[2:], *size)
+    return _met(xp, "roi_unpool", dy, rois, (places,), shape, batch, channels, grid)
 
 
-def _align(xp: Any, name: str, arrays: tuple, out: Any, size: tuple, batch: int, attrs: dict):
-    """`out`: of the cells' shape; both kernels take the same."""
+def _aligned(attrs: dict, cells: tuple[int, ...], data: tuple[int, ...]) -> tuple:
+    """What both kernels take last, for cells and images of these shapes."""
     numbers = float(attrs["spatial_scale"]), 0.5 if attrs["aligned"] else 0.0
     flags = (np.int32(attrs[n]) for n in ("sample_ratio", "aligned", "position_sensitive"))
-    grid = _grid(out.shape[2:], *size)
-    sizes = out.size, batch, out.shape[1], grid, *numbers, *flags
-    _run(xp, name, out.dtype, out.size, *arrays, *sizes)
+    return data[0], cells[1], _grid(cells[2:], *data[2:]), *numbers, *flags
 
 
 @kernel("_contrib_ROIAlign")
@@ -75,24 +76,21 @@ def roi_align(xp, data, rois, *, pooled_size, position_sensitive, **attrs):
     """See the operator. An aligned region without a positive size gives zeros here."""
     if not floating(data, rois) or not data.size or not rois.size:
         return NotImplemented
-    batch, channels, *size = data.shape
-    channels //= prod(pooled_size) if position_sensitive else 1
+    channels = data.shape[1] // (prod(pooled_size) if position_sensitive else 1)
     out = output(xp, (rois.shape[0], channels, *pooled_size), data.dtype)
     arrays = dense(xp, data), _regions(xp, rois, data.dtype), out
     attrs["position_sensitive"] = position_sensitive
-    _align(xp, "roi_align", arrays, out, size, batch, attrs)
+    numbers = _aligned(attrs, out.shape, data.shape)
+    _run(xp, "roi_align", data.dtype, out.size, *arrays, out.size, *numbers)
     return out
 
 
 @kernel("_backward_ROIAlign")
 def backward_roi_align(xp, dy, rois, *, shape, pooled_size, **attrs):
-    """See the operator. Sums of one place are added in no fixed order."""
+    """See the operator."""
     if not floating(dy, rois) or not dy.size or not prod(shape):
         return NotImplemented
-    total = _zeros(xp, shape, dy.dtype)
-    arrays = dense(xp, dy), _regions(xp, rois, dy.dtype), total
-    _align(xp, "roi_unalign", arrays, dy, shape[2:], shape[0], attrs)
-    return total.astype(dy.dtype, copy=False)
+    return _met(xp, "roi_unalign", dy, rois, (), shape, *_aligned(attrs, dy.shape, shape))
 
 
 @kernel("_contrib_PSROIPooling")
@@ -111,12 +109,9 @@ def psroi_pooling(xp, data, rois, *, spatial_scale, output_dim, pooled_size, gro
 
 @kernel("_backward_PSROIPooling")
 def backward_psroi(xp, dy, rois, *, shape, spatial_scale, pooled_size, group_size):
-    """See the operator. Sums of one place are added in no fixed order."""
+    """See the operator."""
     if not floating(dy, rois) or not dy.size or not prod(shape):
         return NotImplemented
-    total = _zeros(xp, shape, dy.dtype)
-    arrays = dense(xp, dy), _regions(xp, rois, dy.dtype), total
     grid, groups = _grid(dy.shape[2:], *shape[2:]), np.int32(group_size or pooled_size)
-    numbers = dy.size, shape[0], dy.shape[1], grid, groups, float(spatial_scale)
-    _run(xp, "roi_unmean", dy.dtype, dy.size, *arrays, *numbers)
-    return total.astype(dy.dtype, copy=False)
+    numbers = shape[0], dy.shape[1], grid, groups, float(spatial_scale)
+    return _met(xp, "roi_unmean", dy, rois, (), shape, *numbers)

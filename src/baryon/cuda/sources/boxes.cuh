@@ -51,6 +51,8 @@ __device__ inline void decode(const A* offsets, const A* anchor, A most, A* box)
 
 // ---- the best of many -----------------------------------------------------------------------------
 
+constexpr Index kNowhere = 0x7fffffffffffffffll;  // greater than every place
+
 struct Best {
   A value;
   Index at;

@@ -166,10 +166,49 @@ struct Row {
   }
 };
 
-constexpr Index kNowhere = 0x7fffffffffffffffll;  // greater than every place
-
 // The place of this thread among all of the grid, and their number, for loops over elements.
 __device__ inline Index first_element() {
   return static_cast<Index>(blockIdx.x) * blockDim.x + threadIdx.x;
 }
 __device__ inline Index all_threads() { return static_cast<Index>(gridDim.x) * blockDim.x; }
+
+// ---- sums that meet in one place, the same in any order ------------------------------------------
+
+// Numbers are added as whole multiples of a unit that is so small that 64 bits just hold the sum:
+// such sums do not depend on their order. Neighbouring places, `group` of them, share a unit, which
+// the largest number decides; so kernels run twice, first to note bounds, then to add.
+struct Meeting {
+  int* tops;  // exponents of powers of two above all numbers of a group, + kBias; 0: only zeros
+  Index* totals;
+  Index group, room;  // room: bits of the largest number
+
+  static constexpr int kBias = 2000, kEndless = 8000;
+
+  __device__ void note(Index place, double bound) const {
+    if (bound == 0) return;
+    int exponent = kEndless - kBias;
+    if (bound - bound == 0) frexp(bound, &exponent);
+    int* top = tops + place / group;
+    if (*top < exponent + kBias) atomicMax(top, exponent + kBias);
+  }
+  template <class A>
+  __device__ void add(Index place, A value) const {
+    if (value == 0) return;
+    const int top = tops[place / group];
+    Index* total = totals + place;
+    if (top == kEndless) {  // infinity and NaN have no unit
+      atomicAdd(reinterpret_cast<A*>(total), value);
+      return;
+    }
+    const double units = ldexp(static_cast<double>(value), static_cast<int>(room) - top + kBias);
+    atomicAdd(reinterpret_cast<unsigned long long*>(total),
+              static_cast<unsigned long long>(llrint(units)));
+  }
+  template <class A>
+  __device__ A sum(Index place) const {
+    const int top = tops[place / group];
+    if (top == kEndless) return *reinterpret_cast<const A*>(totals + place);
+    return static_cast<A>(
+        ldexp(static_cast<double>(totals[place]), top - kBias - static_cast<int>(room)));
+  }
+};

@@ -23,13 +23,18 @@ extern "C" __global__ void take(const T* data, const N* indices, T* out, Index o
   }
 }
 
-// total, (outer, rows, inner), is zero before.
-extern "C" __global__ void add_rows(const T* dy, const N* indices, A* total, Index outer,
-                                    Index rows, Index count, Index inner) {
+// Sums of an array (outer, rows, inner).
+extern "C" __global__ void add_rows(const T* dy, const N* indices, Meeting sums, int adding,
+                                    Index outer, Index rows, Index count, Index inner) {
   for (Index r = static_cast<Index>(blockIdx.x) * blockDim.y + threadIdx.y; r < outer * count;
        r += Index{gridDim.x} * blockDim.y) {
-    A* to = total + (r / count * rows + row_of(indices[r % count], rows)) * inner;
-    for (Index i = threadIdx.x; i < inner; i += blockDim.x)
-      atomicAdd(to + i, A(widened(dy[r * inner + i])));
+    const Index to = (r / count * rows + row_of(indices[r % count], rows)) * inner;
+    for (Index i = threadIdx.x; i < inner; i += blockDim.x) {
+      const A value = widened(dy[r * inner + i]);
+      if (adding)
+        sums.add(to + i, value);
+      else
+        sums.note(to + i, value);
+    }
   }
 }

@@ -66,15 +66,19 @@ extern "C" __global__ void roi_pool(const T* data, const A* rois, T* out, Index*
   }
 }
 
-// total is zero before.
-extern "C" __global__ void roi_unpool(const T* dy, const A* rois, const Index* places, A* total,
-                                      Index count, Index batch, Index channels, Grid g) {
+extern "C" __global__ void roi_unpool(const T* dy, const A* rois, const Index* places,
+                                      Meeting sums, int adding, Index count, Index batch,
+                                      Index channels, Grid g) {
   for (Index i = first_element(); i < count; i += all_threads()) {
     const Cell c(i, channels, g);
     const Index image = static_cast<Index>(bounded(rois[c.region * 5]));
     if (places[i] < 0 || image < 0 || image >= batch) continue;
     const Index plane = (image * channels + c.channel) * g.height * g.width;
-    atomicAdd(total + plane + places[i], A(widened(dy[i])));
+    const A grad = widened(dy[i]);
+    if (adding)
+      sums.add(plane + places[i], grad);
+    else
+      sums.note(plane, grad);
   }
 }
 
@@ -165,19 +169,21 @@ extern "C" __global__ void roi_align(const T* data, const A* rois, T* out, Index
   }
 }
 
-// total is zero before.
-extern "C" __global__ void roi_unalign(const T* dy, const A* rois, A* total, Index count,
-                                       Index batch, Index channels, Grid g, A scale, A shift,
-                                       int ratio, int aligned, int sensitive) {
+extern "C" __global__ void roi_unalign(const T* dy, const A* rois, Meeting sums, int adding,
+                                       Index count, Index batch, Index channels, Grid g, A scale,
+                                       A shift, int ratio, int aligned, int sensitive) {
   for (Index i = first_element(); i < count; i += all_threads()) {
     const Cell c(i, channels, g);
     const A* roi = rois + c.region * 5;
     const Index image = static_cast<Index>(bounded(roi[0]));
     if (image < 0 || image >= batch) continue;
-    A* plane = total + plane_of(image, c, channels, g, sensitive);
+    const Index plane = plane_of(image, c, channels, g, sensitive);
     const A grad = widened(dy[i]);
-    each_sample(roi, c, g, scale, shift, ratio, aligned,
-                [&](Index at, A weight) { atomicAdd(plane + at, grad * weight); });
+    if (adding)
+      each_sample(roi, c, g, scale, shift, ratio, aligned,
+                  [&](Index at, A weight) { sums.add(plane + at, grad * weight); });
+    else
+      sums.note(plane, grad);  // the weights of a cell add up to 1
   }
 }
 
@@ -215,16 +221,20 @@ extern "C" __global__ void roi_mean(const T* data, const A* rois, T* out, Index 
   }
 }
 
-// total is zero before.
-extern "C" __global__ void roi_unmean(const T* dy, const A* rois, A* total, Index count,
-                                      Index batch, Index channels, Grid g, int groups, A scale) {
+extern "C" __global__ void roi_unmean(const T* dy, const A* rois, Meeting sums, int adding,
+                                      Index count, Index batch, Index channels, Grid g, int groups,
+                                      A scale) {
   for (Index i = first_element(); i < count; i += all_threads()) {
     const Cell c(i, channels, g);
     const A* roi = rois + c.region * 5;
     const Index image = static_cast<Index>(bounded(roi[0]));
     if (image < 0 || image >= batch) continue;
     const A grad = widened(dy[i]);
-    each_pixel(roi, c, g, image, channels, groups, scale,
-               [&](Index at, A share) { atomicAdd(total + at, grad * share); });
+    each_pixel(roi, c, g, image, channels, groups, scale, [&](Index at, A share) {
+      if (adding)
+        sums.add(at, grad * share);
+      else
+        sums.note(at, grad);
+    });
   }
 }
