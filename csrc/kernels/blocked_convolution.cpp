@@ -10,6 +10,7 @@
 #include "blocked_pack.h"
 #include "blocked_product.h"
 #include "blocked_weight.h"
+#include "winograd_local.h"
 #include "winograd_weight.h"
 
 namespace baryon::BARYON_ISA {
@@ -82,6 +83,7 @@ void winograd(const Call& call, const ConvShape& s, const Tensor& data, const Te
   p.finish = ending.finish;
   p.out = out.as<float>();
   const TileGrid grid(results, p.channel_blocks + p.filter_blocks, spread.all());
+  if (spread.all() <= kLocalWeights) return LocalWinograd(p, grid).run();
   WinogradRunner(p, grid).run();
 }
 
@@ -245,7 +247,10 @@ void backward_weight(const Call& call) {
   } else if (s.groups > 1) {
     blocked_depthwise_weights(s, head.as<float>(), data.as<float>(), weight);
   } else if (data.ndim == head.ndim && by_winograd(call, s)) {
-    WinogradWeights(s, head.as<float>(), data.as<float>()).run(weight);
+    if (kTilePlaces * weight_place(s) <= kLocalWeights)
+      LocalWeights(s, head.as<float>(), data.as<float>()).run(weight);
+    else
+      WinogradWeights(s, head.as<float>(), data.as<float>()).run(weight);
   } else {
     BlockedWeights(s, head.as<float>(), data.as<float>(), data.ndim == head.ndim).run(weight);
   }

@@ -18,7 +18,7 @@ namespace baryon::BARYON_ISA {
 // Whether the multiplications saved pay for the transforms, in vector operations. `kept`: weights
 // are transformed once for many calls, and only read.
 inline bool winograd_pays(const ConvShape& s, bool kept) {
-  constexpr double kMove = 18, kPrepare = 64;  // for each vector of images and of weights
+  constexpr double kMove = 12, kPrepare = 64;  // for each vector of images and of weights
   constexpr double kRead = 24;                 // for each vector of weights from memory, at least
   constexpr Int kMostWeights = 1 << 21;        // pairs of channels and filters, 144 bytes each
   const Int3 one = {1, 1, 1};
@@ -48,6 +48,7 @@ class TileSpace {
     return values_.get() + place * place_ + (block * tiles_ + tile) * kBlock;
   }
   Int block() const { return tiles_ * kBlock; }
+  Int place() const { return place_; }
   void set(Int block, Int tile, const Lane* values) const {
     float* to = at(0, block, tile);
     for (int p = 0; p < kTilePlaces; ++p) store(to + p * place_, values[p]);

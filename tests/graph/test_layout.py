@@ -155,12 +155,14 @@ def test_a_tape_seen_again_runs_backward_on_blocked_images():
         np.testing.assert_allclose(got, want, rtol=2e-4, atol=2e-4)
 
 
-def test_winograd_is_close_and_may_be_turned_off(monkeypatch):
+@pytest.mark.parametrize(
+    "shape", [(4, 64, 24, 20), (4, 128, 24, 20), (11, 16, 22, 37), (13, 32, 7, 50)]
+)
+def test_winograd_is_close_and_may_be_turned_off(shape, monkeypatch):
     """Its rounding errors are about twice those of the direct kernel; switched off, it is that."""
     symbol = mx.sym.Convolution(
-        mx.sym.var("data"), kernel=(3, 3), pad=(1, 1), num_filter=64, no_bias=True, name="c"
+        mx.sym.var("data"), kernel=(3, 3), pad=(1, 1), num_filter=shape[1], no_bias=True, name="c"
     )
-    shape = (4, 64, 24, 20)
     fast = results(bound(symbol, data=shape))
     monkeypatch.setenv("BARYON_WINOGRAD", "0")
     direct = results(bound(symbol, data=shape))

@@ -103,6 +103,7 @@ _convolutions(BLOCK, 3 * BLOCK, BLOCK, 1, 2, 0)
 _convolutions(BLOCK, BLOCK, BLOCK, 1, 1, 0)
 _convolutions(BLOCK, 3, 3 * BLOCK, 5, 2, 2, plane=True)
 for _pad in (0, 1, 2):
+    _convolutions(BLOCK, 2 * BLOCK, 3 * BLOCK, 3, 1, _pad, winograd=True)
     _convolutions(BLOCK, 4 * BLOCK, 5 * BLOCK, 3, 1, _pad, winograd=True)
 _depthwise(BLOCK, 3, 1)
 _depthwise(BLOCK, 3, 2)

@@ -1,0 +1,241 @@
+// Winograd's method where transformed weights fit a core's cache: every task transforms, multiplies
+// and transforms back some rows of tiles of its own, which never leave that cache.
+//
+// What comes from memory, and what will be written there, is fetched while products are computed.
+#pragma once
+
+#include "winograd.h"
+
+namespace baryon::BARYON_ISA {
+
+constexpr Int kLocalWeights = 160 * 1024;  // transformed weights at most, in floats
+constexpr Int kLocalTiles = 96 * 1024;     // and tiles
+
+// Images as rows of tiles see them: each has four rows of every block for itself.
+struct TiledImages {
+  const float* data;
+  Int blocks, height, width;
+  Int pad_y = 0, pad_x = 0;  // tiles begin as much before their place
+
+  Int line() const { return width * kBlock; }
+  const float* plane(Int image, Int block) const {
+    return data + (image * blocks + block) * height * line();
+  }
+};
+
+// Fetches what rows of tiles [first, first + rows) have for themselves, one of some shares of it.
+class Fetcher {
+ public:
+  Fetcher(const TileGrid& grid, const TiledImages& images, Int first, Int rows)
+      : grid_(grid), images_(images), first_(first), run_(kTileStep * images.width) {
+    lines_ = std::max<Int>(0, std::min(rows, grid.all() - first)) * images.blocks * run_;
+  }
+
+  void fetch(Int share, Int shares) const {
+    Int i = lines_ * share / shares, k = i % run_;
+    const Int end = lines_ * (share + 1) / shares;
+    for (; i < end; k = 0) {
+      const Int row = first_ + i / run_ / images_.blocks, block = i / run_ % images_.blocks;
+      const Int y = row % grid_.rows * kTileStep + images_.pad_y;
+      const float* from = images_.plane(row / grid_.rows, block) + y * images_.line();
+      const Int stop = std::min(run_, k + end - i);
+      i += stop - k;
+      for (; k < stop; ++k) __builtin_prefetch(from + k * kBlock, 0, 2);
+    }
+  }
+
+ private:
+  const TileGrid& grid_;
+  const TiledImages& images_;
+  Int first_, run_, lines_;
+};
+
+// Rows of tiles to transformed space: along the columns of an image first, which serves tiles that
+// overlap, then along the rows of each tile.
+template <class Axis>
+class TileSpreader {
+ public:
+  TileSpreader(const TileGrid& grid, const TiledImages& images)
+      : grid_(grid),
+        images_(images),
+        line_(((grid.columns - 1) * kTileStep + Axis::kIn) * kBlock),
+        half_(Axis::kOut * line_),
+        zeros_(images.line()) {
+    std::fill_n(zeros_.get(), images.line(), 0.0f);
+  }
+
+  void spread(Int first, Int rows, const TileSpace& to) const {
+    for (Int r = 0; r < rows; ++r)
+      for (Int block = 0; block < images_.blocks; ++block) {
+        const Int y = (first + r) % grid_.rows * kTileStep - images_.pad_y;
+        along_columns(images_.plane((first + r) / grid_.rows, block), y);
+        for (Int c = 0; c < grid_.columns; ++c)
+          along_rows(half_.get() + c * kTileStep * kBlock, to.at(0, block, r * grid_.columns + c),
+                     to.place());
+      }
+  }
+
+ private:
+  void along_columns(const float* plane, Int y) const {
+    const float* rows[Axis::kIn];
+    const Int width = images_.line(), begin = -images_.pad_x * kBlock, line = line_;
+    for (int i = 0; i < Axis::kIn; ++i)
+      rows[i] = y + i >= 0 && y + i < images_.height ? plane + (y + i) * width : zeros_.get();
+    float* to = half_.get();
+    for (Int at = begin; at < begin + line; at += kBlock, to += kBlock) {
+      Lane in[Axis::kIn] = {}, out[Axis::kOut];
+      if (at >= 0 && at < width)
+        for (int i = 0; i < Axis::kIn; ++i) in[i] = load(rows[i] + at);
+      Axis::apply(in, 1, out, 1);
+      for (int i = 0; i < Axis::kOut; ++i) store(to + i * line, out[i]);
+    }
+  }
+
+  void along_rows(const float* from, float* to, Int place) const {
+    for (int r = 0; r < Axis::kOut; ++r, from += line_) {
+      Lane in[Axis::kIn], out[Axis::kOut];
+      for (int i = 0; i < Axis::kIn; ++i) in[i] = load(from + i * kBlock);
+      Axis::apply(in, 1, out, 1);
+      for (int i = 0; i < Axis::kOut; ++i, to += place) store(to, out[i]);
+    }
+  }
+
+  const TileGrid& grid_;
+  const TiledImages& images_;
+  Int line_;  // floats of a transformed row
+  Scratch<float> half_, zeros_;
+};
+
+// A tile of products, `next` floats apart, to results.
+inline void to_results(const float* from, Int next, Lane* tile) {
+  Lane half[kTileStep][6];
+#pragma GCC unroll 6
+  for (int x = 0; x < 6; ++x) {
+    Lane in[6], out[kTileStep];
+#pragma GCC unroll 6
+    for (int y = 0; y < 6; ++y) in[y] = load(from + (y * 6 + x) * next);
+    ToResults::apply(in, 1, out, 1);
+#pragma GCC unroll 4
+    for (int y = 0; y < kTileStep; ++y) half[y][x] = out[y];
+  }
+#pragma GCC unroll 4
+  for (int y = 0; y < kTileStep; ++y) ToResults::apply(half[y], 1, tile + y * kTileStep, 1);
+}
+
+// The products at one place: some tiles by one or two vectors of filters.
+template <int rows, int vectors>
+void multiply_tiles(const float* from, Int blocks, Int block_step, const float* weights, float* to,
+                    Int to_block) {
+  Lane sums[rows][vectors];
+#pragma GCC unroll 16
+  for (int r = 0; r < rows; ++r)
+#pragma GCC unroll 2
+    for (int v = 0; v < vectors; ++v) sums[r][v] = Lane{};
+  for (Int b = 0; b < blocks; ++b, from += block_step)
+    for (int i = 0; i < kBlock; ++i, weights += vectors * kBlock) {
+      Lane filters[vectors];
+#pragma GCC unroll 2
+      for (int v = 0; v < vectors; ++v) filters[v] = load(weights + v * kBlock);
+#pragma GCC unroll 16
+      for (int r = 0; r < rows; ++r)
+#pragma GCC unroll 2
+        for (int v = 0; v < vectors; ++v) sums[r][v] += from[r * kBlock + i] * filters[v];
+    }
+#pragma GCC unroll 16
+  for (int r = 0; r < rows; ++r)
+#pragma GCC unroll 2
+    for (int v = 0; v < vectors; ++v) store(to + v * to_block + r * kBlock, sums[r][v]);
+}
+
+using TilesFn = void (*)(const float*, Int, Int, const float*, float*, Int);
+template <int vectors, int most>
+TilesFn tiles_of(Int rows) {
+  constexpr auto table = []<int... i>(std::integer_sequence<int, i...>) {
+    return std::array<TilesFn, sizeof...(i)>{multiply_tiles<i + 1, vectors>...};
+  }(std::make_integer_sequence<int, most>());
+  return table[rows - 1];
+}
+
+// How rows of tiles are shared out to tasks.
+inline Int local_rows(const TileGrid& grid, Int blocks, Int kept) {
+  const Int row = grid.columns * blocks * kBlock * kTilePlaces;
+  return std::clamp<Int>(kept / row, 1, parts(grid.all(), 4 * num_threads()));
+}
+
+class LocalWinograd {
+ public:
+  LocalWinograd(const WinogradProduct& p, const TileGrid& grid)
+      : p_(p),
+        grid_(grid),
+        data_{p.data, p.channel_blocks, p.size[0], p.size[1], p.pad[0], p.pad[1]},
+        out_{p.out, p.filter_blocks, p.out_size[0], p.out_size[1]},
+        rows_(local_rows(grid, p.channel_blocks + p.filter_blocks, kLocalTiles)) {}
+
+  void run() const {
+    const Scratch<float> made(p_.spread == nullptr ? p_.weights->all() : 0);
+    if (p_.spread == nullptr) p_.weights->spread_all(made.get());
+    const float* weights = p_.spread == nullptr ? made.get() : p_.spread;
+    parallel_for(parts(grid_.all(), rows_), 1, [&](Int begin, Int end) {
+      const TileSpace data(p_.channel_blocks, rows_ * grid_.columns);
+      const TileSpace sums(p_.filter_blocks, rows_ * grid_.columns);
+      const TileSpreader<OfData> spreader(grid_, data_);
+      for (Int i = begin; i < end; ++i) {
+        const Int first = i * rows_, rows = std::min(rows_, grid_.all() - first);
+        spreader.spread(first, rows, data);
+        multiply(first, rows, weights, data, sums);
+        gather(first, rows, sums);
+      }
+    });
+  }
+
+ private:
+  void multiply(Int first, Int rows, const float* weights, const TileSpace& data,
+                const TileSpace& sums) const {
+    const Fetcher next(grid_, data_, first + rows, rows), results(grid_, out_, first, rows);
+    const Int tiles = rows * grid_.columns, pairs = p_.weights->pairs();
+    const Int width = p_.weights->width();
+    for (Int i = 0; i < kTilePlaces * pairs; ++i) {
+      next.fetch(i, kTilePlaces * pairs);
+      results.fetch(i, kTilePlaces * pairs);
+      const Int place = i / pairs, pair = i % pairs, block = pair * width;
+      const Int vectors = std::min<Int>(width, p_.filter_blocks - block);
+      const Int pieces = parts(tiles, vectors == 2 ? kPairRows : kSingleRows);
+      const float* own = weights + pair * p_.weights->size() + p_.weights->at(place, block);
+      for (Int k = 0; k < pieces; ++k) {
+        const Int from = tiles * k / pieces, count = tiles * (k + 1) / pieces - from;
+        const TilesFn run =
+            vectors == 2 ? tiles_of<2, kPairRows>(count) : tiles_of<1, kSingleRows>(count);
+        run(data.at(place, 0, from), p_.channel_blocks, data.block(), own,
+            sums.at(place, block, from), sums.block());
+      }
+    }
+  }
+
+  void gather(Int first, Int rows, const TileSpace& sums) const {
+    const Int height = out_.height, width = out_.width, line = out_.line();
+    Lane tile[kTileStep * kTileStep];
+    for (Int i = 0; i < rows * out_.blocks; ++i) {
+      const Int row = first + i / out_.blocks, block = i % out_.blocks;
+      const Int y = row % grid_.rows * kTileStep, bottom = std::min<Int>(kTileStep, height - y);
+      const Lane start = p_.bias == nullptr ? Lane{} : load(p_.bias + block * kBlock);
+      const Lane factor = p_.scale == nullptr ? broadcast(1.0f) : load(p_.scale + block * kBlock);
+      float* to = p_.out + ((row / grid_.rows * out_.blocks + block) * height + y) * line;
+      for (Int c = 0; c < grid_.columns; ++c, to += kTileStep * kBlock) {
+        to_results(sums.at(0, block, i / out_.blocks * grid_.columns + c), sums.place(), tile);
+        const Int right = std::min<Int>(kTileStep, width - c * kTileStep);
+        for (Int r = 0; r < bottom; ++r)
+          for (Int x = 0; x < right; ++x) {
+            float* at = to + r * line + x * kBlock;
+            store(at, p_.finish(tile[r * kTileStep + x] * factor + start, at));
+          }
+      }
+    }
+  }
+
+  const WinogradProduct& p_;
+  const TileGrid& grid_;
+  const TiledImages data_, out_;
+  Int rows_;  // of tiles, that a task works on together
+};
+
+}  // namespace baryon::BARYON_ISA
