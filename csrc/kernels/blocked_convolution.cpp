@@ -1,5 +1,6 @@
 // Convolution and its gradients on channel-blocked images, (batch, channels / kBlock, *space,
-// kBlock), over one or two spatial axes. Data of few channels may come plane by plane.
+// kBlock), over one or two spatial axes. Data of few channels may come plane by plane. Forward, the
+// last block may have unused lanes, which become 0.
 #include <algorithm>
 #include <numeric>
 
@@ -18,8 +19,8 @@ namespace {
 
 constexpr Int kFewChannels = 8;
 
-// The sizes, from blocked `out` and `data` that is blocked or not.
-ConvShape shape_of(const Call& call, const Tensor& data, const Tensor& out) {
+// The sizes, from blocked `out` and `data` that is blocked or not, and from weights.
+ConvShape shape_of(const Call& call, const Tensor& data, const Tensor& weight, const Tensor& out) {
   Tensor space = data, result = out;
   const bool blocked = data.ndim == out.ndim;
   const auto plain = [](Tensor& t) {
@@ -28,8 +29,14 @@ ConvShape shape_of(const Call& call, const Tensor& data, const Tensor& out) {
   };
   if (blocked) plain(space);
   plain(result);
-  return conv_shape(call, space, result);
+  ConvShape s = conv_shape(call, space, result);
+  s.filters = weight.shape[0];
+  s.channels = weight.shape[1] * s.groups;
+  return s;
 }
+
+// Whether all lanes of channels and filters are in use.
+bool is_whole(const ConvShape& s) { return s.channels % kBlock == 0 && s.filters % kBlock == 0; }
 
 bool is_blocked(const Tensor& t, int rank) {
   return t.ndim == rank + 3 && t.shape[t.ndim - 1] == kBlock;
@@ -42,13 +49,30 @@ int given(const Call& call, int rank) { return call.n_params - 1 - 4 * rank; }
 // transformed weights are likely to be kept.
 bool by_winograd(const Call& call, const ConvShape& s) {
   const double* last = call.params + call.n_params - 2;
-  return s.groups == 1 && last[0] != 0 && winograd_pays(s, last[1] != 0);
+  return s.groups == 1 && is_whole(s) && last[0] != 0 && winograd_pays(s, last[1] != 0);
 }
 
 // What a convolution does to its filters and to its results.
 struct Ending {
   const float *bias = nullptr, *scale = nullptr;
   Finish finish;
+};
+
+// Numbers of filters, read by whole vectors: a copy where the last one has unused lanes.
+class ByLanes {
+ public:
+  ByLanes(const float* numbers, Int count)
+      : copy_(numbers != nullptr && count % kBlock != 0 ? round_up(count, kBlock) : 0),
+        numbers_(numbers) {
+    if (numbers == nullptr || count % kBlock == 0) return;
+    std::fill_n(std::copy_n(numbers, count, copy_.get()), round_up(count, kBlock) - count, 0.0f);
+    numbers_ = copy_.get();
+  }
+  const float* get() const { return numbers_; }
+
+ private:
+  const Scratch<float> copy_;
+  const float* numbers_;
 };
 
 // What `make` puts in `count` floats, in the call's own memory or in `scratch`.
@@ -91,13 +115,21 @@ bool simple(const Call& call, int rank) {
   return same_dtype<DType::f32>(call) && (rank == 1 || rank == 2);
 }
 // One group, or a channel and a filter each, both tensors blocked.
-bool groups_fit(const Call& call, const Tensor& data, const Tensor& out) {
-  const Int groups = static_cast<Int>(call.params[0]), channels = out.shape[1] * kBlock;
-  return groups == 1 ||
-         (groups == channels && data.ndim == out.ndim && data.shape[1] == out.shape[1]);
+bool groups_fit(const ConvShape& s, const Tensor& data, const Tensor& out) {
+  return s.groups == 1 || (s.groups == s.channels && s.groups == s.filters &&
+                           data.ndim == out.ndim && data.shape[1] == out.shape[1]);
 }
-bool data_fits(const Tensor& data, int rank) {
-  return is_blocked(data, rank) || (data.ndim == rank + 2 && data.shape[1] <= kFewChannels);
+// Blocked, or of few channels; as many as the weights say.
+bool data_fits(const ConvShape& s, const Tensor& data, int rank) {
+  if (is_blocked(data, rank)) return data.shape[1] == parts(s.channels, kBlock);
+  return data.ndim == rank + 2 && data.shape[1] == s.channels && s.channels <= kFewChannels;
+}
+bool sizes_fit(const Call& call, const Tensor& data, const Tensor& weight, const Tensor& out) {
+  const int rank = out.ndim - 3;
+  if (!simple(call, rank) || !is_blocked(out, rank) || weight.ndim != rank + 2) return false;
+  const ConvShape s = shape_of(call, data, weight, out);
+  return out.shape[1] == parts(s.filters, kBlock) && data_fits(s, data, rank) &&
+         groups_fit(s, data, out);
 }
 
 BlockedProduct product_of(const Tensor& data, const Tensor& out) {
@@ -117,7 +149,7 @@ std::vector<Int> all_taps(const ConvShape& s) {
 // The pixels that a window of one place reads.
 void pick_pixels(const ConvShape& s, const float* data, float* picked) {
   const Int plane = volume(s.in) * kBlock, row = s.out[2] * kBlock;
-  const Int rows = s.batch * s.channels / kBlock * s.out[1];
+  const Int rows = s.batch * parts(s.channels, kBlock) * s.out[1];
   parallel_for(rows, 1 + 8192 / row, [&](Int begin, Int end) {
     for (Int i = begin; i < end; ++i) {
       const Int y = i % s.out[1] * s.stride[1];
@@ -130,31 +162,33 @@ void pick_pixels(const ConvShape& s, const float* data, float* picked) {
 
 void convolve(const Call& call, const Ending& ending) {
   const Tensor &data = call.in[0], &out = call.out[0];
-  const ConvShape s = shape_of(call, data, out);
+  const ConvShape s = shape_of(call, data, call.in[1], out);
   if (s.batch == 0 || volume(s.out) == 0) return;
   if (data.ndim == out.ndim && by_winograd(call, s))
     return winograd(call, s, data, out, ending, false);
   BlockedProduct p = product_of(data, out);
   p.blocked = data.ndim == out.ndim;
-  p.groups = p.blocked ? s.channels / kBlock : s.channels;
-  p.filter_blocks = s.filters / kBlock;
+  p.channels = s.channels;
+  p.filter_blocks = out.shape[1];
   p.size = s.in;
   p.grid = p.out_size = s.out;
   p.step = s.stride;
   p.out_step = {1, 1, 1};
   p.taps = taps_of(s);
-  p.bias = ending.bias;
-  p.scale = ending.scale;
+  const ByLanes bias(ending.bias, s.filters), scale(ending.scale, s.filters);
+  p.bias = bias.get();
+  p.scale = scale.get();
   p.finish = ending.finish;
   const float* weight = call.in[1].as<float>();
   const bool lasts = call.kept != nullptr;
+  const Int numbers = p.filter_blocks * kBlock * s.depth();  // of packed weights
   if (s.groups > 1) {
-    const Scratch<float> packed(lasts ? 0 : s.filters * s.depth());
+    const Scratch<float> packed(lasts ? 0 : numbers);
     p.weights = made(call, packed, [&](float* to) { pack_depthwise(s, weight, all_taps(s), to); });
     return DepthwiseRunner(p).run();
   }
   const bool picks = p.blocked && s.taps() == 1 && p.taps[0] == Int3{0, 0, 0} && !p.in_order();
-  const Scratch<float> picked(picks ? s.batch * s.channels * volume(s.out) : 0);
+  const Scratch<float> picked(picks ? s.batch * p.groups() * kBlock * volume(s.out) : 0);
   if (picks) {
     pick_pixels(s, p.data, picked.get());
     p.data = picked.get();
@@ -166,7 +200,7 @@ void convolve(const Call& call, const Ending& ending) {
   // Weights that are read once or twice are packed by who reads them, and stay in its cache.
   const BlockedRunner alone(p);
   if (!lasts && alone.chunks() <= 2) return alone.run();
-  const Scratch<float> packed(lasts ? 0 : s.filters * s.depth());
+  const Scratch<float> packed(lasts ? 0 : numbers);
   p.weights = made(call, packed, [&](float* to) { pack_forward(s, weight, inner, to); });
   BlockedRunner(p).run();
 }
@@ -174,9 +208,10 @@ void convolve(const Call& call, const Ending& ending) {
 // Floats of packed or transformed weights, in bytes.
 std::int64_t kept_bytes(const Call& call) {
   const Tensor &data = call.in[0], &out = call.out[0];
-  const ConvShape s = shape_of(call, data, out);
+  const ConvShape s = shape_of(call, data, call.in[1], out);
   const bool transforms = data.ndim == out.ndim && by_winograd(call, s);
-  const Int count = transforms ? SpreadWeights(s, nullptr, false, s).all() : s.filters * s.depth();
+  const Int count =
+      transforms ? SpreadWeights(s, nullptr, false, s).all() : out.shape[1] * kBlock * s.depth();
   return count * static_cast<Int>(sizeof(float));
 }
 
@@ -199,14 +234,14 @@ void forward_fused(const Call& call) {
 
 // head, weight -> gradient by data: a product for each phase of the stride.
 void backward_data(const Call& call) {
-  const ConvShape s = shape_of(call, call.out[0], call.in[0]);
+  const ConvShape s = shape_of(call, call.out[0], call.in[1], call.in[0]);
   if (s.batch == 0 || volume(s.in) == 0) return;
   if (by_winograd(call, s)) return winograd(call, s, call.in[0], call.out[0], Ending(), true);
   const Scratch<float> packed(s.filters * s.depth());
   for_each_place(s.stride, [&](Int, const Int3& phase) {
     BlockedProduct p = product_of(call.in[0], call.out[0]);
     p.blocked = true;
-    p.groups = s.filters / kBlock;
+    p.channels = s.filters;
     p.filter_blocks = s.channels / kBlock;
     p.size = s.out;
     p.out_size = s.in;
@@ -240,7 +275,7 @@ void backward_data(const Call& call) {
 // head, data -> gradients by weight and bias (where there is one).
 void backward_weight(const Call& call) {
   const Tensor &head = call.in[0], &data = call.in[1];
-  const ConvShape s = shape_of(call, data, head);
+  const ConvShape s = shape_of(call, data, call.out[0], head);
   float* weight = call.out[0].as<float>();
   if (s.batch == 0 || volume(s.out) == 0) {
     std::fill_n(weight, s.filters * s.depth(), 0.0f);
@@ -260,19 +295,19 @@ void backward_weight(const Call& call) {
 // `more` numbers stand behind those of a convolution.
 template <int more>
 bool forward_fits(const Call& call) {
-  const int rank = call.out[0].ndim - 3;
-  return simple(call, rank) && given(call, rank) == more && is_blocked(call.out[0], rank) &&
-         data_fits(call.in[0], rank) && groups_fit(call, call.in[0], call.out[0]);
+  return given(call, call.out[0].ndim - 3) == more &&
+         sizes_fit(call, call.in[0], call.in[1], call.out[0]);
 }
 bool data_gradient_fits(const Call& call) {
-  const int rank = call.in[0].ndim - 3;
-  return simple(call, rank) && is_blocked(call.in[0], rank) && is_blocked(call.out[0], rank) &&
-         groups_fit(call, call.out[0], call.in[0]);
+  const Tensor &head = call.in[0], &weight = call.in[1], &data = call.out[0];
+  return data.ndim == head.ndim && sizes_fit(call, data, weight, head) &&
+         is_whole(shape_of(call, data, weight, head));
 }
 bool weight_gradient_fits(const Call& call) {
-  const int rank = call.in[0].ndim - 3;
-  return simple(call, rank) && is_blocked(call.in[0], rank) && data_fits(call.in[1], rank) &&
-         groups_fit(call, call.in[1], call.in[0]);
+  const Tensor &head = call.in[0], &data = call.in[1], &weight = call.out[0];
+  if (!sizes_fit(call, data, weight, head)) return false;
+  const ConvShape s = shape_of(call, data, weight, head);
+  return s.filters % kBlock == 0 && (data.ndim < head.ndim || is_whole(s));
 }
 
 }  // namespace

@@ -11,14 +11,16 @@
 
 namespace baryon::BARYON_ISA {
 
-// Weights (channels, taps) as [block][tap][channel], for the chosen taps.
+// Weights (channels, taps) as [block][tap][channel], for the chosen taps; those of unused lanes are
+// 0.
 inline void pack_depthwise(const ConvShape& s, const float* weight, const std::vector<Int>& chosen,
                            float* packed) {
   const Int taps = s.taps();
   const Scratch<float> turned(taps * kBlock);
-  for (Int block = 0; block < s.channels / kBlock; ++block) {
-    transpose_block<float>(turned.get(), kBlock, weight + block * kBlock * taps, taps, taps,
-                           kBlock);
+  for (Int block = 0; block < parts(s.channels, kBlock); ++block) {
+    const Int used = std::min<Int>(kBlock, s.channels - block * kBlock);
+    if (used < kBlock) std::fill_n(turned.get(), taps * kBlock, 0.0f);
+    transpose_block<float>(turned.get(), kBlock, weight + block * kBlock * taps, taps, taps, used);
     for (const Int tap : chosen) {
       store(packed, load(turned.get() + tap * kBlock));
       packed += kBlock;
@@ -123,16 +125,18 @@ class DepthwiseRunner {
   // for products of 1 x 1 windows are shared out alike.
   void run() const {
     constexpr Int kWide = 7;  // from here on they share out filters rather than rows
-    const Int bands = p_.groups * kBlock > kWide * volume(p_.grid)
+    const Int bands = p_.filter_blocks * kBlock > kWide * volume(p_.grid)
                           ? 1
                           : std::min(p_.grid[1], 2 * static_cast<Int>(num_threads()));
     const Int work = volume(p_.grid) / bands * kBlock * static_cast<Int>(p_.taps.size() + 1);
-    parallel_for(p_.batch * bands * p_.groups, 1 + 32768 / (1 + work), [&](Int begin, Int end) {
-      for (Int i = begin; i < end; ++i) {
-        const Int image = i / p_.groups / bands, band = i / p_.groups % bands;
-        run_rows(image, i % p_.groups, p_.grid[1] * band / bands, p_.grid[1] * (band + 1) / bands);
-      }
-    });
+    parallel_for(
+        p_.batch * bands * p_.filter_blocks, 1 + 32768 / (1 + work), [&](Int begin, Int end) {
+          for (Int i = begin; i < end; ++i) {
+            const Int image = i / p_.filter_blocks / bands, band = i / p_.filter_blocks % bands;
+            run_rows(image, i % p_.filter_blocks, p_.grid[1] * band / bands,
+                     p_.grid[1] * (band + 1) / bands);
+          }
+        });
   }
 
  private:
@@ -155,7 +159,7 @@ class DepthwiseRunner {
     tile.scale = p_.scale == nullptr ? nullptr : p_.scale + block * kBlock;
     tile.finish = p_.finish;
     tile.to_step = p_.out_step[2] * kBlock;
-    const Int plane = image * p_.groups + block;
+    const Int plane = image * p_.filter_blocks + block;
     for (Int y = begin; y < end; ++y) {
       const float* from = p_.data + (plane * p_.size[1] + y * p_.step[1]) * p_.size[2] * kBlock;
       const Int row = plane * p_.out_size[1] + y * p_.out_step[1] + p_.out_begin[1];

@@ -1,4 +1,5 @@
-// Batch normalisation of channel-blocked images, (batch, channels / kBlock, pixels, kBlock).
+// Batch normalisation of channel-blocked images, (batch, channels / kBlock, pixels, kBlock). With
+// moving statistics, the last block may have unused lanes.
 //
 // Statistics are sums of differences from the channel's first element: in float over runs of
 // pixels, in double from run to run. How they are cut depends on the shapes alone.
@@ -17,12 +18,13 @@ constexpr Int kParts = 8;     // of the batch at most, each with sums of its own
 constexpr Int kWork = 16384;  // elements that are worth another thread
 
 struct Layout {
-  Int batch, blocks, pixels;
+  Int batch, blocks, pixels, given;  // (the channels in use)
 
   explicit Layout(const double* p)
       : batch(static_cast<Int>(p[0])),
-        blocks(static_cast<Int>(p[1]) / kBlock),
-        pixels(static_cast<Int>(p[2])) {}
+        blocks(parts(static_cast<Int>(p[1]), kBlock)),
+        pixels(static_cast<Int>(p[2])),
+        given(static_cast<Int>(p[1])) {}
   double count() const { return static_cast<double>(std::max<Int>(batch * pixels, 1)); }
   Int plane() const { return pixels * kBlock; }
   Int channels() const { return blocks * kBlock; }
@@ -81,9 +83,9 @@ struct Line {
 
 void place(const Layout& l, const float* x, const Line& line, float* y, const Finish& finish) {
   each_plane(l, [&](Int at, Int block) {
-    const Lane middle = load(line.middle + block * kBlock);
-    const Lane factor = load(line.factor + block * kBlock);
-    const Lane start = load(line.start + block * kBlock);
+    const Int k = block * kBlock, used = l.given - k;
+    const Lane middle = load_part(line.middle + k, used);
+    const Lane factor = load_part(line.factor + k, used), start = load_part(line.start + k, used);
     for (Int i = at; i < at + l.plane(); i += kBlock)
       store(y + i, finish((load(x + i) - middle) * factor + start, y + i));
   });
@@ -99,7 +101,7 @@ void normalise(const Call& call, const Finish& finish) {
   const float* moving_var = call.in[4].as<float>();
   float *y = call.out[0].as<float>(), *mean = call.out[1].as<float>();
   float* scale = call.out[2].as<float>();
-  const Int channels = l.channels();
+  const Int channels = l.given;
   if (fixed) std::fill_n(call.out[3].as<float>(), channels, 1.0f);
   const Scratch<double> sums(2 * channels);
   const Scratch<float> factors(channels);
@@ -202,9 +204,14 @@ void backward(const Call& call) {
   });
 }
 
+template <bool learns>
 bool fits(const Call& call) {
   const Tensor& data = call.in[0];
-  return same_dtype<DType::f32>(call) && data.ndim >= 3 && data.shape[data.ndim - 1] == kBlock;
+  if (!same_dtype<DType::f32>(call) || data.ndim < 3 || data.shape[data.ndim - 1] != kBlock)
+    return false;
+  const Layout l(call.params);
+  const bool batch = call.params[3] != 0;
+  return l.blocks == data.shape[1] && (l.given % kBlock == 0 || !(batch || learns));
 }
 
 }  // namespace
@@ -213,9 +220,9 @@ bool fits(const Call& call) {
 BARYON_REGISTER(blocked_norm) {
   using namespace baryon;
   using namespace baryon::BARYON_ISA;
-  add("_blocked_BatchNorm", forward, fits);
-  add("_blocked__fused_BatchNorm", forward_fused, fits);
-  add("_blocked__again_BatchNorm", again, fits);
+  add("_blocked_BatchNorm", forward, fits<false>);
+  add("_blocked__fused_BatchNorm", forward_fused, fits<false>);
+  add("_blocked__again_BatchNorm", again, fits<true>);
   add("_BatchNorm_affine", affine, same_dtype<DType::f32>);
-  add("_blocked__backward_BatchNorm", backward, fits);
+  add("_blocked__backward_BatchNorm", backward, fits<true>);
 }

@@ -15,22 +15,28 @@ namespace baryon::BARYON_ISA {
 // `block`: (filters, channels, taps) -> [channel / inner][tap][inner][filter].
 inline void pack_pair(const ConvShape& s, const float* weight, Int inner, Int block, float* to) {
   const Int taps = s.taps(), depth = s.depth();
-  const Int vectors = std::min<Int>(2, s.filters / kBlock - block), row = vectors * kBlock;
+  const Int vectors = std::min<Int>(2, parts(s.filters, kBlock) - block), row = vectors * kBlock;
   const Int some = std::max(inner, 64 / taps / inner * inner);  // channels turned at a time
   const Scratch<float> turned(some * taps * kBlock);
+  const Int unused = (block + vectors) * kBlock - s.filters;
+  if (unused > 0) {
+    std::fill_n(to, depth * row, 0.0f);
+    std::fill_n(turned.get(), some * taps * kBlock, 0.0f);
+  }
   for (Int v = 0; v < vectors; ++v) {
     const float* from = weight + (block + v) * kBlock * depth;
+    const Int used = std::min<Int>(kBlock, s.filters - (block + v) * kBlock);
     for (Int c = 0; c < s.channels; c += some) {
       const Int count = std::min(some, s.channels - c);
       float* next = to + c * taps * row + v * kBlock;
       if (taps == 1) {
-        transpose_block<float>(next, row, from + c, depth, count, kBlock);
+        transpose_block<float>(next, row, from + c, depth, count, used);
         continue;
       }
-      transpose_block<float>(turned.get(), kBlock, from + c * taps, depth, count * taps, kBlock);
+      transpose_block<float>(turned.get(), kBlock, from + c * taps, depth, count * taps, used);
       for (Int k = 0; k < count; k += inner)
         for (Int t = 0; t < taps; ++t)
-          for (Int i = 0; i < inner; ++i, next += row)
+          for (Int i = 0; i < std::min(inner, count - k); ++i, next += row)
             store(next, load(turned.get() + ((k + i) * taps + t) * kBlock));
     }
   }
@@ -39,7 +45,7 @@ inline void pack_pair(const ConvShape& s, const float* weight, Int inner, Int bl
 // All pairs, one after the other.
 inline void pack_forward(const ConvShape& s, const float* weight, Int inner, float* packed) {
   const Int depth = s.depth();
-  parallel_for(parts(s.filters / kBlock, 2), 1 + 16384 / (2 * kBlock * depth),
+  parallel_for(parts(s.filters, 2 * kBlock), 1 + 16384 / (2 * kBlock * depth),
                [&](Int begin, Int end) {
                  for (Int pair = begin; pair < end; ++pair)
                    pack_pair(s, weight, inner, 2 * pair, packed + 2 * pair * kBlock * depth);

@@ -144,31 +144,40 @@ bool fits(const Call& call) {
 
 // ---- layouts -----------------------------------------------------------------------------------
 
-// (batch, channels, *space) -> (batch, channels / kBlock, *space, kBlock), or back.
+// (batch, channels, *space) -> (batch, channels / kBlock, *space, kBlock), or back. Unused lanes of
+// the last block become 0.
 template <bool blocks>
 void reorder(const Call& call) {
-  const Tensor& blocked = blocks ? call.out[0] : call.in[0];
+  const Tensor &blocked = blocks ? call.out[0] : call.in[0],
+               &plain = blocks ? call.in[0] : call.out[0];
+  const Int count = blocked.shape[1], channels = plain.shape[1];
   Int pixels = 1;
   for (int i = 2; i < blocked.ndim - 1; ++i) pixels *= blocked.shape[i];
   const float* from = call.in[0].as<float>();
   float* to = call.out[0].as<float>();
   const Int plane = pixels * kBlock;
-  parallel_for(blocked.shape[0] * blocked.shape[1], 1 + kWork / (1 + plane),
-               [&](Int begin, Int end) {
-                 for (Int at = begin * plane; at < end * plane; at += plane) {
-                   if (blocks) {
-                     transpose_block(to + at, kBlock, from + at, pixels, pixels, kBlock);
-                   } else {
-                     transpose_block(to + at, pixels, from + at, kBlock, kBlock, pixels);
-                   }
-                 }
-               });
+  parallel_for(blocked.shape[0] * count, 1 + kWork / (1 + plane), [&](Int begin, Int end) {
+    for (Int i = begin; i < end; ++i) {
+      const Int at = i * plane, first = i % count * kBlock;
+      const Int plain_at = (i / count * channels + first) * pixels;
+      const Int used = std::min<Int>(kBlock, channels - first);
+      if (blocks) {
+        if (used < kBlock) std::fill_n(to + at, plane, 0.0f);
+        transpose_block(to + at, kBlock, from + plain_at, pixels, pixels, used);
+      } else {
+        transpose_block(to + plain_at, pixels, from + at, kBlock, used, pixels);
+      }
+    }
+  });
 }
 
 template <bool blocks>
 bool reorders(const Call& call) {
-  const Tensor& blocked = blocks ? call.out[0] : call.in[0];
-  return same_dtype<DType::f32>(call) && blocked.shape[blocked.ndim - 1] == kBlock;
+  const Tensor &blocked = blocks ? call.out[0] : call.in[0],
+               &plain = blocks ? call.in[0] : call.out[0];
+  return same_dtype<DType::f32>(call) && plain.ndim >= 2 && blocked.ndim == plain.ndim + 1 &&
+         blocked.shape[blocked.ndim - 1] == kBlock &&
+         blocked.shape[1] == parts(plain.shape[1], kBlock);
 }
 
 }  // namespace

@@ -16,7 +16,7 @@ namespace baryon::BARYON_ISA {
 
 struct BlockedProduct {
   Int batch;
-  Int groups;    // of channels: blocks, or single channels where the data is not blocked
+  Int channels;
   bool blocked;  // whether the data is; else it has few channels, plane by plane
   Int filter_blocks;
   Int3 size, grid, step;  // of the data; of the places computed; between what these read
@@ -31,7 +31,10 @@ struct BlockedProduct {
   Finish finish;
 
   Int inner() const { return blocked ? kBlock : 1; }
-  Int terms() const { return groups * static_cast<Int>(taps.size()); }
+  // Of channels: blocks, or single ones.
+  Int groups() const { return parts(channels, inner()); }
+  // Weights of a filter.
+  Int depth() const { return channels * static_cast<Int>(taps.size()); }
   bool in_order() const { return step == Int3{1, 1, 1} && grid == size; }
   // Whether windows can be read where the data lies.
   bool direct() const {
@@ -48,9 +51,9 @@ class BlockedRunner {
         bands_(parts(p_.grid[1], rows_)),
         room_(p_.size, p_.step, p_.taps, rows_, p_.grid[2], static_cast<int>(p_.inner())),
         group_(direct_ ? p_.size[1] * p_.size[2] * kBlock : room_.plane()) {
-    images_ = bands_ > 1 ? 1 : std::max<Int>(1, kKept / (1 + p_.groups * group_));
+    images_ = bands_ > 1 ? 1 : std::max<Int>(1, kKept / (1 + p_.groups() * group_));
     images_ = std::min(images_, parts(p_.batch, 2 * num_threads()));
-    for (Int g = 0; g < p_.groups; ++g)
+    for (Int g = 0; g < p_.groups(); ++g)
       for (const Int3& tap : p_.taps)
         terms_.push_back(g * group_ + (direct_ ? 0 : room_.place(tap)));
   }
@@ -61,8 +64,8 @@ class BlockedRunner {
   void run() const {
     const Int chunks = this->chunks(), pairs = parts(p_.filter_blocks, 2);
     const Int splits = std::clamp<Int>(parts(2 * num_threads(), chunks), 1, pairs);
-    const Int size = direct_ ? 0 : images_ * p_.groups * group_ + kBlock;
-    const Int depth = p_.terms() * p_.inner();
+    const Int size = direct_ ? 0 : images_ * p_.groups() * group_ + kBlock;
+    const Int depth = p_.depth();
     parallel_for(chunks * splits, 1, [&](Int begin, Int end) {
       const Scratch<float> room(size);
       const Scratch<float> packed(p_.weights == nullptr ? 2 * kBlock * depth : 0);
@@ -102,7 +105,7 @@ class BlockedRunner {
   // data.
   static Int rows_for(const BlockedProduct& p, Int pixels) {
     constexpr Int kFewest = 4 * kPairRows;
-    const Int channels = p.groups, filters = p.filter_blocks;
+    const Int channels = p.groups(), filters = p.filter_blocks;
     if (channels * filters * kBlock > pixels * (channels + filters)) return 1;
     Int rows = std::min(parts(2 * num_threads(), p.batch), pixels / kFewest);
     while (rows > 1 && p.grid[1] % rows != 0) --rows;
@@ -111,7 +114,7 @@ class BlockedRunner {
 
   static Int rows_of(const BlockedProduct& p, bool direct) {
     if (direct) return p.out_step == Int3{1, 1, 1} ? 1 : p.grid[1];
-    const Int line = p.groups * p.inner() * (p.size[2] + 2) * p.step[1];
+    const Int line = p.groups() * p.inner() * (p.size[2] + 2) * p.step[1];
     const Int rows = std::clamp<Int>(kKept / (1 + line), 1, p.grid[1]);
     return parts(p.grid[1], parts(p.grid[1], rows));
   }
@@ -122,8 +125,8 @@ class BlockedRunner {
   void fill(Int chunk, float* room) const {
     const Int plane = p_.size[1] * p_.size[2] * p_.inner();
     for (Int n = first_image(chunk); n < last_image(chunk); ++n)
-      for (Int g = 0; g < p_.groups; ++g, room += group_)
-        room_.fill(p_.data + (n * p_.groups + g) * plane, chunk % bands_ * rows_, room);
+      for (Int g = 0; g < p_.groups(); ++g, room += group_)
+        room_.fill(p_.data + (n * p_.groups() + g) * plane, chunk % bands_ * rows_, room);
   }
 
   // One pair of filter blocks (or a last single one) for all pixels of a chunk. Its first two tiles
@@ -140,6 +143,8 @@ class BlockedRunner {
     PixelTile tile{};
     tile.terms = terms_.data();
     tile.count = static_cast<Int>(terms_.size());
+    tile.lanes = static_cast<int>(p_.channels % p_.inner());
+    tile.cut = tile.lanes == 0 ? 0 : static_cast<Int>(p_.taps.size());
     tile.weights = weights;
     tile.bias = p_.bias == nullptr ? nullptr : p_.bias + block * kBlock;
     tile.scale = p_.scale == nullptr ? nullptr : p_.scale + block * kBlock;
@@ -149,8 +154,8 @@ class BlockedRunner {
     tile.ahead = ahead;
     const Int to_row = p_.out_step[1] * p_.out_size[2] * kBlock;
     for (Int n = first_image(chunk); n < last_image(chunk); ++n) {
-      const float* image = direct_ ? p_.data + n * p_.groups * group_
-                                   : room + (n - first_image(chunk)) * p_.groups * group_;
+      const float* image = direct_ ? p_.data + n * p_.groups() * group_
+                                   : room + (n - first_image(chunk)) * p_.groups() * group_;
       float* out = p_.out + (n * p_.filter_blocks + block) * out_block;
       for (Int y = first; y < last; y += both ? 2 : 1) {
         const Int rows = both && y + 1 < last ? 2 : 1;

@@ -50,6 +50,9 @@ struct PixelTile {
   Int gap = 0, to_gap = 0;  // what lies between the halves
   // Weights of later tiles that are fetched meanwhile, a vector for each value of the terms.
   const float* ahead = nullptr;
+  // How many of the last terms read only so many lanes of a block.
+  Int cut = 0;
+  int lanes = 0;
 };
 
 template <int rows, int vectors, bool split>
@@ -91,8 +94,7 @@ void run_pixels(const PixelTile& tile) {
     const float* second = split ? from + tile.gap : from;
     if (inner > 1 && tile.ahead != nullptr) fetch<inner>(tile.ahead + t * inner * kBlock);
     const float* next = tile.from + tile.terms[t + 1 < tile.count ? t + 1 : t];
-#pragma GCC unroll 2
-    for (int i = 0; i < inner; ++i, weights += vectors * kBlock) {
+    const auto add = [&](int i) __attribute__((always_inline)) {
       Lane filters[vectors];
 #pragma GCC unroll 2
       for (int v = 0; v < vectors; ++v) {
@@ -105,6 +107,13 @@ void run_pixels(const PixelTile& tile) {
 #pragma GCC unroll 2
         for (int v = 0; v < vectors; ++v)
           sums[r][v] += (r < rows / 2 ? from : second)[r * inner + i] * filters[v];
+      weights += vectors * kBlock;
+    };
+    if (inner > 1 && t >= tile.count - tile.cut) {
+      for (int i = 0; i < tile.lanes; ++i) add(i);
+    } else {
+#pragma GCC unroll 2
+      for (int i = 0; i < inner; ++i) add(i);
     }
   }
   store_pixels<rows, vectors, split>(tile, sums);

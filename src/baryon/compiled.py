@@ -93,10 +93,10 @@ class Compiled:
         self.reads_head_grad = drawn.reads_head_grad
         count = len(drawn.outputs)
         grads = mirror(drawn.outputs, drawn.grads)
-        keeps = settings.get("BARYON_KEEP_WEIGHTS") and not drawn.wanted and not drawn.train
-        keeps = keeps and not on_gpu
+        infers = not drawn.wanted and not drawn.train
+        keeps = settings.get("BARYON_KEEP_WEIGHTS") and infers and not on_gpu
         both = [*drawn.outputs, *grads]
-        both = both if on_gpu else block_channels(both, keeps)
+        both = both if on_gpu else block_channels(both, infers, keeps)
         outputs, grads = fuse(both[:count], both[count:], on_gpu=on_gpu)
         grads = grads if on_gpu else recomputed(outputs, grads)
         results = [Head(e) for e in outputs]

@@ -7,6 +7,7 @@ import pytest
 
 import baryon as mx
 from baryon.native import native
+from baryon.ops.blocked import BLOCK
 
 pytestmark = pytest.mark.skipif(native is None, reason="blocked kernels are native")
 
@@ -93,6 +94,40 @@ def test_a_pointwise_chain_of_other_shapes_is_left_alone(monkeypatch):
     mixed = np.einsum("nchw,fc->nfhw", arrays["data"], arrays["c_weight"][:, :, 0, 0])
     mixed += arrays["c_bias"].reshape(1, -1, 1, 1)
     np.testing.assert_allclose(got, np.tanh(mixed * arrays["scale"]), rtol=1e-4, atol=1e-5)
+
+
+def inverted(x, channels, filters, stride, name, adds):
+    """An inverted residual, as in MobileNetV2."""
+    window = {"kernel": (3, 3), "pad": (1, 1), "stride": (stride, stride), "num_group": channels}
+    y = mx.sym.Convolution(x, kernel=(1, 1), num_filter=channels, no_bias=True, name=name + "1")
+    y = mx.sym.clip(mx.sym.BatchNorm(y, fix_gamma=False, name=name + "norm"), a_min=0, a_max=6)
+    y = mx.sym.Convolution(y, num_filter=channels, name=name + "2", **window)
+    y = mx.sym.Convolution(mx.sym.relu(y), kernel=(1, 1), num_filter=filters, name=name + "3")
+    return y + x if adds else y
+
+
+@pytest.mark.parametrize("fuse", ["0", "1"])
+def test_last_blocks_may_have_unused_lanes_in_inference(fuse, monkeypatch):
+    """Channels that are no multiple of a block stay blocked all the way."""
+    monkeypatch.setenv("BARYON_FUSE", fuse)
+    odd = 2 * BLOCK - 1
+    x = mx.sym.Convolution(mx.sym.var("data"), kernel=(3, 3), num_filter=odd, name="stem")
+    x = inverted(x, 4 * BLOCK - 3, odd, 1, "a", True)
+    x = mx.sym.log(mx.sym.Pooling(x, kernel=(2, 2), pool_type="max") - 1)  # nan in unused lanes
+    x = mx.sym.Activation(mx.sym.Activation(x, act_type="softrelu"), act_type="tanh")
+    x = inverted(
+        inverted(x, 3 * BLOCK, 3 * BLOCK - 2, 2, "b", False), 40, 3 * BLOCK - 2, 1, "c", True
+    )
+    x = mx.sym.BatchNorm(x, fix_gamma=False, name="norm")
+    symbol = mx.sym.Flatten(mx.sym.Pooling(x, global_pool=True, kernel=(1, 1), pool_type="avg"))
+    executor = bound(symbol, data=(2, 3, 15, 17))
+    assert not {"_to_blocked", "Convolution", "BatchNorm", "Pooling"} & {*names(executor, False)}
+    assert names(executor, False).count("_from_blocked") == 1
+    data = np.random.default_rng(0).normal(size=(2, 3, 15, 17))
+    got = executor.forward(is_train=False, data=mx.nd.array(data))[0].asnumpy()
+    monkeypatch.setenv("BARYON_LAYOUT", "0")
+    want = bound(symbol, data=(2, 3, 15, 17)).forward(is_train=False, data=mx.nd.array(data))
+    np.testing.assert_allclose(got, want[0].asnumpy(), rtol=2e-4, atol=2e-5)
 
 
 def test_three_spatial_axes_and_groups_and_doubles_stay_plain():

@@ -20,10 +20,15 @@ from ..ops.op import Op, Spec, get
 from .graph import Entry, Key, Node, variable, walk, with_inputs
 from .lower import accepted_params
 
+UNUSED = 4  # at most one lane of so many may be unused
 
-def block_channels(heads: Sequence[Entry], keeps: bool = False) -> list[Entry]:
+
+def block_channels(
+    heads: Sequence[Entry], infers: bool = False, keeps: bool = False
+) -> list[Entry]:
     """The same values, computed on blocked images where that is possible and pays.
 
+    infers : whether nothing is differentiated: the last block of channels may have unused lanes.
     keeps : whether what kernels make of weights will be kept between calls.
     """
     if not _wanted():
@@ -31,7 +36,7 @@ def block_channels(heads: Sequence[Entry], keeps: bool = False) -> list[Entry]:
     nodes = walk(heads)
     if not any(n.op is not None and n.op.blocked and n.op.blocked.heavy for n in nodes):
         return list(heads)
-    return _Layout(BLOCK, keeps).rewritten(nodes, heads)
+    return _Layout(BLOCK, infers, keeps).rewritten(nodes, heads)
 
 
 def _wanted() -> bool:
@@ -76,8 +81,8 @@ def blocked_call(
 class _Layout:
     """The entries drawn so far: plain, blocked, or both."""
 
-    def __init__(self, block: int, keeps: bool = False) -> None:
-        self.block, self.keeps = block, keeps
+    def __init__(self, block: int, infers: bool = False, keeps: bool = False) -> None:
+        self.block, self.infers, self.keeps = block, infers, keeps
         self.plain: dict[Key, Entry] = {}
         self.blocked: dict[Key, Entry] = {}
 
@@ -102,7 +107,9 @@ class _Layout:
 
     def _plain(self, entry: Entry) -> Entry:
         if entry.key not in self.plain:
-            made = self._reorder("_from_blocked", self.blocked[entry.key], entry.spec)
+            channels = entry.shape[1] if self._unused(entry) else 0
+            blocked = self.blocked[entry.key]
+            made = self._reorder("_from_blocked", blocked, entry.spec, channels=channels)
             self.plain[entry.key] = made
         return self.plain[entry.key]
 
@@ -122,8 +129,15 @@ class _Layout:
 
     def _can_block(self, entry: Entry) -> bool:
         shape = entry.shape
-        fits = len(shape) >= 3 and shape[1] > 0 and shape[1] % self.block == 0
-        return fits and entry.dtype == np.float32
+        if len(shape) < 3 or shape[1] == 0 or entry.dtype != np.float32:
+            return False
+        unused = self._unused(entry)
+        few = shape[1] > self.block and UNUSED * unused <= shape[1] + unused
+        return unused == 0 or (self.infers and few)
+
+    def _unused(self, entry: Entry) -> int:
+        """Lanes of the last block without a channel."""
+        return -entry.shape[1] % self.block
 
     # ---- the two kinds of nodes that take blocked images -----------------------------------------
 
@@ -145,7 +159,10 @@ class _Layout:
         if not self.keeps or any(e.node.op for i, e in enumerate(node.inputs) if i not in places):
             raw.pop("keep_weights", None)  # (only of weights that are given)
         train = bool(node.params.get("train", False))
-        params = twin.op.attributes({**raw, "block": self.block, "plain": tuple(left)}, train)
+        images = [*(node.inputs[i] for i in chosen), *outs]
+        channels = tuple(e.shape[1] for e in images) if any(map(self._unused, images)) else ()
+        raw |= {"block": self.block, "plain": tuple(left), "channels": channels}
+        params = twin.op.attributes(raw, train)
         ins = [self._spec(e) if i in chosen else e.spec for i, e in enumerate(node.inputs)]
         specs = [self._spec(e) if e.index in twin.outputs else e.spec for e in node.entries]
         written = [ins[i] for i in node.op.mutated(node.params)]

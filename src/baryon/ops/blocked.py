@@ -1,7 +1,8 @@
 """Operators on channel-blocked images, derived from the ones on plain images.
 
 A blocked image is ``(batch, channels / block, *space, block)``: `block` channels of a pixel fill
-one vector of the processor. `blocked` derives the twin of an operator: the same attributes, inputs,
+one vector of the processor. Where they do not divide, the last vector has unused lanes, whose
+values mean nothing. `blocked` derives the twin of an operator: the same attributes, inputs,
 outputs and meaning, some tensors blocked. The layout pass chooses the twins; no user names them.
 """
 
@@ -38,22 +39,28 @@ class Twin(NamedTuple):
 
 def blocked_shape(shape: ShapeLike, block: int) -> ShapeLike:
     """``(batch, channels, *space)`` as ``(batch, channels / block, *space, block)``."""
-    return (shape[0], shape[1] // block, *shape[2:], block)
+    return (shape[0], -(-shape[1] // block), *shape[2:], block)
 
 
-def plain_shape(shape: ShapeLike) -> ShapeLike:
-    """The reverse of `blocked_shape`; None stays None."""
-    return None if shape is None else (shape[0], shape[1] * shape[-1], *shape[2:-1])
+def plain_shape(shape: ShapeLike, channels: int = 0) -> ShapeLike:
+    """The reverse of `blocked_shape` for that many channels, or 0: all lanes. None stays None."""
+    return None if shape is None else (shape[0], channels or shape[1] * shape[-1], *shape[2:-1])
 
 
-def to_plain(xp: Any, data: Any) -> Any:
+def to_plain(xp: Any, data: Any, channels: int = 0) -> Any:
     """A blocked image as a plain one."""
-    return xp.moveaxis(data, -1, 2).reshape(plain_shape(data.shape))
+    plain = xp.moveaxis(data, -1, 2).reshape(plain_shape(data.shape))
+    return plain[:, :channels] if channels else plain
 
 
 def to_blocked(xp: Any, data: Any, block: int) -> Any:
-    """A plain image as a blocked one."""
-    split = data.reshape(data.shape[0], data.shape[1] // block, block, *data.shape[2:])
+    """A plain image as a blocked one; unused lanes are 0."""
+    shape = blocked_shape(data.shape, block)
+    unused = shape[1] * block - data.shape[1]
+    if unused:
+        zeros = xp.zeros((data.shape[0], unused, *data.shape[2:]), data.dtype)
+        data = xp.concatenate([data, zeros], axis=1)
+    split = data.reshape(*shape[:2], block, *shape[2:-1])
     return xp.ascontiguousarray(xp.moveaxis(split, 2, -1))
 
 
@@ -69,13 +76,13 @@ def blocks(xp: Any, data: Any, *, block: int) -> Any:
 
 @op(
     "_from_blocked",
-    shape=lambda a, ins, outs: (ins, [plain_shape(ins[0])]),
+    shape=lambda a, ins, outs: (ins, [plain_shape(ins[0], a.channels)]),
     kernel=True,
     derived=True,
 )
-def unblocks(xp: Any, data: Any) -> Any:
-    """The reverse of ``_to_blocked``."""
-    return to_plain(xp, data)
+def unblocks(xp: Any, data: Any, *, channels: int = 0) -> Any:
+    """The reverse of ``_to_blocked`` for an image of so many channels; 0: all lanes are in use."""
+    return xp.ascontiguousarray(to_plain(xp, data, channels))
 
 
 class _Twin:
@@ -86,17 +93,32 @@ class _Twin:
     ) -> None:
         self.origin, self.inputs, self.outputs, self.options = origin, inputs, outputs, options
 
-    def _plain(self, attrs: Attrs, values: Sequence, change: Callable) -> list:
-        """Inputs of the original, those that are blocked changed."""
+    def _channels(self, attrs: Any) -> tuple[dict[int, int], list[int]]:
+        """Channels of the inputs and of the outputs that are blocked, by position; 0: all lanes.
+
+        Inputs that a longer call has added have as many as the first output.
+        """
         chosen = [i for i in self.inputs if i not in attrs["plain"]]
-        return [change(v) if i in chosen else v for i, v in enumerate(values)]
+        if not attrs["channels"]:
+            return dict.fromkeys(chosen, 0), [0] * len(self.outputs)
+        given = list(attrs["channels"])
+        outs = [given.pop() for _ in self.outputs][::-1]
+        return dict(zip(chosen, given + outs[:1] * len(chosen), strict=False)), outs
+
+    def _plain(self, attrs: Any, values: Sequence, change: Callable) -> list:
+        """Inputs of the original, those that are blocked changed."""
+        channels, _ = self._channels(attrs)
+        return [change(v, channels[i]) if i in channels else v for i, v in enumerate(values)]
 
     def _block(self, values: Sequence, change: Callable) -> list:
         return [change(v) if i in self.outputs else v for i, v in enumerate(values)]
 
-    def body(self, xp: Any, *arrays: Any, plain: tuple, block: int, **attrs: Any) -> tuple:
+    def body(
+        self, xp: Any, *arrays: Any, plain: tuple, channels: tuple, block: int, **attrs: Any
+    ) -> tuple:
         """Plain inputs, the original's body, blocked outputs."""
-        ins = self._plain({"plain": plain}, arrays, lambda a: to_plain(xp, a))
+        own = {"plain": plain, "channels": channels}
+        ins = self._plain(own, arrays, lambda a, count: to_plain(xp, a, count))
         attrs = {k: v for k, v in attrs.items() if k not in self.options}
         found = self.origin.body(xp, *ins, **attrs)
         found = found if isinstance(found, (tuple, list)) else (found,)
@@ -113,10 +135,12 @@ class _Twin:
     def specs(self, attrs: Attrs, ins: Sequence[Spec], outs: Sequence[Spec]) -> tuple[list, list]:
         """Specs of the original's inputs and outputs."""
 
-        def change(spec: Spec) -> Spec:
-            return spec._replace(shape=plain_shape(spec.shape))
+        def change(spec: Spec, channels: int) -> Spec:
+            return spec._replace(shape=plain_shape(spec.shape, channels))
 
-        return self._plain(attrs, ins, change), self._block(outs, change)
+        channels = dict(zip(self.outputs, self._channels(attrs)[1], strict=True))
+        made = [change(s, channels[i]) if i in channels else s for i, s in enumerate(outs)]
+        return self._plain(attrs, ins, change), made
 
     def signature(self) -> inspect.Signature:
         """The original's signature, annotations evaluated, and the attributes of twins."""
@@ -128,6 +152,7 @@ class _Twin:
             for p in inspect.signature(body).parameters.values()
         ]
         more = [("block", int, inspect.Parameter.empty), ("plain", Shape, ())]
+        more += [("channels", Shape, ())]
         more += [(name, bool, False) for name in self.options]
         for name, kind, default in more:
             own.append(
@@ -154,7 +179,8 @@ def blocked(
     """Declare that `origin` has a kernel for blocked images; the operator that it is (see `Twin`).
 
     Attributes of the twin: the original's; `block`; `plain`, positions of inputs that are not
-    blocked although they could be; and `options`, booleans for the kernel alone. The kernel is
+    blocked although they could be; `channels` of all blocked inputs and outputs, where some have
+    unused lanes; and `options`, booleans for the kernel alone. The kernel is
     named after the twin and takes the original's parameters, then the options.
     """
     positions, outputs = tuple(map(origin.inputs.index, inputs)), tuple(outputs)
@@ -193,3 +219,5 @@ def image(block: int, *shape: int) -> Draw:
 
 blocks.sample(data=normal(2, 2 * BLOCK, 3, 5), block=BLOCK)
 unblocks.sample(data=image(BLOCK, 2, 2 * BLOCK, 3, 5))
+blocks.sample(data=normal(2, 2 * BLOCK - 1, 3, 5), block=BLOCK)
+unblocks.sample(data=image(BLOCK, 2, 2 * BLOCK - 1, 3, 5), channels=2 * BLOCK - 1)

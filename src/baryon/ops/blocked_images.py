@@ -73,6 +73,26 @@ def _depthwise(block: int, size: int, stride: int) -> None:
     _sample(_weight_gradient, head=head, data=data, no_bias=True, **window)
 
 
+def _unused(block: int, channels: int, filters: int, size: int, stride: int, groups: int) -> None:
+    """Convolutions and a norm whose last blocks have unused lanes."""
+    window = {"kernel": (size,) * 2, "stride": (stride,) * 2, "pad": (size // 2,) * 2}
+    _sample(
+        _convolution,
+        data=image(block, 2, channels, 7, 15),
+        weight=normal(filters, channels // groups, size, size),
+        bias=normal(filters),
+        **dict(num_filter=filters, num_group=groups, block=block, channels=(channels, filters)),
+        **window,
+    )
+    scale, mean = spread(channels, low=0.5, high=1.5), normal(channels)
+    _sample(
+        _batch_norm,
+        data=image(block, 3, channels, 5, 3),
+        **dict(gamma=scale, beta=mean, moving_mean=mean, moving_var=scale, fix_gamma=False),
+        **dict(block=block, channels=(channels, channels)),
+    )
+
+
 def _norms(block: int, fixed: bool) -> None:
     count = 2 * block
     data, scale, mean = (
@@ -108,6 +128,12 @@ for _pad in (0, 1, 2):
 _depthwise(BLOCK, 3, 1)
 _depthwise(BLOCK, 3, 2)
 _depthwise(BLOCK, 5, 2)
+_unused(BLOCK, 2 * BLOCK - 1, 3 * BLOCK - 2, 3, 1, 1)
+_unused(BLOCK, BLOCK + 1, BLOCK - 1, 1, 1, 1)
+_unused(BLOCK, BLOCK - 3, 4 * BLOCK, 3, 2, 1)
+_unused(BLOCK, 3, 2 * BLOCK + 3, 1, 2, 1)
+_unused(BLOCK, 3 * BLOCK - 2, 3 * BLOCK - 2, 3, 1, 3 * BLOCK - 2)
+_unused(BLOCK, BLOCK + 1, BLOCK + 1, 5, 2, BLOCK + 1)
 _norms(BLOCK, fixed=False)
 _norms(BLOCK, fixed=True)
 _poolings(BLOCK, "max", kernel=(3, 3), stride=(2, 2), pad=(1, 1))
