@@ -51,6 +51,7 @@ void gemm_kernel(const Call& call) {
 constexpr Int kDepth = 256;  // products summed in registers before a tile goes back to memory
 
 constexpr Int kDirectPanels = 3;  // of rows; for more of them, columns are worth packing
+constexpr Int kFetchPanels = 3;   // of rows; more of them find packed columns in the first cache
 
 template <class T>
 struct Operands {
@@ -182,6 +183,7 @@ void product_of_rows(const Operands<T>& p, Int first_row, Int last_row) {
         pack_columns(p, column, from, to, columns.get());
       }
       const bool adds = from > 0 || p.beta == T(1);
+      const bool fetches = p.packed != nullptr && panels.count <= kFetchPanels;
       for (Int i = 0; i < panels.count; ++i) {
         const T* a = rows.get() + i * panels.height * depth;
         const Int row = first_row + panels.begin(i);
@@ -189,8 +191,9 @@ void product_of_rows(const Operands<T>& p, Int first_row, Int last_row) {
         const Int ldb = direct ? p.ldb : kTileColumns<T>;
         if (whole && (adds || p.beta == T(0))) {
           const T* bias = p.bias == nullptr ? nullptr : p.bias + column;  // the same for each row
-          tile_of<T>(panels.size(i))(
-              {depth, a, b, ldb, nullptr, adds ? c : bias, adds ? p.ldc : 0, c, p.ldc});
+          const TileFn<T> run =
+              fetches ? tile_of<T, true>(panels.size(i)) : tile_of<T>(panels.size(i));
+          run({depth, a, b, ldb, nullptr, adds ? c : bias, adds ? p.ldc : 0, c, p.ldc});
           continue;
         }
         tile_of<T>(panels.size(i))({depth, a, b, ldb, nullptr, nullptr, 0, tile, kTileColumns<T>});

@@ -27,7 +27,10 @@ struct Tile {
   Int ldc;
 };
 
-template <class T, int rows>
+constexpr Int kAheadRows = 32;  // of b, fetched before they are used
+
+// `fetches`: b comes from beyond the first cache, and what lies behind it is read next.
+template <class T, int rows, bool fetches>
 void run_tile(const Tile<T>& tile) {
   Vector<T> sums[rows][kTileVectors];
 #pragma GCC unroll 16
@@ -44,7 +47,10 @@ void run_tile(const Tile<T>& tile) {
   for (Int k = 0; k < tile.k; ++k, a += rows, b += tile.ldb) {
     Vector<T> columns[kTileVectors];
 #pragma GCC unroll 4
-    for (int v = 0; v < kTileVectors; ++v) columns[v] = load(b + v * kLanes<T>);
+    for (int v = 0; v < kTileVectors; ++v) {
+      columns[v] = load(b + v * kLanes<T>);
+      if (fetches) __builtin_prefetch(b + kAheadRows * tile.ldb + v * kLanes<T>);
+    }
 #pragma GCC unroll 16
     for (int r = 0; r < rows; ++r) {
 #pragma GCC unroll 4
@@ -61,10 +67,10 @@ template <class T>
 using TileFn = void (*)(const Tile<T>&);
 
 // The tile of `rows` rows, 1 to kTileRows.
-template <class T>
+template <class T, bool fetches = false>
 TileFn<T> tile_of(Int rows) {
   constexpr auto table = []<int... i>(std::integer_sequence<int, i...>) {
-    return std::array<TileFn<T>, sizeof...(i)>{run_tile<T, i + 1>...};
+    return std::array<TileFn<T>, sizeof...(i)>{run_tile<T, i + 1, fetches>...};
   }(std::make_integer_sequence<int, kTileRows>());
   return table[rows - 1];
 }
