@@ -28,6 +28,7 @@ FAMILIES: tuple[str, ...] = (
     "regions",
     "boxes",
     "detector",
+    "sampling",
     "activation",
     "chain",
 )

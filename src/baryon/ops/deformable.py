@@ -300,3 +300,26 @@ modulated_convolution.sample(
     no_bias=True,
     _second_order=False,
 )
+backward_deformable.sample(
+    dy=normal(2, 4, 3, 5),
+    data=normal(2, 4, 6, 5),
+    offset=uniform(2, 36, 3, 5, low=0.1, high=0.4),
+    mask=normal(4, 2, 3, 3),  # without a mask the weight follows the offsets
+    kernel=(3, 3),
+    stride=(2, 1),
+    pad=(1, 1),
+    num_group=2,
+    num_deformable_group=2,
+    _second_order=False,
+)
+backward_deformable.sample(
+    dy=normal(2, 3, 4, 3),
+    data=normal(2, 2, 6, 5),
+    offset=uniform(2, 8, 4, 3, low=0.1, high=0.4),
+    mask=uniform(2, 4, 4, 3),
+    weight=normal(3, 2, 2, 2),
+    kernel=(2, 2),
+    dilate=(2, 2),
+    modulated=True,
+    _second_order=False,
+)

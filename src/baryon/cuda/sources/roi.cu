@@ -3,13 +3,7 @@
 
 typedef Wide<T>::type A;
 
-__device__ inline A bounded(A x) {  // as the bodies read coordinates: finite, not huge
-  return x != x ? A(-1e8) : x < A(-1e8) ? A(-1e8) : x > A(1e8) ? A(1e8) : x;
-}
-__device__ inline A rounded(A x) {  // halves away from zero, in digits enough for the sum
-  const double size = floor(fabs(static_cast<double>(x)) + 0.5);
-  return static_cast<A>(x < 0 ? -size : size);
-}
+#include "coordinates.cuh"
 
 struct Grid {
   int rows, columns, height, width;
