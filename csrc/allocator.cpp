@@ -28,8 +28,9 @@ constexpr std::size_t kHuge = std::size_t{2} << 20;
 constexpr std::size_t kPage = std::size_t{64} << 10;  // a multiple of every system's small pages
 constexpr std::size_t kThreadBytes = std::size_t{256} << 10;  // a thread keeps of one class
 constexpr std::size_t kMostBytes = std::size_t{1} << 47;
-constexpr int kClasses = 312;  // class_of(kMostBytes) + 1
-constexpr int kSpare = 2;      // a large request may take a block this many classes above its own
+constexpr int kClasses = 312;   // class_of(kMostBytes) + 1
+constexpr int kMostTraded = 4;  // times a new block's size is what leaves for it at most
+constexpr int kSpare = 2;       // a large request may take a block this many classes above its own
 
 struct alignas(kAlign) Block {
   std::int32_t size_class;
@@ -185,6 +186,31 @@ class Large {
     return evict(0);
   }
 
+  // Before a new block of `bytes` comes from the system: as much of what has waited longest leaves
+  // (none that is far larger), for who asks for something new is often through with the old. Where
+  // it is missed later that was wrong, and once half has been missed nothing leaves any more.
+  Block* make_room(int size_class, std::size_t bytes) {
+    const std::lock_guard lock(mutex);
+    if (traded_[size_class] > 0) {
+      --traded_[size_class];
+      missed_bytes_ += bytes;
+    }
+    if (2 * missed_bytes_ > traded_bytes_ && missed_bytes_ > 0) return nullptr;
+    Block* leaving = nullptr;
+    std::size_t freed = 0;
+    for (Block *block = oldest_, *next; block != nullptr && freed < bytes; block = next) {
+      next = block->newer;
+      if (block->capacity / kMostTraded > bytes) continue;
+      remove(block);
+      ++traded_[block->size_class];
+      traded_bytes_ += block->capacity;
+      freed += block->capacity;
+      block->next = leaving;
+      leaving = block;
+    }
+    return leaving;
+  }
+
  private:
   Block* evict(std::size_t limit) {
     Block* leaving = nullptr;
@@ -209,6 +235,8 @@ class Large {
   Block* lists_[kClasses] = {};
   Block* oldest_ = nullptr;
   Block* newest_ = nullptr;
+  std::uint32_t traded_[kClasses] = {};  // blocks that left for others
+  std::size_t traded_bytes_ = 0, missed_bytes_ = 0;
 };
 
 // ---- small blocks ---------------------------------------------------------------------------
@@ -356,7 +384,10 @@ Block* take(std::size_t bytes) noexcept {
   const int size_class = class_of(bytes);
   Block* block =
       size_class < kSmallClasses ? take_small(size_class) : shared().large.take(size_class);
-  if (block == nullptr) return new_block(class_bytes(size_class), bytes);
+  if (block == nullptr) {
+    if (bytes >= kHuge) give_back_list(shared().large.make_room(size_class, bytes));
+    return new_block(class_bytes(size_class), bytes);
+  }
   block->fresh = block->scratch = false;
   return block;
 }

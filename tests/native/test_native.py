@@ -145,6 +145,48 @@ def test_large_arrays_take_no_more_memory_than_they_fill():
     assert all((x == i).all() for i, x in enumerate(arrays))
 
 
+TRADES = """
+import resource
+import numpy as np
+from baryon.native import native
+native.use_allocator()
+
+def small(): return [np.ones(8 << 20, np.uint8) for _ in range(8)]
+def large(): return np.ones(70 << 20, np.uint8)
+def faults(): return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="counts pages")
+def test_new_sizes_take_the_place_of_what_waits():
+    code = f"""{TRADES}
+before = native.cached_bytes()
+small()
+waits = native.cached_bytes() - before
+made = large()
+print(waits >> 20, native.cached_bytes() - before >> 20)
+tiny = np.ones(3 << 20, np.uint8)
+del made
+again = np.ones(3 << 20, np.uint8)  # for so little nothing large leaves
+print(native.cached_bytes() - before >> 20)
+"""
+    first, second = python(code)[0].splitlines()
+    assert first == "64 0"
+    assert int(second) >= 70
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="counts pages")
+def test_what_is_missed_stays():
+    code = f"""{TRADES}
+for i in range(12):
+    before = faults()
+    small()
+    large()
+print(faults() - before)
+"""
+    assert int(python(code)[0]) < 20
+
+
 def test_arrays_cross_threads():
     arrays = []
 
