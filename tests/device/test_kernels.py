@@ -19,6 +19,7 @@ from baryon.cuda.launch import own_source
 from baryon.cuda.registry import _KERNELS, implementation
 from baryon.ops import REGISTRY, get
 from baryon.ops.philox import Philox
+from baryon.ops.samples import Sample
 
 implementation(get("softmax"))  # loads all families
 HALVES = "float16", "bfloat16"
@@ -89,6 +90,18 @@ def agree(call: Call, found: object, want: list[np.ndarray]) -> None:
         np.testing.assert_allclose(
             got.get().astype(np.float64), expected.astype(np.float64), **tolerance(call)
         )
+
+
+def check(name: str, *arrays: object, dtype: str = "float32", rtol=1e-5, **attrs: object) -> None:
+    """Hold an operator's kernel against its body; arrays that are no floats keep their type."""
+    op, kind = get(name), mx.dtypes.as_dtype(dtype)
+    arrays = [np.asarray(a) for a in arrays]
+    arrays = [a.astype(kind) if a.dtype == np.float64 else a for a in arrays]
+    sample = Sample({}, attrs, rtol=rtol, atol=rtol)
+    call = Call(op, sample, dtype, arrays, op.attributes(attrs))
+    found = launched(call)
+    assert found is not NotImplemented
+    compare(call, found)
 
 
 @pytest.mark.parametrize("call", SAMPLES.values(), ids=list(SAMPLES))

@@ -4,25 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from contract import Call
 from cuda_emulator import compiler
-from test_kernels import compare, launched
-
-from baryon.ops import get
-from baryon.ops.samples import Sample
+from test_kernels import check
 
 pytestmark = pytest.mark.skipif(compiler is None, reason="g++ is not installed")
 RNG = np.random.default_rng(5)
-
-
-def check(name, *arrays, dtype="float32", tolerance=1e-5, **attrs):
-    op = get(name)
-    arrays = [np.asarray(a, dtype) for a in arrays]
-    sample = Sample({}, attrs, rtol=tolerance, atol=tolerance)
-    call = Call(op, sample, dtype, arrays, op.attributes(attrs))
-    found = launched(call)
-    assert found is not NotImplemented
-    compare(call, found)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 7), (13, 5)])
@@ -31,10 +17,10 @@ def test_samplers(size):
     grid[0, 0, 0, :3] = np.nan, np.inf, -np.inf
     check("BilinearSampler", data, grid)
     dy = RNG.normal(size=(2, 3, 9, 31))
-    check("_backward_BilinearSampler", dy, data, grid, tolerance=1e-4)
+    check("_backward_BilinearSampler", dy, data, grid, rtol=1e-4)
     loc = RNG.normal(size=(2, 6))
     more = dict(target_shape=(11, 17), transform_type="affine", sampler_type="bilinear")
-    check("SpatialTransformer", data, loc, tolerance=2e-4, **more)
+    check("SpatialTransformer", data, loc, rtol=2e-4, **more)
 
 
 @pytest.mark.parametrize("modulated", [False, True])
@@ -48,7 +34,7 @@ def test_deformable_convolutions(modulated, groups):
     name = "_contrib_ModulatedDeformableConvolution" if modulated else None
     name = name or "_contrib_DeformableConvolution"
     more = dict(num_filter=6, no_bias=True)
-    check(name, data, offset, *mask, weight, tolerance=1e-4, **window, **more)
+    check(name, data, offset, *mask, weight, rtol=1e-4, **window, **more)
     arrays = RNG.normal(size=(2, 6, 6, 10)), data, offset, *mask, weight
     name = "_backward_DeformableConvolution"
-    check(name, *arrays, tolerance=1e-4, modulated=modulated, **window)
+    check(name, *arrays, rtol=1e-4, modulated=modulated, **window)

@@ -29,6 +29,7 @@ FAMILIES: tuple[str, ...] = (
     "boxes",
     "detector",
     "sampling",
+    "ctc",
     "activation",
     "chain",
 )

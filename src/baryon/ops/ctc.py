@@ -231,3 +231,4 @@ ctc_loss.sample(
     use_label_lengths=True,
     **_once,
 )
+ctc_gradient.sample(dy=normal(2), data=_data, label=_labels, _second_order=False)

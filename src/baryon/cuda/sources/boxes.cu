@@ -1,5 +1,5 @@
-// Boxes: overlap, suppression, matching, offsets from anchors. Type: T of data and results; boxes and
-// scores come as A, boxes by their corners.
+// Boxes: overlap, suppression, matching, offsets from anchors. Type: T of data and results; boxes
+// and scores come as A, boxes by their corners.
 
 #include "boxes.cuh"
 
@@ -16,10 +16,11 @@ extern "C" __global__ void overlaps(const A* a, const A* b, T* out, Index n, Ind
   }
 }
 
-// ---- suppression ---------------------------------------------------------------------------------
+// ---- suppression
+// ---------------------------------------------------------------------------------
 
-// A block an entry of the batch. used: how many boxes of each count; boxes: best first; ids: of each
-// in that order, or null. Leaves in `alive` whether a box remains; `most` of them at most.
+// A block an entry of the batch. used: how many boxes of each count; boxes: best first; ids: of
+// each in that order, or null. Leaves in `alive` whether a box remains; `most` of them at most.
 extern "C" __global__ void suppress(const Index* used, const A* boxes, const A* ids,
                                     unsigned char* alive, Index n, A threshold, int reached,
                                     A extra, Index most) {
@@ -79,7 +80,8 @@ extern "C" __global__ void put_back(const T* dy, const Index* origin, T* dx, Ind
   }
 }
 
-// ---- matching ------------------------------------------------------------------------------------
+// ---- matching
+// ------------------------------------------------------------------------------------
 
 // Scores (batch, rows, columns): a block an entry. Both results are -1 before.
 extern "C" __global__ void match(const A* scores, T* by_row, T* by_column, Index rows,
@@ -103,7 +105,8 @@ extern "C" __global__ void match(const A* scores, T* by_row, T* by_column, Index
   }
 }
 
-// ---- offsets from anchors ------------------------------------------------------------------------
+// ---- offsets from anchors
+// ------------------------------------------------------------------------
 
 struct Four {
   A at[4];

@@ -49,7 +49,8 @@ __device__ inline void decode(const A* offsets, const A* anchor, A most, A* box)
   to_corners(of, box);
 }
 
-// ---- the best of many -----------------------------------------------------------------------------
+// ---- the best of many
+// -----------------------------------------------------------------------------
 
 constexpr Index kNowhere = 0x7fffffffffffffffll;  // greater than every place
 

@@ -9,8 +9,9 @@ __device__ inline A rounded(A x) {  // halves away from zero, in digits enough f
 }
 
 // A point along an axis of an image: the two pixels that it lies between, how much each counts, and
-// the derivatives of that. Beyond the border images are 0, or with `clamp` what they are at the border;
-// then points outside [0, size) read nothing. Pixels are in the image even where they do not count.
+// the derivatives of that. Beyond the border images are 0, or with `clamp` what they are at the
+// border; then points outside [0, size) read nothing. Pixels are in the image even where they do
+// not count.
 struct Along {
   int pixel[2];
   A weight[2], slope[2];

@@ -1,5 +1,5 @@
-// Detectors: anchors, what they shall learn, detections, and region proposals. Type: T of results; boxes,
-// labels and scores come as A.
+// Detectors: anchors, what they shall learn, detections, and region proposals. Type: T of results;
+// boxes, labels and scores come as A.
 
 #include "boxes.cuh"
 
@@ -18,7 +18,8 @@ extern "C" __global__ void priors(T* out, const double* shapes, Index count, Ind
   }
 }
 
-// ---- targets of anchors --------------------------------------------------------------------------
+// ---- targets of anchors
+// --------------------------------------------------------------------------
 
 // Rows of boxes (class, corners, ...) of each image: m of `width`, which a class of -1 ends.
 struct Labels {
@@ -67,8 +68,8 @@ extern "C" __global__ void best_anchors(const A* anchors, Labels labels, A* valu
 enum State { kNeither, kPositive, kNegative };
 
 // A block an image. First every box takes the anchor that overlaps it most, best pair first; then
-// anchors that are left are positive if they overlap their best box by more than `threshold`. value,
-// at: of `best_anchors`. Leaves states and counts positive ones.
+// anchors that are left are positive if they overlap their best box by more than `threshold`.
+// value, at: of `best_anchors`. Leaves states and counts positive ones.
 extern "C" __global__ void assign(const A* anchors, Labels labels, A* value, Index* at, A* best,
                                   Index* match, unsigned char* states, Index* positives, Index n,
                                   A threshold) {
@@ -138,8 +139,7 @@ extern "C" __global__ void backgrounds(const A* scores, const A* best, const uns
 
 // Of the candidates in `order` only so many as positives times `ratio` stay negative.
 extern "C" __global__ void mine(const Index* order, const A* best, const Index* positives,
-                                unsigned char* states, Index count, Index n, A ratio,
-                                A threshold) {
+                                unsigned char* states, Index count, Index n, A ratio, A threshold) {
   for (Index i = first_element(); i < count; i += all_threads()) {
     const Index wanted = static_cast<Index>(static_cast<double>(positives[i / n]) * ratio);
     const Index a = i / n * n + order[i];
@@ -170,7 +170,8 @@ extern "C" __global__ void targets(const A* anchors, Labels labels, const Index*
   }
 }
 
-// ---- detections ----------------------------------------------------------------------------------
+// ---- detections
+// ----------------------------------------------------------------------------------
 
 // The best class of each anchor but the background, its score, and the box at its offsets.
 extern "C" __global__ void judge(const A* probs, const A* offsets, const A* anchors, A* kinds,
@@ -186,14 +187,13 @@ extern "C" __global__ void judge(const A* probs, const A* offsets, const A* anch
     to_centre(anchors + i % n * 4, anchor);
     for (int k = 0; k < 4; ++k) scaled[k] = offsets[i * 4 + k] * variances.at[k];
     decode(scaled, anchor, -1, boxes + i * 4);
-    for (int k = 0; clip && k < 4; ++k)
-      boxes[i * 4 + k] = min(max(boxes[i * 4 + k], A(0)), A(1));
+    for (int k = 0; clip && k < 4; ++k) boxes[i * 4 + k] = min(max(boxes[i * 4 + k], A(0)), A(1));
   }
 }
 
-// Rows of class, score, corners. best: anchors of the `tops` best, of which those that are alive keep
-// their class (null: none are sorted); plain: all `used` anchors in their own order (null: no other
-// than the best are asked for).
+// Rows of class, score, corners. best: anchors of the `tops` best, of which those that are alive
+// keep their class (null: none are sorted); plain: all `used` anchors in their own order (null: no
+// other than the best are asked for).
 extern "C" __global__ void detections(const A* kinds, const A* scores, const A* boxes,
                                       const Index* best, const unsigned char* alive,
                                       const Index* plain, const Index* tops, const Index* used,
@@ -212,10 +212,11 @@ extern "C" __global__ void detections(const A* kinds, const A* scores, const A* 
   }
 }
 
-// ---- proposals: corners are pixels and belong to the box -----------------------------------------
+// ---- proposals: corners are pixels and belong to the box
+// -----------------------------------------
 
-// Boxes of anchors around every pixel of (rows, columns) after the predicted changes, and scores: -1
-// outside the image (infos: height, width, scale) and where a box is too small.
+// Boxes of anchors around every pixel of (rows, columns) after the predicted changes, and scores:
+// -1 outside the image (infos: height, width, scale) and where a box is too small.
 extern "C" __global__ void propose(const A* probs, const A* deltas, const A* infos,
                                    const A* anchors, A* boxes, A* scores, Index count, Index each,
                                    Index rows, Index columns, Index stride, Index least,

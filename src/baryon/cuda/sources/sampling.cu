@@ -1,13 +1,13 @@
-// Images read between pixels, where a grid says or at learned offsets from the places of a kernel. Type:
-// T of all arrays.
+// Images read between pixels, where a grid says or at learned offsets from the places of a kernel.
+// Type: T of all arrays.
 
 typedef Wide<T>::type A;
 
 #include "coordinates.cuh"
 
-// Where samples lie, (batch, groups, kernel, out) of them: each group of channels has its own. `grid`:
-// offset holds x, then y over [-1, 1], else y, then x in pixels from the place in the kernel. mask: how
-// much each sample counts, or null.
+// Where samples lie, (batch, groups, kernel, out) of them: each group of channels has its own.
+// `grid`: offset holds x, then y over [-1, 1], else y, then x in pixels from the place in the
+// kernel. mask: how much each sample counts, or null.
 struct Samples {
   const T *offset, *mask;
   int size[2], out[2], kernel[2], stride[2], dilate[2], pad[2], channels, groups, clamp, grid;
@@ -98,7 +98,8 @@ extern "C" __global__ void move(const T* data, const T* columns, Samples s, T* b
   }
 }
 
-// ---- grids ---------------------------------------------------------------------------------------
+// ---- grids
+// ---------------------------------------------------------------------------------------
 
 // Where a pixel lies over [-1, 1].
 __device__ inline A over(int pixel, int size) {
