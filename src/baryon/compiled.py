@@ -13,7 +13,7 @@ from .backend import blanks
 from .base import MXNetError
 from .collector import waiting
 from .graph.function import dynamic_op, with_stream
-from .graph.fuse import fuse
+from .graph.fuse import fuse, fuse_before_gradients
 from .graph.gradient import constant, gradient
 from .graph.graph import Entry, Node, rebuild, variable, walk, with_inputs
 from .graph.infer import typed
@@ -41,17 +41,24 @@ class Drawn:
     reqs  : for each input ``"null"``, ``"write"`` or ``"add"``.
 
     outputs, grads  : typed entries; a gradient for each input that wants one, `wanted` how.
-    train : the mode.
+    train : the mode.    on_gpu : whether it will run on a GPU.
     reads_head_grad : for each output, whether the gradients depend on its gradient (loss heads
             ignore theirs).
     """
 
     @waiting()
     def __init__(
-        self, heads: Sequence[Entry], specs: Mapping[str, Spec], train: bool, reqs: Sequence[str]
+        self,
+        heads: Sequence[Entry],
+        specs: Mapping[str, Spec],
+        train: bool,
+        reqs: Sequence[str],
+        on_gpu: bool = False,
     ) -> None:
-        self.train = train
+        self.train, self.on_gpu = train, on_gpu
         outputs, variables = typed(heads, specs, train)
+        if on_gpu and any(r != "null" for r in reqs):
+            outputs = fuse_before_gradients(outputs)
         self.inputs = [variables.get(n) or variable(n, s) for n, s in specs.items()]
         self.output_specs = [e.spec for e in outputs]
         self.typed_outputs = outputs
@@ -81,14 +88,11 @@ class Drawn:
 
 
 class Compiled:
-    """Forward, and backward where gradients are wanted, as two ranges of one Program.
-
-    on_gpu : whether it will run on a GPU, which does not block the channels of images.
-    """
+    """Forward, and backward where gradients are wanted, as two ranges of one Program."""
 
     @waiting()
-    def __init__(self, drawn: Drawn, on_gpu: bool = False) -> None:
-        self.drawn = drawn
+    def __init__(self, drawn: Drawn) -> None:
+        self.drawn, on_gpu = drawn, drawn.on_gpu
         self.output_specs = drawn.output_specs
         self.reads_head_grad = drawn.reads_head_grad
         count = len(drawn.outputs)
@@ -199,7 +203,7 @@ class CachedGraph:
         specs = [Spec(a.shape, a.dtype) for a in arrays]
         reqs = ["write" if w else "null" for w in wants or (False,) * len(specs)]
         named = dict(zip(self._names, specs, strict=True))
-        return _Call(Compiled(Drawn(self._entries, named, train, reqs), on_gpu), specs, reqs)
+        return _Call(Compiled(Drawn(self._entries, named, train, reqs, on_gpu)), specs, reqs)
 
     def memory_plan(self) -> Any:
         """The memory plan of the most recently compiled call."""

@@ -83,7 +83,7 @@ class Executor:
         if sparse or any(g.stype != "default" for g in self._wanted_grads()):
             self._interpreted = Interpreted(symbol._entries, self.grad_dict, self._reqs)
         elif drawn.wanted:  # else the first call tells which mode is wanted, often the only one
-            self._compiled[True] = Compiled(drawn, self._on_gpu)
+            self._compiled[True] = Compiled(drawn)
         devices = place(symbol._entries, self._group2ctx, ctx) if self._group2ctx else {}
         self.outputs = [
             _empty(spec, stype, devices.get(e.node, ctx))
@@ -136,11 +136,11 @@ class Executor:
         arrays = {**self.arg_dict, **self.aux_dict}
         specs = {n: Spec(x._data.shape, x._data.dtype) for n, x in arrays.items()}
         reqs = [self._reqs.get(n, "null") if train else "null" for n in arrays]
-        return Drawn(self._symbol._entries, specs, train, reqs)
+        return Drawn(self._symbol._entries, specs, train, reqs, self._on_gpu)
 
     def _compile(self, train: bool) -> Compiled:
         if train not in self._compiled:
-            self._compiled[train] = Compiled(self._draw(train), self._on_gpu)
+            self._compiled[train] = Compiled(self._draw(train))
         return self._compiled[train]
 
     def _arena(self, train: bool) -> np.ndarray:

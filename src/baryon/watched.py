@@ -52,8 +52,8 @@ class Watched:
         if train not in self._compiled:
             specs = {n: Spec(x._data.shape, x._data.dtype) for n, x in arrays.items()}
             on_gpu = any(x.context.device_type == "gpu" for x in arrays.values())
-            drawn = Drawn(self._heads, specs, train, ["null"] * len(specs))
-            self._compiled[train] = Compiled(drawn, on_gpu)
+            drawn = Drawn(self._heads, specs, train, ["null"] * len(specs), on_gpu)
+            self._compiled[train] = Compiled(drawn)
         compiled = self._compiled[train]
         inputs = [x.copy()._data for x in arrays.values()]
         like = inputs[0] if inputs else None

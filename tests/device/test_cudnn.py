@@ -11,7 +11,8 @@ import stand_in
 from stand_in import cudnn as fake
 from test_kernels import SAMPLES, compare, launched
 
-from baryon.cuda import convolution, cudnn
+from baryon.cuda import convolution, cudnn, sdpa
+from baryon.ops.philox import Philox
 
 NAMES = {"Convolution", "_fused_Convolution"}
 NAMES |= {f"_backward_Convolution_{what}" for what in ("data", "weight")}
@@ -56,7 +57,21 @@ def test_plans_are_kept(counts):
 def test_what_cudnn_does_not_support_is_computed_otherwise(counts, monkeypatch):
     monkeypatch.setattr(fake.pygraph, "build_plans", _refuse)
     compare(FIRST, launched(FIRST))
-    assert [*cudnn._plans.values()] == [None]
+    assert {*cudnn._plans.values()} == {None}
+
+
+def test_what_cudnn_does_not_join_follows_a_plain_convolution(counts, monkeypatch):
+    def check(graph):
+        if graph.steps != ["conv_fprop"]:
+            _refuse(graph)
+        plain.append(graph)
+
+    plain = []
+    monkeypatch.setattr(fake.pygraph, "check_support", check)
+    for call in CASES.values():
+        if call.op.name == "_fused_Convolution":
+            compare(call, launched(call))
+    assert plain
 
 
 def _refuse(graph):
@@ -71,16 +86,31 @@ def test_it_can_be_turned_off(monkeypatch):
     assert not cudnn._plans
 
 
-class _Drawn:
-    """An array as far as drawing a graph looks at it."""
-
-    def __init__(self, *shape, dtype=np.float16):
-        plain = np.empty(shape, dtype)
-        self.shape, self.strides, self.dtype = shape, plain.strides, plain.dtype
-        self.ndim, self.size = plain.ndim, plain.size
+HALF = partial(np.empty, dtype=np.float16)
+WINDOW = {"kernel": (3, 3), "stride": (2, 2), "dilate": (), "pad": (1, 1), "layout": "NHWC"}
 
 
-def test_real_cudnn_takes_the_graphs(monkeypatch):
+def _convolutions():
+    attrs = {**WINDOW, "num_filter": 32, "num_group": 1}
+    x, w, y, vector = HALF((4, 56, 56, 64)), HALF((32, 3, 3, 64)), HALF((4, 28, 28, 32)), HALF(32)
+    bounds = {"adds": True, "low": 0.0, "high": 6.0}
+    convolution.fused_convolution(np, x, w, vector, vector, y, **bounds, **attrs)
+    convolution.backward_data(np, y, w, shape=x.shape, **attrs)
+    convolution.backward_weight(np, y, x, no_bias=True, **attrs)
+
+
+def _attention():
+    x, y, sums = HALF((128, 4, 12 * 3 * 64)), HALF((128, 4, 12 * 64)), np.empty((48, 128), "f4")
+    how = {"num_args": 1, "layout": "self", "heads": 12, "scale": 0.125}
+    sdpa.inferred(np, [x], HALF((1, 128, 128)), "self", 12, 0.125)
+    sdpa.attention(np, x, **how)
+    sdpa.dropped_attention(np, x, p=0.1, rng=Philox(np, 1, 2), **how)
+    sdpa.backward_attention(np, x, y, sums, y, p=0.0, **how)
+    sdpa.backward_attention(np, x, y, sums, y, np.empty(2, np.int64), p=0.1, **how)
+
+
+@pytest.mark.parametrize("call, count", [(_convolutions, 3), (_attention, 5)])
+def test_real_cudnn_takes_the_graphs(call, count, monkeypatch):
     """Where it is installed it checks shapes, which needs no GPU."""
     monkeypatch.delitem(sys.modules, "cudnn", raising=False)
     lib = pytest.importorskip("cudnn", exc_type=ImportError)
@@ -89,20 +119,16 @@ def test_real_cudnn_takes_the_graphs(monkeypatch):
         lib.pygraph()
     except RuntimeError:
         pytest.skip("there is no cuDNN library")
+    draws = []
     monkeypatch.setattr(cudnn, "library", lambda: lib)
-    attrs = dict(layout="NHWC", num_group=1, kernel=(3, 3), stride=(2, 2), dilate=(), pad=(1, 1))
-    case, out = convolution._Case(attrs), _Drawn(4, 28, 28, 32)
-    x, w, vector = _Drawn(4, 56, 56, 64), _Drawn(32, 3, 3, 64), _Drawn(32)
-    draws = (
-        partial(convolution._draw_forward, case, (x, w, vector, vector, out, out), 0.0, 6.0),
-        partial(convolution._draw_data, case, (out, w, x)),
-        partial(convolution._draw_weight, case, (out, x, w)),
-    )
+    monkeypatch.setattr(cudnn, "run", lambda xp, key, dtype, draw, arrays: not draws.append(draw))
+    call()
+    assert len(draws) == count
+    wide = {
+        "intermediate_data_type": lib.data_type.FLOAT,
+        "compute_data_type": lib.data_type.FLOAT,
+    }
     for draw in draws:
-        kinds = {
-            "intermediate_data_type": lib.data_type.FLOAT,
-            "compute_data_type": lib.data_type.FLOAT,
-        }
-        graph = lib.pygraph(io_data_type=lib.data_type.HALF, **kinds)
+        graph = lib.pygraph(io_data_type=lib.data_type.HALF, **wide)
         draw(graph)
         graph.validate()

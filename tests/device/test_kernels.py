@@ -130,7 +130,8 @@ def test_single_pointwise_operator(name, dtype):
 def test_every_kernel_serves_an_operator_and_a_sample():
     assert set(_KERNELS) <= set(REGISTRY)
     served = {c.op.name for c in SAMPLES.values() if launched(c) is not NotImplemented}
-    assert set(_KERNELS) == served
+    by_cudnn = {"_attention", "_dropped_attention", "_backward_attention"}  # see test_attention.py
+    assert set(_KERNELS) == served | by_cudnn
 
 
 def test_sources_compile_for_hopper_without_a_warning(monkeypatch):

@@ -21,6 +21,7 @@ from .launch import dense, output
 from .registry import kernel
 from .rows import floating
 
+_UNBOUND = (-math.inf, math.inf)
 _COLUMN_BYTES = 1 << 28  # of columns at a time, without cuDNN
 
 
@@ -80,7 +81,7 @@ def _draw_forward(
     if addend is not None:
         tensors.append(cudnn.described(graph, addend, case.axes(addend)))
         made = graph.add(made, tensors[-1])
-    if (low, high) != (-math.inf, math.inf):
+    if (low, high) != _UNBOUND:
         upper = {} if high == math.inf else {"upper_clip": high}
         made = graph.relu(input=made, lower_clip=low, **upper)
     return [*tensors, cudnn.finish(made, to)]
@@ -189,19 +190,30 @@ def _convolved(
     full = operator.attributes({**names, "num_filter": weight.shape[0], "no_bias": True})
     out = output(xp, operator.shape_rule(full, shapes, [None])[1][0], data.dtype)
     relu = low == 0
-    bounds = (low, high) if relu else (-math.inf, math.inf)  # what cuDNN's relu can take over
-    draw = partial(_draw_forward, case, (*arrays, out), *bounds)
-    if not case.run(xp, "forward", draw, (*arrays, out), bounds):
-        first, matrix = (dense(xp, channels_first(xp, a, case.layout)) for a in (data, weight))
-        made = xp.empty(channels_first(xp, out, case.layout).shape, out.dtype)
-        _forward(xp, case, first, matrix, made)
-        out[...] = channels_last(xp, made, case.layout)
+    bounds = (low, high) if relu else _UNBOUND  # what cuDNN's relu can take over
+    if not _by_cudnn(xp, case, (*arrays, out), bounds):
+        plain = data, weight, None, None, None, out  # of channels first it joins nothing
+        joins = relu or any(a is not None for a in rest)
+        if not (joins and _by_cudnn(xp, case, plain, _UNBOUND)):
+            _by_columns(xp, case, data, weight, out)
         across = (-1,) if is_channels_last(case.layout) else (-1, *(1,) * (data.ndim - 2))
         _finish(out, *(None if v is None else v.reshape(across) for v in rest[:2]), rest[2])
         relu = False
-    if not relu and (low, high) != (-math.inf, math.inf):
+    if not relu and (low, high) != _UNBOUND:
         out[...] = xp.minimum(xp.maximum(out, out.dtype.type(low)), out.dtype.type(high))
     return out
+
+
+def _by_cudnn(xp: Any, case: _Case, arrays: Sequence[Any], bounds: tuple[float, float]) -> bool:
+    draw = partial(_draw_forward, case, arrays, *bounds)
+    return case.run(xp, "forward", draw, arrays, bounds)
+
+
+def _by_columns(xp: Any, case: _Case, data: Any, weight: Any, out: Any) -> None:
+    first, matrix = (dense(xp, channels_first(xp, a, case.layout)) for a in (data, weight))
+    made = xp.empty(channels_first(xp, out, case.layout).shape, out.dtype)
+    _forward(xp, case, first, matrix, made)
+    out[...] = channels_last(xp, made, case.layout)
 
 
 def _finish(out: Any, scale: Any, bias: Any, addend: Any) -> None:

@@ -22,6 +22,7 @@ _TYPES = {
     np.dtype(bfloat16): "BFLOAT16",
     np.dtype(np.float32): "FLOAT",
     np.dtype(np.float64): "DOUBLE",
+    np.dtype(np.int64): "INT64",
 }
 
 
@@ -50,7 +51,7 @@ def library() -> Any:
 
 
 def data_type(dtype: Any) -> Any:
-    """CuDNN's name of a float type."""
+    """CuDNN's name of a type."""
     return getattr(library().data_type, _TYPES[np.dtype(dtype)])
 
 

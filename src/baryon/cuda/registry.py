@@ -25,6 +25,7 @@ FAMILIES: tuple[str, ...] = (
     "products",
     "convolution",
     "attention",
+    "sdpa",
     "regions",
     "boxes",
     "detector",

@@ -118,7 +118,7 @@ def _through_expression(node: Node, dys: Sequence[Entry | None]) -> list[Entry |
         return [None] * len(node.inputs)
     inside = [variable(name, e.spec) for name, e in zip(names, node.inputs, strict=True)]
     values = {**dict.fromkeys(node.op.inputs), **node.params, "attrs": node.params}
-    values.update(zip(names, inside, strict=True))
+    values.update({node.op.inputs[0]: inside} if node.op.many else zip(names, inside, strict=True))
     train = bool(node.params.get("train", True))
     with drawing(train, f"{node.name}_backward"):
         outs = rule(**{name: values[name] for name in inspect.signature(rule).parameters})

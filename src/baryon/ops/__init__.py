@@ -111,6 +111,7 @@ from . import (
     softmax,
     sparse,
     spatial,
+    trained_attention,
     unary,
     update,
     update_adaptive,

@@ -43,8 +43,8 @@ def joined(xp: Any, x: Any, batch: int) -> Any:
     return x.reshape(length, batch, -1)
 
 
-def _drawn_part(x: Any, heads: int, parts: int, index: int) -> Any:
-    """`part_of` of a graph entry."""
+def drawn_part(x: Any, heads: int, parts: int, index: int) -> Any:
+    """As `part_of`, of a graph entry."""
     length, batch, width = x.shape
     size = width // (heads * parts)
     x = get("Reshape")(x, shape=(length, batch, heads, parts, size))
@@ -53,7 +53,7 @@ def _drawn_part(x: Any, heads: int, parts: int, index: int) -> Any:
     return get("Reshape")(x, shape=(batch * heads, length, size))
 
 
-def _interleaved(parts: list, batch: int) -> Any:
+def interleaved(parts: list, batch: int) -> Any:
     """Graph entries (batch * heads, length, size), None for zeros, interleaved as one."""
     there = next(p for p in parts if p is not None)
     count, length, size = there.shape
@@ -113,10 +113,10 @@ def selfatt_qk(xp: Any, queries_keys_values: Any, *, heads: int) -> Any:
 
 @selfatt_qk.gradient("queries_keys_values")
 def _(dy: Any, queries_keys_values: Any, heads: int) -> Any:
-    queries, keys = (_drawn_part(queries_keys_values, heads, 3, i) for i in (0, 1))
+    queries, keys = (drawn_part(queries_keys_values, heads, 3, i) for i in (0, 1))
     dy = dy * (1 / sqrt(queries.shape[2]))
     parts = [batch_dot(dy, keys), batch_dot(dy, queries, transpose_a=True), None]
-    return _interleaved(parts, queries_keys_values.shape[1])
+    return interleaved(parts, queries_keys_values.shape[1])
 
 
 @_attention("selfatt_valatt", _self_result)
@@ -137,14 +137,14 @@ def selfatt_valatt(xp: Any, queries_keys_values: Any, attention: Any, *, heads: 
 
 @selfatt_valatt.gradient("queries_keys_values")
 def _(dy: Any, attention: Any, heads: int) -> Any:
-    values = batch_dot(attention, _drawn_part(dy, heads, 1, 0), transpose_a=True)
-    return _interleaved([None, None, values], dy.shape[1])
+    values = batch_dot(attention, drawn_part(dy, heads, 1, 0), transpose_a=True)
+    return interleaved([None, None, values], dy.shape[1])
 
 
 @selfatt_valatt.gradient("attention")
 def _(dy: Any, queries_keys_values: Any, heads: int) -> Any:
-    values = _drawn_part(queries_keys_values, heads, 3, 2)
-    return batch_dot(_drawn_part(dy, heads, 1, 0), values, transpose_b=True)
+    values = drawn_part(queries_keys_values, heads, 3, 2)
+    return batch_dot(drawn_part(dy, heads, 1, 0), values, transpose_b=True)
 
 
 # ---- queries of one sequence, keys and values of another -----------------------------------------
@@ -183,16 +183,16 @@ def encdec_qk(xp: Any, queries: Any, keys_values: Any, *, heads: int) -> Any:
 
 @encdec_qk.gradient("queries")
 def _(dy: Any, keys_values: Any, heads: int) -> Any:
-    keys = _drawn_part(keys_values, heads, 2, 0)
+    keys = drawn_part(keys_values, heads, 2, 0)
     queries = batch_dot(dy * (1 / sqrt(keys.shape[2])), keys)
-    return _interleaved([queries], keys_values.shape[1])
+    return interleaved([queries], keys_values.shape[1])
 
 
 @encdec_qk.gradient("keys_values")
 def _(dy: Any, queries: Any, heads: int) -> Any:
-    drawn = _drawn_part(queries, heads, 1, 0)
+    drawn = drawn_part(queries, heads, 1, 0)
     keys = batch_dot(dy * (1 / sqrt(drawn.shape[2])), drawn, transpose_a=True)
-    return _interleaved([keys, None], queries.shape[1])
+    return interleaved([keys, None], queries.shape[1])
 
 
 @_attention("encdec_valatt", _cross_result)
@@ -212,14 +212,14 @@ def encdec_valatt(xp: Any, keys_values: Any, attention: Any, *, heads: int) -> A
 
 @encdec_valatt.gradient("keys_values")
 def _(dy: Any, attention: Any, heads: int) -> Any:
-    values = batch_dot(attention, _drawn_part(dy, heads, 1, 0), transpose_a=True)
-    return _interleaved([None, values], dy.shape[1])
+    values = batch_dot(attention, drawn_part(dy, heads, 1, 0), transpose_a=True)
+    return interleaved([None, values], dy.shape[1])
 
 
 @encdec_valatt.gradient("attention")
 def _(dy: Any, keys_values: Any, heads: int) -> Any:
-    values = _drawn_part(keys_values, heads, 2, 1)
-    return batch_dot(_drawn_part(dy, heads, 1, 0), values, transpose_b=True)
+    values = drawn_part(keys_values, heads, 2, 1)
+    return batch_dot(drawn_part(dy, heads, 1, 0), values, transpose_b=True)
 
 
 # ---- what the fuse pass knows of them ------------------------------------------------------------

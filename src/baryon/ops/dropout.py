@@ -82,7 +82,10 @@ def _(dy, mask, attrs):
     return dy * mask if dropping(attrs) else dy
 
 
-dropout.fusion = Fusion(idle=lambda attrs: not dropping(attrs))
+dropout.fusion = Fusion(
+    idle=lambda attrs: not dropping(attrs),
+    drops=lambda attrs: attrs.p if dropping(attrs) and attrs.p < 1 and not attrs.axes else None,
+)
 dropout.sample(data=normal(3, 4), p=0.4, _train=False)
 dropout.sample(data=normal(3, 4), p=0.4, mode="always", _grad=())
 dropout.sample(data=normal(3, 4, 2), p=0.4, axes=(1,), _grad=())

@@ -13,7 +13,7 @@ from .samples import integers, normal
 from .softmax import softmax
 
 LAYOUTS = ("self", "cross", "stacked")  # as csrc/kernels/fused_attention.cpp counts them
-_PARTS = {"self": (3,), "cross": (1, 2)}  # of each head in each input
+PARTS = {"self": (3,), "cross": (1, 2)}  # of each head in each input
 
 
 def _shapes(attrs: Attrs, ins: list, outs: list) -> tuple[list, list]:
@@ -22,7 +22,7 @@ def _shapes(attrs: Attrs, ins: list, outs: list) -> tuple[list, list]:
     first = ins[0]
     if attrs.layout == "stacked":
         return ins, [(*first[:-1], ins[2][-1])]
-    size = size_of_head(first, attrs.heads, _PARTS[attrs.layout][0])
+    size = size_of_head(first, attrs.heads, PARTS[attrs.layout][0])
     return ins, [(*first[:2], attrs.heads * size)]
 
 
@@ -63,7 +63,7 @@ def fused_attention(
     layout : ``"self"``, ``"cross"``: interleaved as MXNet's operators interleaved_matmul_selfatt
     and encdec take them; ``"stacked"``: three arrays (..., length, size).
     """
-    count = 3 if layout == "stacked" else len(_PARTS[layout])
+    count = 3 if layout == "stacked" else len(PARTS[layout])
     if layout == "stacked":
         queries, keys, values = (widen(xp, x) for x in data[:3])
     else:
@@ -78,7 +78,7 @@ def fused_attention(
 
 
 def _parts(xp: Any, data: tuple, layout: str, heads: int) -> list:
-    counts = _PARTS[layout]
+    counts = PARTS[layout]
     return [
         part_of(xp, x, heads, count, i)
         for x, count in zip(data, counts, strict=True)

@@ -56,6 +56,8 @@ class Fusion(NamedTuple):
     softens : ``(attrs, ndim)`` -> the factor before softmax along the last axis, if that is all the
               operator does, in its input's type; a second input counts the elements of each row.
     weighs  : ``(inputs, attrs)`` -> the `Weighed` that the operator gives, or None.
+    drops   : ``attrs`` -> the probability with which each element of the first output is zero, the
+              others divided by what is left of 1, if that is all the operator does.
     """
 
     begins: Callable[[Sequence[Any], Any], Beginning] | None = None
@@ -70,6 +72,7 @@ class Fusion(NamedTuple):
     scores: Callable[[Sequence[Any], Any], Scored | None] | None = None
     softens: Callable[[Any, int], float | None] | None = None
     weighs: Callable[[Sequence[Any], Any], Weighed | None] | None = None
+    drops: Callable[[Any], float | None] | None = None
 
 
 NOTHING = Fusion()

@@ -47,6 +47,20 @@ class Philox:
         self._xp, self._key, self._stream = xp, _halves(np.uint64(seed)), np.uint64(stream)
         self.advance, self._block = advance, 0
 
+    def key(self) -> Any:
+        """Seed and stream in device memory, as two int64; `of_key` makes them a generator again."""
+        made = self._xp.empty(2, np.uint64)
+        made[0] = self._key[0] + (self._key[1] << np.uint64(32))
+        made[1] = self._stream if self.advance is None else (self.advance + self._stream)[0]
+        return made.view(np.int64)
+
+    @classmethod
+    def of_key(cls, xp: Any, key: Any) -> Philox:
+        """The generator of a key, from its first block on."""
+        made, words = cls(xp, 0, 0), key.view(np.uint64)
+        made._key, made._stream = _halves(words[0]), words[1]
+        return made
+
     def drawn_by_kernel(self, count: int) -> tuple[np.ndarray, Any]:
         """What a kernel needs to draw `count` words itself, which are thereby used up.
 

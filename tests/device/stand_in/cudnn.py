@@ -15,6 +15,7 @@ import ml_dtypes
 import numpy as np
 
 from baryon.ops import convolution
+from baryon.ops.philox import Philox
 from baryon.ops.windows import window
 
 from .calls import call, counts
@@ -24,6 +25,7 @@ TYPES = {
     "BFLOAT16": ml_dtypes.bfloat16,
     "FLOAT": np.float32,
     "DOUBLE": np.float64,
+    "INT64": np.int64,
     "NOT_SET": None,
 }
 
@@ -79,6 +81,14 @@ def _sliding(pre_padding: Any, post_padding: Any, stride: Any, dilation: Any, ke
     return window(tuple(kernel), stride, dilation, pre_padding)
 
 
+def _kept(shape: tuple, p: float, rest: tuple) -> Any:
+    """What weights are multiplied with: `rest` ends in seed and offset where p is not 0."""
+    if not p:
+        return 1.0
+    rng = Philox(np, *(int(x.ravel()[0]) for x in rest[-2:]))
+    return (rng.uniform(shape) >= p) / (1 - p)
+
+
 class pygraph:
     """Operations drawn one after another."""
 
@@ -119,6 +129,49 @@ class pygraph:
 
         made = self._made("conv_wgrad", compute, image, loss)
         return made
+
+    def _many(self, name: str, count: int, compute: Callable, *inputs: Tensor) -> list[Tensor]:
+        """The outputs of an operation that has several."""
+        each = [lambda *given, i=i: compute(*given)[i] for i in range(count)]
+        return [self._made(name, one, *inputs) for one in each]
+
+    def sdpa(self, q: Tensor, k: Tensor, v: Tensor, generate_stats: bool, attn_scale: float,
+             bias: Tensor | None = None, dropout: tuple | None = None) -> list:  # fmt: skip
+        p, *words = dropout or (0.0,)
+        extra = ([] if bias is None else [bias]) + words
+
+        def compute(q: Any, k: Any, v: Any, *rest: Any) -> tuple:
+            scores = q @ k.swapaxes(-1, -2) * attn_scale
+            scores = scores if bias is None else scores + rest[0]
+            stats = np.log(np.exp(scores).sum(-1, keepdims=True))
+            return (np.exp(scores - stats) * _kept(scores.shape, p, rest)) @ v, stats
+
+        made = self._many("sdpa", 2, compute, q, k, v, *extra)
+        return made if generate_stats else [made[0], None]
+
+    def sdpa_backward(
+        self,
+        q: Tensor,
+        k: Tensor,
+        v: Tensor,
+        o: Tensor,
+        dO: Tensor,  # noqa: N803
+        stats: Tensor,
+        attn_scale: float,
+        dropout: tuple | None = None,
+    ) -> list:
+        # fmt: skip
+        p, *words = dropout or (0.0,)
+
+        def compute(q: Any, k: Any, v: Any, o: Any, dy: Any, stats: Any, *rest: Any) -> tuple:
+            weights = np.exp(q @ k.swapaxes(-1, -2) * attn_scale - stats)
+            kept = _kept(weights.shape, p, rest)
+            d_weights = dy @ v.swapaxes(-1, -2) * kept - (dy * o).sum(-1, keepdims=True)
+            d_scores = weights * d_weights * attn_scale
+            d_values = (weights * kept).swapaxes(-1, -2) @ dy
+            return d_scores @ k, d_scores.swapaxes(-1, -2) @ q, d_values
+
+        return self._many("sdpa_backward", 3, compute, q, k, v, o, dO, stats, *words)
 
     def mul(self, a: Tensor, b: Tensor) -> Tensor:
         return self._made("mul", lambda x, y: x * y, a, b)

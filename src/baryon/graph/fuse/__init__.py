@@ -13,19 +13,25 @@ from collections.abc import Sequence
 
 from ... import settings
 from ..graph import Entry
-from . import attention, endings, idle
+from . import attention, endings, idle, trained
 from .chains import chained
 from .redraw import Rule, redraw
 
-# The first that answers for a node is taken. Some draw what has kernels for the CPU alone.
-RULES: tuple[Rule, ...] = (idle.left_out, endings.ended)
-CPU_RULES: tuple[Rule, ...] = (*RULES, attention.attended)
+# The first that answers for a node is taken. Some draw what has kernels for one device alone.
+_RULES: tuple[Rule, ...] = (idle.left_out, endings.ended)
+CPU_RULES: tuple[Rule, ...] = (*_RULES, attention.on_cpu)
+GPU_RULES: tuple[Rule, ...] = (*_RULES, attention.attended)
 
 
 def fuse(*groups: Sequence[Entry], on_gpu: bool = False) -> list[list[Entry]]:
     """The same values from fewer passes over memory: heads of groups that run one after another."""
     if not settings.get("BARYON_FUSE"):
         return [list(heads) for heads in groups]
-    rules = RULES if on_gpu else CPU_RULES
+    rules = GPU_RULES if on_gpu else CPU_RULES
     drawn = iter(redraw([e for heads in groups for e in heads], rules))
     return chained([[next(drawn) for _ in heads] for heads in groups], on_gpu)
+
+
+def fuse_before_gradients(heads: Sequence[Entry]) -> list[Entry]:
+    """The same values on a GPU, by operators that have gradients of their own."""
+    return redraw(heads, (trained.attended,)) if settings.get("BARYON_FUSE") else list(heads)

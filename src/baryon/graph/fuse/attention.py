@@ -14,14 +14,14 @@ from typing import NamedTuple
 import numpy as np
 
 from ...ops.fused_attention import fused_attention
-from ...ops.fusion import NOTHING, Fusion, Scored
+from ...ops.fusion import NOTHING, Fusion, Scored, Weighed
 from ..graph import Entry, Node, draw, drawing
 from .redraw import Redrawn
 
 FEWEST_QUERIES = 8  # for fewer the kernel's tiles would be empty
 
 
-class _Weights(NamedTuple):
+class Weights(NamedTuple):
     """What the weights of attention come from."""
 
     scored: Scored
@@ -30,37 +30,49 @@ class _Weights(NamedTuple):
     flags: dict[str, bool]
 
 
+def on_cpu(redrawn: Redrawn, node: Node, inputs: list[Entry]) -> Sequence[Entry] | None:
+    """`attended` of what the CPU has kernels for."""
+    fits = node.specs[0].dtype in (np.float32, np.float64)
+    return attended(redrawn, node, inputs) if fits else None
+
+
 def attended(redrawn: Redrawn, node: Node, inputs: list[Entry]) -> Sequence[Entry] | None:
     """The node drawn as the end of attention, if that is what it is."""
-    fact = _fact(node).weighs
+    fact = fact_of(node).weighs
     weighed = fact(inputs, node.params) if fact is not None else None
-    if weighed is None or node.specs[0].dtype not in (np.float32, np.float64):
+    if weighed is None:
         return None
-    found = _weights(redrawn, weighed.weights)
+    found = weights_of(redrawn, weighed.weights)
     if found is None or found.scored.layout != weighed.layout:
         return None
-    given = list(found.scored.inputs)
-    if weighed.layout == "stacked":
-        given.append(weighed.values)
-    elif given[-1].key != weighed.values.key:
+    given = held_by(found.scored, weighed)
+    if given is None:
         return None
     raw = {"layout": weighed.layout, "heads": found.scored.heads, "scale": found.scale}
     with drawing(False, node.name):
         return draw(fused_attention, [*given, *found.extra], {**raw, **found.flags})
 
 
-def _weights(redrawn: Redrawn, weights: Entry) -> _Weights | None:
+def held_by(scored: Scored, weighed: Weighed) -> list[Entry] | None:
+    """What holds queries, keys and values; None if these belong to different projections."""
+    if weighed.layout == "stacked":
+        return [*scored.inputs, weighed.values]
+    return list(scored.inputs) if scored.inputs[-1].key == weighed.values.key else None
+
+
+def weights_of(redrawn: Redrawn, weights: Entry) -> Weights | None:
+    """What weights come from, if they are softmax of scores that nobody else reads."""
     soft = weights.node
-    fact = _fact(soft).softens
+    fact = fact_of(soft).softens
     factor = fact(soft.params, weights.ndim) if fact is not None else None
     if factor is None or not redrawn.alone(weights) or weights.shape[-2] < FEWEST_QUERIES:
         return None
     scores, *lengths = soft.inputs
     mask: list[Entry] = []
-    if _fact(scores.node).adds and factor == 1 and redrawn.alone(scores):
+    if fact_of(scores.node).adds and factor == 1 and redrawn.alone(scores):
         scores, mask = _sum(scores)
     scores, scale = _factors(redrawn, scores)
-    fact, node = _fact(scores.node).scores, scores.node
+    fact, node = fact_of(scores.node).scores, scores.node
     scored = fact(node.inputs, node.params) if fact is not None and redrawn.alone(scores) else None
     if scored is None:
         return None
@@ -69,13 +81,13 @@ def _weights(redrawn: Redrawn, weights: Entry) -> _Weights | None:
         scored.inputs[0], more = _factors(redrawn, scored.inputs[0])
         scale *= more
     flags = {"masked": bool(mask), "use_length": bool(lengths)}
-    return _Weights(scored, scale, [*mask, *lengths], flags)
+    return Weights(scored, scale, [*mask, *lengths], flags)
 
 
 def _sum(entry: Entry) -> tuple[Entry, list[Entry]]:
     """Scores and the mask that is added to them; the sum itself if that is not what it is."""
     for scores, mask in (entry.node.inputs, entry.node.inputs[::-1]):
-        fact, fits = _fact(scores.node), scores.shape == entry.shape
+        fact, fits = fact_of(scores.node), scores.shape == entry.shape
         if (fact.scores or fact.factor) and fits and _is_mask(mask.shape, entry.shape):
             return scores, [mask]
     return entry, []
@@ -92,7 +104,7 @@ def _factors(redrawn: Redrawn, entry: Entry) -> tuple[Entry, float]:
     """An entry without the numbers that it was multiplied with, and their product."""
     scale = 1.0
     while redrawn.alone(entry):
-        fact = _fact(entry.node).factor
+        fact = fact_of(entry.node).factor
         factor = fact(entry.node.params) if fact is not None else None
         if factor is None or entry.node.inputs[0].dtype != entry.dtype:
             break
@@ -100,5 +112,6 @@ def _factors(redrawn: Redrawn, entry: Entry) -> tuple[Entry, float]:
     return entry, scale
 
 
-def _fact(node: Node) -> Fusion:
+def fact_of(node: Node) -> Fusion:
+    """What the fuse pass may know of a node."""
     return NOTHING if node.op is None else node.op.fusion
