@@ -52,10 +52,11 @@ bool by_winograd(const Call& call, const ConvShape& s) {
   return s.groups == 1 && is_whole(s) && last[0] != 0 && winograd_pays(s, last[1] != 0);
 }
 
-// What a convolution does to its filters and to its results.
+// What a convolution does to its filters and to its results, and what it is to say of these.
 struct Ending {
   const float *bias = nullptr, *scale = nullptr;
   Finish finish;
+  const Moments* moments = nullptr;
 };
 
 // Numbers of filters, read by whole vectors: a copy where the last one has unused lanes.
@@ -83,8 +84,8 @@ const float* made(const Call& call, const Scratch<float>& scratch, const Make& m
   return memory;
 }
 
-// A product of images of `channels` with weights that are transformed.
-void winograd(const Call& call, const ConvShape& s, const Tensor& data, const Tensor& out,
+// A product of images of `channels` with weights that are transformed; whether moments were found.
+bool winograd(const Call& call, const ConvShape& s, const Tensor& data, const Tensor& out,
               const Ending& ending, bool turned) {
   WinogradProduct p{};
   const Int channels = turned ? s.filters : s.channels, filters = turned ? s.channels : s.filters;
@@ -107,8 +108,12 @@ void winograd(const Call& call, const ConvShape& s, const Tensor& data, const Te
   p.finish = ending.finish;
   p.out = out.as<float>();
   const TileGrid grid(results, p.channel_blocks + p.filter_blocks, spread.all());
-  if (spread.all() <= kLocalWeights) return LocalWinograd(p, grid).run();
-  WinogradRunner(p, grid).run();
+  const bool local = spread.all() <= kLocalWeights, measures = local && ending.moments != nullptr;
+  const PartMoments parts(measures ? grid.all() : 0, filters);
+  if (measures) p.parts = &parts;
+  local ? LocalWinograd(p, grid).run() : WinogradRunner(p, grid).run();
+  if (measures) parts.join(*ending.moments);
+  return measures;
 }
 
 bool simple(const Call& call, int rank) {
@@ -160,12 +165,8 @@ void pick_pixels(const ConvShape& s, const float* data, float* picked) {
   });
 }
 
-void convolve(const Call& call, const Ending& ending) {
+void convolve_directly(const Call& call, const ConvShape& s, const Ending& ending) {
   const Tensor &data = call.in[0], &out = call.out[0];
-  const ConvShape s = shape_of(call, data, call.in[1], out);
-  if (s.batch == 0 || volume(s.out) == 0) return;
-  if (data.ndim == out.ndim && by_winograd(call, s))
-    return winograd(call, s, data, out, ending, false);
   BlockedProduct p = product_of(data, out);
   p.blocked = data.ndim == out.ndim;
   p.channels = s.channels;
@@ -205,6 +206,21 @@ void convolve(const Call& call, const Ending& ending) {
   BlockedRunner(p).run();
 }
 
+void convolve(const Call& call, const Ending& ending) {
+  const Tensor &data = call.in[0], &out = call.out[0];
+  const ConvShape s = shape_of(call, data, call.in[1], out);
+  bool measured = ending.moments == nullptr;
+  if (s.batch > 0 && volume(s.out) > 0) {
+    if (data.ndim == out.ndim && by_winograd(call, s))
+      measured |= winograd(call, s, data, out, ending, false);
+    else
+      convolve_directly(call, s, ending);
+  }
+  if (!measured)
+    measure({s.batch, s.filters / kBlock, volume(s.out), s.filters}, out.as<float>(),
+            *ending.moments);
+}
+
 // Floats of packed or transformed weights, in bytes.
 std::int64_t kept_bytes(const Call& call) {
   const Tensor &data = call.in[0], &out = call.out[0];
@@ -232,11 +248,25 @@ void forward_fused(const Call& call) {
   convolve(call, ending);
 }
 
+// data, weight[, bias] -> out, mean and scale of its channels; behind the convolution's params:
+// eps, and the last two of all convolutions.
+void forward_measured(const Call& call) {
+  const Moments moments{call.out[1].as<float>(), call.out[2].as<float>(),
+                        call.params[call.n_params - 3]};
+  Ending ending;
+  if (call.n_in == 3) ending.bias = call.in[2].as<float>();
+  ending.moments = &moments;
+  convolve(call, ending);
+}
+
 // head, weight -> gradient by data: a product for each phase of the stride.
 void backward_data(const Call& call) {
   const ConvShape s = shape_of(call, call.out[0], call.in[1], call.in[0]);
   if (s.batch == 0 || volume(s.in) == 0) return;
-  if (by_winograd(call, s)) return winograd(call, s, call.in[0], call.out[0], Ending(), true);
+  if (by_winograd(call, s)) {
+    winograd(call, s, call.in[0], call.out[0], Ending(), true);
+    return;
+  }
   const Scratch<float> packed(s.filters * s.depth());
   for_each_place(s.stride, [&](Int, const Int3& phase) {
     BlockedProduct p = product_of(call.in[0], call.out[0]);
@@ -298,6 +328,9 @@ bool forward_fits(const Call& call) {
   return given(call, call.out[0].ndim - 3) == more &&
          sizes_fit(call, call.in[0], call.in[1], call.out[0]);
 }
+bool measured_fits(const Call& call) {
+  return forward_fits<3>(call) && call.in[1].shape[0] % kBlock == 0;
+}
 bool data_gradient_fits(const Call& call) {
   const Tensor &head = call.in[0], &weight = call.in[1], &data = call.out[0];
   return data.ndim == head.ndim && sizes_fit(call, data, weight, head) &&
@@ -318,6 +351,7 @@ BARYON_REGISTER(blocked_convolution) {
   using namespace baryon::BARYON_ISA;
   add("_blocked_Convolution", forward, forward_fits<2>, kept_bytes);
   add("_blocked__fused_Convolution", forward_fused, forward_fits<5>, kept_bytes);
+  add("_blocked__measured_Convolution", forward_measured, measured_fits, kept_bytes);
   add("_blocked__backward_Convolution_data", backward_data, data_gradient_fits);
   add("_blocked__backward_Convolution_weight", backward_weight, weight_gradient_fits);
 }

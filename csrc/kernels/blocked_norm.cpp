@@ -1,71 +1,22 @@
 // Batch normalisation of channel-blocked images, (batch, channels / kBlock, pixels, kBlock). With
 // moving statistics, the last block may have unused lanes.
-//
-// Statistics are sums of differences from the channel's first element: in float over runs of
-// pixels, in double from run to run. How they are cut depends on the shapes alone.
 #include <algorithm>
 #include <cmath>
 
 #include "../kernel.h"
 #include "../parallel.h"
 #include "blocked_finish.h"
+#include "blocked_moments.h"
 
 namespace baryon::BARYON_ISA {
 namespace {
 
-constexpr Int kRun = 256;     // pixels summed in float
-constexpr Int kParts = 8;     // of the batch at most, each with sums of its own
-constexpr Int kWork = 16384;  // elements that are worth another thread
+using Layout = BlockedLayout;
 
-struct Layout {
-  Int batch, blocks, pixels, given;  // (the channels in use)
-
-  explicit Layout(const double* p)
-      : batch(static_cast<Int>(p[0])),
-        blocks(parts(static_cast<Int>(p[1]), kBlock)),
-        pixels(static_cast<Int>(p[2])),
-        given(static_cast<Int>(p[1])) {}
-  double count() const { return static_cast<double>(std::max<Int>(batch * pixels, 1)); }
-  Int plane() const { return pixels * kBlock; }
-  Int channels() const { return blocks * kBlock; }
-};
-
-// Two sums a channel: terms(offset of a vector, block, u, v) gives their terms.
-template <class Terms>
-void two_sums(const Layout& l, double* one, double* two, const Terms& terms) {
-  const Int cuts = std::clamp<Int>(l.batch, 1, kParts), channels = l.channels();
-  const Scratch<double> sums(2 * cuts * channels);
-  parallel_for(cuts * l.blocks, 1 + kWork / (1 + l.batch / cuts * l.plane()),
-               [&](Int begin, Int end) {
-                 for (Int i = begin; i < end; ++i) {
-                   const Int cut = i / l.blocks, block = i % l.blocks;
-                   double a[kBlock] = {}, b[kBlock] = {};
-                   for (Int n = l.batch * cut / cuts; n < l.batch * (cut + 1) / cuts; ++n)
-                     for (Int p = 0; p < l.pixels; p += kRun) {
-                       const Int at = (n * l.blocks + block) * l.plane() + p * kBlock;
-                       const Int count = std::min(kRun, l.pixels - p);
-                       Lane u[2] = {}, v[2] = {};
-                       for (Int k = 0; k + 1 < count; k += 2) {
-                         terms(at + k * kBlock, block, u[0], v[0]);
-                         terms(at + k * kBlock + kBlock, block, u[1], v[1]);
-                       }
-                       if (count % 2 != 0) terms(at + (count - 1) * kBlock, block, u[0], v[0]);
-                       for (int c = 0; c < kBlock; ++c) {
-                         a[c] += static_cast<double>(u[0][c] + u[1][c]);
-                         b[c] += static_cast<double>(v[0][c] + v[1][c]);
-                       }
-                     }
-                   std::copy_n(a, kBlock, sums.get() + (2 * cut) * channels + block * kBlock);
-                   std::copy_n(b, kBlock, sums.get() + (2 * cut + 1) * channels + block * kBlock);
-                 }
-               });
-  for (Int k = 0; k < channels; ++k) {
-    one[k] = two[k] = 0;
-    for (Int cut = 0; cut < cuts; ++cut) {
-      one[k] += sums.get()[2 * cut * channels + k];
-      two[k] += sums.get()[(2 * cut + 1) * channels + k];
-    }
-  }
+Layout layout_of(const Call& call) {
+  const double* p = call.params;
+  const Int given = static_cast<Int>(p[1]);
+  return {static_cast<Int>(p[0]), parts(given, kBlock), static_cast<Int>(p[2]), given};
 }
 
 // body(offset of a plane, block) for all planes.
@@ -93,7 +44,7 @@ void place(const Layout& l, const float* x, const Line& line, float* y, const Fi
 
 // data, gamma, beta, moving mean and variance -> out, mean, scale (1 over the deviation).
 void normalise(const Call& call, const Finish& finish) {
-  const Layout l(call.params);
+  const Layout l = layout_of(call);
   const bool batch = call.params[3] != 0, fixed = call.params[4] != 0;
   const double eps = call.params[5];
   const float *x = call.in[0].as<float>(), *gamma = call.in[1].as<float>();
@@ -103,26 +54,11 @@ void normalise(const Call& call, const Finish& finish) {
   float* scale = call.out[2].as<float>();
   const Int channels = l.given;
   if (fixed) std::fill_n(call.out[3].as<float>(), channels, 1.0f);
-  const Scratch<double> sums(2 * channels);
+  const Moments moments{mean, scale, eps};
   const Scratch<float> factors(channels);
-  double *one = sums.get(), *two = one + channels;
-  if (batch)
-    two_sums(l, one, two, [=](Int at, Int block, Lane& u, Lane& v) {
-      const Lane apart = load(x + at) - load(x + block * l.plane());
-      u += apart;
-      v += apart * apart;
-    });
+  if (batch) measure(l, x, moments);
   for (Int k = 0; k < channels; ++k) {
-    double m = static_cast<double>(moving_mean[k]), var = static_cast<double>(moving_var[k]);
-    if (batch) {
-      const double shift = one[k] / l.count();
-      const float first = l.batch * l.pixels == 0 ? 0 : x[k / kBlock * l.plane() + k % kBlock];
-      m = static_cast<double>(first) + shift;
-      var = std::max(0.0, two[k] / l.count() - shift * shift);
-      if (two[k] != two[k]) var = two[k];
-    }
-    mean[k] = static_cast<float>(m);
-    scale[k] = static_cast<float>(1 / std::sqrt(var + eps));
+    if (!batch) moments.set(k, moving_mean[k], moving_var[k]);
     factors.get()[k] = fixed ? scale[k] : scale[k] * gamma[k];
   }
   place(l, x, {mean, factors.get(), beta}, y, finish);
@@ -136,7 +72,7 @@ void forward_fused(const Call& call) { normalise(call, finish_of(call, 6, 5)); }
 // data, gamma, beta, mean, scale[, addend] -> out, the same numbers once more; behind the sizes:
 // whether gamma is 1, low, high, whether there is an addend.
 void again(const Call& call) {
-  const Layout l(call.params);
+  const Layout l = layout_of(call);
   const float *gamma = call.in[1].as<float>(), *scale = call.in[4].as<float>();
   const Scratch<float> factors(l.channels());
   for (Int k = 0; k < l.channels(); ++k)
@@ -165,7 +101,7 @@ void affine(const Call& call) {
 
 // dy, data, gamma, mean, scale, moving mean and variance -> gradients by data, gamma and beta.
 void backward(const Call& call) {
-  const Layout l(call.params);
+  const Layout l = layout_of(call);
   const bool batch = call.params[3] != 0, fixed = call.params[4] != 0;
   const float eps = static_cast<float>(call.params[5]);
   const float momentum = static_cast<float>(call.params[6]);
@@ -209,7 +145,7 @@ bool fits(const Call& call) {
   const Tensor& data = call.in[0];
   if (!same_dtype<DType::f32>(call) || data.ndim < 3 || data.shape[data.ndim - 1] != kBlock)
     return false;
-  const Layout l(call.params);
+  const Layout l = layout_of(call);
   const bool batch = call.params[3] != 0;
   return l.blocks == data.shape[1] && (l.given % kBlock == 0 || !(batch || learns));
 }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "../parallel.h"
+#include "blocked_moments.h"
 #include "conv_shape.h"
 #include "transpose.h"
 #include "winograd_tile.h"
@@ -184,6 +185,7 @@ struct WinogradProduct {
   const float *bias, *scale;  // or null
   float* out;
   Finish finish;
+  const PartMoments* parts = nullptr;  // of each row of tiles, to be set; or null
 };
 
 class WinogradRunner {

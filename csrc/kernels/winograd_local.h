@@ -212,24 +212,39 @@ class LocalWinograd {
   }
 
   void gather(Int first, Int rows, const TileSpace& sums) const {
-    const Int height = out_.height, width = out_.width, line = out_.line();
-    Lane tile[kTileStep * kTileStep];
     for (Int i = 0; i < rows * out_.blocks; ++i) {
-      const Int row = first + i / out_.blocks, block = i % out_.blocks;
-      const Int y = row % grid_.rows * kTileStep, bottom = std::min<Int>(kTileStep, height - y);
-      const Lane start = p_.bias == nullptr ? Lane{} : load(p_.bias + block * kBlock);
-      const Lane factor = p_.scale == nullptr ? broadcast(1.0f) : load(p_.scale + block * kBlock);
-      float* to = p_.out + ((row / grid_.rows * out_.blocks + block) * height + y) * line;
-      for (Int c = 0; c < grid_.columns; ++c, to += kTileStep * kBlock) {
-        to_results(sums.at(0, block, i / out_.blocks * grid_.columns + c), sums.place(), tile);
-        const Int right = std::min<Int>(kTileStep, width - c * kTileStep);
-        for (Int r = 0; r < bottom; ++r)
-          for (Int x = 0; x < right; ++x) {
-            float* at = to + r * line + x * kBlock;
-            store(at, p_.finish(tile[r * kTileStep + x] * factor + start, at));
-          }
-      }
+      const Int block = i % out_.blocks, tile = i / out_.blocks * grid_.columns;
+      const float* from = sums.at(0, block, tile);
+      p_.parts == nullptr ? finish<false>(first + i / out_.blocks, block, from, sums.place())
+                          : finish<true>(first + i / out_.blocks, block, from, sums.place());
     }
+  }
+
+  // A row of tiles of a block; `measured`, together with the sums of its moments.
+  template <bool measured>
+  void finish(Int row, Int block, const float* from, Int place) const {
+    const Int y = row % grid_.rows * kTileStep, line = out_.line();
+    const Int bottom = std::min<Int>(kTileStep, out_.height - y);
+    const Lane start = p_.bias == nullptr ? Lane{} : load(p_.bias + block * kBlock);
+    const Lane factor = p_.scale == nullptr ? broadcast(1.0f) : load(p_.scale + block * kBlock);
+    float* to = p_.out + ((row / grid_.rows * out_.blocks + block) * out_.height + y) * line;
+    Lane tile[kTileStep * kTileStep], shift{}, one{}, two{};
+    for (Int c = 0; c < grid_.columns; ++c, from += kBlock, to += kTileStep * kBlock) {
+      to_results(from, place, tile);
+      if (measured && c == 0) shift = tile[0] * factor + start;
+      const Int right = std::min<Int>(kTileStep, out_.width - c * kTileStep);
+      for (Int r = 0; r < bottom; ++r)
+        for (Int x = 0; x < right; ++x) {
+          float* at = to + r * line + x * kBlock;
+          const Lane value = p_.finish(tile[r * kTileStep + x] * factor + start, at);
+          store(at, value);
+          if constexpr (measured) {
+            one += value - shift;
+            two += (value - shift) * (value - shift);
+          }
+        }
+    }
+    if constexpr (measured) p_.parts->set(row, block, bottom * out_.width, shift, one, two);
   }
 
   const WinogradProduct& p_;

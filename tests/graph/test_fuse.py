@@ -57,13 +57,43 @@ def test_inference_of_chains(name, monkeypatch):
 def test_training_gives_what_single_operators_give(monkeypatch):
     inputs = {"data": np.random.default_rng(0).normal(size=(3, 3, 12, 10)).astype(np.float32)}
     executor = bound(network(), data=(3, 3, 12, 10))
-    assert names(executor).count("_blocked__fused_BatchNorm") == 4  # each with relu or a sum
-    assert names(executor).count("_blocked_BatchNorm") == 2  # those added to
+    assert names(executor).count("_blocked__measured_Convolution") == 6
+    assert names(executor).count("_blocked__again_BatchNorm") == 6  # four with relu or a sum
     assert "Activation" not in names(executor)
     got = results(executor, **inputs)
     monkeypatch.setenv("BARYON_FUSE", "0")
     for name, want in results(bound(network(), data=(3, 3, 12, 10)), **inputs).items():
         np.testing.assert_allclose(got[name], want, rtol=2e-4, atol=2e-5, err_msg=name)
+
+
+@pytest.mark.parametrize("channels", [16, 64, 128])
+def test_moments_far_from_zero(channels):
+    """Convolutions measure results whose mean is 10,000 deviations, on any number of threads."""
+    x = mx.sym.var("data")
+    symbol = norm(convolution(x, num_filter=channels), eps=1e-5, output_mean_var=True)
+    executor = symbol.simple_bind(mx.cpu(), data=(5, channels, 13, 22))
+    rng = np.random.default_rng(1)
+    weight = rng.normal(size=(channels, channels, 3, 3)) / 3 / np.sqrt(channels)
+    executor.arg_dict["data"][:] = rng.normal(size=(5, channels, 13, 22))
+    executor.arg_dict["conv_weight"][:] = weight
+    executor.arg_dict["conv_bias"][:] = 1e4
+    executor.arg_dict["norm_gamma"][:] = 1
+    assert "_blocked__measured_Convolution" in names(executor)
+    found, threads = [], native.num_threads()
+    try:
+        for count in (1, 2, 3):
+            mx.set_num_threads(count)
+            found.append([a.asnumpy() for a in executor.forward(is_train=True)])
+    finally:
+        mx.set_num_threads(threads)
+    for other in found[1:]:
+        for a, b in zip(found[0], other, strict=True):
+            np.testing.assert_array_equal(a, b)
+    _, mean, scale = found[0]
+    plain = convolution(x, num_filter=channels).bind(mx.cpu(), executor.arg_dict)
+    want = plain.forward()[0].asnumpy().astype(np.float64)
+    np.testing.assert_allclose(mean, want.mean((0, 2, 3)), rtol=1e-6)
+    np.testing.assert_allclose(scale, 1 / np.sqrt(want.var((0, 2, 3)) + 1e-5), rtol=2e-3)
 
 
 def test_what_is_not_a_number_passes_bounds():

@@ -35,6 +35,7 @@ from . import (
     functions,
     fused,
     fused_attention,
+    fused_training,
     hawkes,
     heads,
     histogram,

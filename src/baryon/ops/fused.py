@@ -246,6 +246,8 @@ fused_batch_norm.fusion = Fusion(begins=_go_on(fused_batch_norm))
 blocked(fused_batch_norm, ("data", "addend"), (0,))
 blocked(again_batch_norm, ("data", "addend"), (0,))
 batch_norm.again = fused_batch_norm.again = _again
+again_batch_norm.fusion = Fusion(begins=_go_on(again_batch_norm))
+again_batch_norm.again = lambda inputs, outs, attrs: _go_on(again_batch_norm)(inputs, attrs)
 
 
 # ---- samples -----------------------------------------------------------------------------------

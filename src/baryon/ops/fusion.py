@@ -58,6 +58,10 @@ class Fusion(NamedTuple):
     weighs  : ``(inputs, attrs)`` -> the `Weighed` that the operator gives, or None.
     drops   : ``attrs`` -> the probability with which each element of the first output is zero, the
               others divided by what is left of 1, if that is all the operator does.
+    measures: ``(inputs, attrs, eps)`` -> the `Beginning` of a call that also gives, of each channel
+              of its result, the mean and ``1 / sqrt(variance + eps)``.
+    measured_eps : ``attrs`` -> the eps with which the operator measures its first input, or None.
+    given   : ``(inputs, attrs, moments)`` -> the `Beginning` that does the rest of its work.
     """
 
     begins: Callable[[Sequence[Any], Any], Beginning] | None = None
@@ -71,6 +75,9 @@ class Fusion(NamedTuple):
     factor: Callable[[Any], float] | None = None
     scores: Callable[[Sequence[Any], Any], Scored | None] | None = None
     softens: Callable[[Any, int], float | None] | None = None
+    measures: Callable[[Sequence[Any], Any, float], Beginning] | None = None
+    measured_eps: Callable[[Any], float | None] | None = None
+    given: Callable[[Sequence[Any], Any, Sequence[Any]], Beginning] | None = None
     weighs: Callable[[Sequence[Any], Any], Weighed | None] | None = None
     drops: Callable[[Any], float | None] | None = None
 

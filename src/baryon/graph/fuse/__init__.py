@@ -13,13 +13,13 @@ from collections.abc import Sequence
 
 from ... import settings
 from ..graph import Entry
-from . import attention, endings, idle, trained
+from . import attention, endings, idle, moments, trained
 from .chains import chained
 from .redraw import Rule, redraw
 
 # The first that answers for a node is taken. Some draw what has kernels for one device alone.
 _RULES: tuple[Rule, ...] = (idle.left_out, endings.ended)
-CPU_RULES: tuple[Rule, ...] = (*_RULES, attention.on_cpu)
+CPU_RULES: tuple[Rule, ...] = (*_RULES, moments.measured, attention.on_cpu)
 GPU_RULES: tuple[Rule, ...] = (*_RULES, attention.attended)
 
 

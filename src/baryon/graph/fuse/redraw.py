@@ -57,10 +57,14 @@ class Redrawn:
         """Count a given node, in whose place its first input is read, as a reader no more."""
         self._readers[node.inputs[0].key] -= 1
 
-    def supersede(self, node: Node, outs: Sequence[Entry]) -> None:
-        """Let `outs` stand for what the outputs of a new node stand for, the first excepted."""
+    def untouched(self, node: Node) -> bool:
+        """Whether nobody drawn so far reads an output of a new node."""
+        return not any((node, i) in self._read for i in range(node.count))
+
+    def supersede(self, node: Node, outs: Sequence[Entry], first: int = 1) -> None:
+        """Let `outs` stand for what the outputs of a new node from `first` on stand for."""
         for index, keys in self._stands_for.pop(node, {}).items():
-            if index > 0:
+            if index >= first:
                 for key in keys:
                     self._put(key, outs[index])
 
