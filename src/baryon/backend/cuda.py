@@ -17,6 +17,7 @@ import numpy as np
 
 from ..base import MXNetError
 from ..context import load_cupy, no_such_gpu, num_gpus
+from . import faults
 from .capturing import capturing, is_capturing
 
 xp = load_cupy()
@@ -141,9 +142,11 @@ def _upload(data: np.ndarray) -> Any:
 
 
 def to_numpy(data: Any) -> np.ndarray:
-    """A copy in host memory; waits for the work that computes `data`."""
+    """A copy in host memory; waits for the work that computes `data`, and raises its faults."""
     with data.device:
-        return xp.asnumpy(data, order="C")
+        host = xp.asnumpy(data, order="C")
+    faults.raise_found()
+    return host
 
 
 def context_of(data: Any) -> tuple[str, int]:
@@ -155,6 +158,7 @@ def wait(data: Any) -> None:
     """Wait for the work of the current stream, which computes `data`."""
     with data.device:
         xp.cuda.get_current_stream().synchronize()
+    faults.raise_found()
 
 
 def shares(a: Any, b: Any) -> bool:
@@ -166,3 +170,4 @@ def synchronize() -> None:
     """Wait until all work queued on every GPU is done."""
     for device_id in range(num_gpus()):
         xp.cuda.Device(device_id).synchronize()
+    faults.raise_found()

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .launch import TYPES, blocks, dense, kernel_of, launch, output, width
+from .launch import TYPES, blocks, dense, kernel_of, launch, output, raw, width
 from .meeting import met
 from .registry import kernel
 from .rows import floating
@@ -18,8 +18,8 @@ def _split(shape: tuple[int, ...], axis: int) -> tuple[int, int, int]:
     return prod(shape[:axis]), shape[axis], prod(shape[axis + 1 :])
 
 
-def _served(data: Any, indices: Any, mode: str) -> bool:
-    return mode != "raise" and floating(data) and np.dtype(indices.dtype) in TYPES
+def _served(indices: Any, mode: str) -> bool:
+    return mode != "raise" and np.dtype(indices.dtype) in TYPES
 
 
 def _run(
@@ -38,12 +38,13 @@ def _run(
 @kernel("take")
 def take(xp, a, indices, *, axis, mode):
     """See the operator."""
-    if not _served(a, indices, mode):
+    data = raw(dense(xp, a))
+    if not _served(indices, mode) or data is None:
         return NotImplemented
     axis %= a.ndim
     out = output(xp, (*a.shape[:axis], *indices.shape, *a.shape[axis + 1 :]), a.dtype)
     if out.size:
-        _run(xp, "take", dense(xp, a), indices, _split(a.shape, axis), mode, out)
+        _run(xp, "take", data, indices, _split(a.shape, axis), mode, raw(out))
     return out
 
 
@@ -56,7 +57,7 @@ def embedding(xp, data, weight, *, input_dim, output_dim, dtype, sparse_grad):
 @kernel("_backward_take")
 def take_gradient(xp, dy, indices, *, shape, axis, mode, sparse):
     """See the operator."""
-    if sparse or not _served(dy, indices, mode):
+    if sparse or not floating(dy) or not _served(indices, mode):
         return NotImplemented
     data, split = dense(xp, dy), _split(shape, axis)
 

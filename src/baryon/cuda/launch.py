@@ -26,6 +26,7 @@ TYPES = {
     np.dtype(np.int32): "int",
     np.dtype(np.int64): "Index",
 }
+_MOVED = {n: np.dtype(t) for n, t in ((1, np.int8), (2, np.float16), (4, np.int32), (8, np.int64))}
 FLOATS = frozenset(map(np.dtype, (np.float16, bfloat16, np.float32, np.float64)))
 _INCLUDE = re.compile(r'^#include "(\w+\.cuh)"$', re.MULTILINE)
 _MOST_BLOCKS = 132 * 32  # of loops over elements; more only wait
@@ -92,6 +93,12 @@ def width(*arrays: Any, along: int, most: int = 16) -> int:
         count //= 2
         aligned = all(a.data.ptr % (a.dtype.itemsize * count) == 0 for a in arrays)
     return count
+
+
+def raw(array: Any) -> Any:
+    """The same memory in a type that kernels can move, whatever it is; None if there is none."""
+    kind = _MOVED.get(array.dtype.itemsize)
+    return None if kind is None else array if array.dtype == kind else array.view(kind)
 
 
 def dense(xp: Any, array: Any) -> Any:

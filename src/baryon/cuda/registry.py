@@ -31,6 +31,7 @@ FAMILIES: tuple[str, ...] = (
     "detector",
     "sampling",
     "ctc",
+    "indexing",
     "activation",
     "chain",
 )

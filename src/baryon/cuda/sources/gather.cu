@@ -1,16 +1,10 @@
-// Rows read by index, and gradients added where they were read. Types: T of the data, N of the
-// indices; WIDTH elements a memory access. Arrays are (outer, rows, inner); WRAP: indices outside
-// count modulo the rows, else they move to the nearest end.
+// Rows read by index, and gradients added where they were read. Types: T of the data (to be read
+// only: any of its size), N of the indices; WIDTH elements a memory access. Arrays are (outer,
+// rows, inner); WRAP: indices outside count modulo the rows, else they move to the nearest end.
 
-typedef Wide<T>::type A;
+#include "indices.cuh"
 
-__device__ inline Index row_of(N given, Index rows) {
-  const double exact = static_cast<double>(widened(given));
-  Index index = exact != exact ? 0 : static_cast<Index>(widened(given));
-  if (!WRAP) return index < 0 ? 0 : index >= rows ? rows - 1 : index;
-  index %= rows;
-  return index < 0 ? index + rows : index;
-}
+__device__ inline Index row_of(N given, Index rows) { return within(whole(given), rows, WRAP); }
 
 // A row of threads (threadIdx.y) a row of the result.
 extern "C" __global__ void take(const T* data, const N* indices, T* out, Index outer, Index rows,
@@ -30,7 +24,7 @@ extern "C" __global__ void add_rows(const T* dy, const N* indices, Meeting sums,
        r += Index{gridDim.x} * blockDim.y) {
     const Index to = (r / count * rows + row_of(indices[r % count], rows)) * inner;
     for (Index i = threadIdx.x; i < inner; i += blockDim.x) {
-      const A value = widened(dy[r * inner + i]);
+      const Wide<T>::type value = widened(dy[r * inner + i]);
       if (adding)
         sums.add(to + i, value);
       else
