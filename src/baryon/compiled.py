@@ -23,6 +23,7 @@ from .graph.mirror import mirror
 from .graph.program import Program
 from .graph.recompute import recomputed
 from .graph.simplify import simplify
+from .graph.slices import sliced
 from .graph.storage import infer_storage
 from .graph.tape import HostKey, Leaf, Plan, TapeNode
 from .interpreted import Split, evaluate, is_dynamic, split
@@ -103,6 +104,7 @@ class Compiled:
         both = both if on_gpu else block_channels(both, infers, keeps)
         outputs, grads = fuse(both[:count], both[count:], on_gpu=on_gpu)
         grads = grads if on_gpu else recomputed(outputs, grads)
+        outputs = sliced(drawn.inputs, outputs) if infers and not on_gpu else outputs
         results = [Head(e) for e in outputs]
         backward = [Head(g, r == "add") for g, r in zip(grads, drawn.wanted, strict=True)]
         self.program = Program(lower([*drawn.inputs, *drawn.dys], [results, backward]))

@@ -70,6 +70,13 @@ SETTINGS: dict[str, Setting] = {
         "Whether compiled backward passes compute results of batch norms and of operators that "
         "work element by element again where what these were computed from is kept anyway.",
     ),
+    "BARYON_SLICE_BATCH": Setting(
+        flag,
+        True,
+        "package",
+        "Whether compiled networks of inference run their first layers on some samples at a time, "
+        "where that saves much memory.",
+    ),
     "BARYON_WINOGRAD": Setting(
         flag,
         True,

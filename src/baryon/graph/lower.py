@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +15,7 @@ from ..native import native
 from ..ops.attrs import Attrs
 from ..ops.op import Op, Spec, get
 from .graph import Entry, Key, Node
-from .plan import Buffer, MemoryPlan, plan_memory
+from .plan import ALIGNMENT, Buffer, MemoryPlan, plan_memory
 from .schedule import schedule
 
 ARENA, EXTERNAL, CONSTANT = 0, 1, 2
@@ -69,7 +70,7 @@ class Lowered:
 
 @dataclass(eq=False)
 class _Storage:
-    """Memory that one or more entries share (views, and pairs computed in place)."""
+    """Memory that one or more entries share (views, pairs computed in place, and parts of it)."""
 
     space: int
     nbytes: int
@@ -77,6 +78,7 @@ class _Storage:
     last: int = 0
     index: int = -1  # among externals, constants, or planned buffers
     group: int = 0
+    in_parts: bool = False
 
 
 def lower(inputs: Sequence[Entry], groups: Sequence[Sequence[Head]]) -> Lowered:
@@ -91,12 +93,14 @@ class _Lowering:
     def __init__(self, inputs: Sequence[Entry], groups: Sequence[Sequence[Head]]) -> None:
         self.inputs, self.groups = inputs, groups
         self.storage: dict[Key, _Storage] = {}
+        self.shift: dict[Key, int] = {}  # of parts: bytes from where their storage begins
         self.constants: list[np.ndarray] = []
         self.arena: list[_Storage] = []
         for i, e in enumerate(inputs):
             self.storage[e.key] = _Storage(EXTERNAL, e.spec.nbytes, last=FOREVER, index=i)
         self.steps = self._order()
         self.last_use = self._last_uses()
+        self.parts = self._parts()
 
     def _order(self) -> list[tuple[Node, int]]:
         """Operator nodes with their group, in the order in which they run."""
@@ -124,6 +128,25 @@ class _Lowering:
                 last[self._root(h.entry)] = FOREVER
         return last
 
+    def _parts(self) -> dict[Key, tuple[Entry, int]]:
+        """Entries that are computed where they lie in what joins them, and at which byte of it."""
+        found: dict[Key, tuple[Entry, int]] = {}
+        group_of = dict(self.steps)
+        for node, group in self.steps:
+            ins, whole = node.inputs, Entry(node)
+            keys = {e.key for e in ins}
+            if node.op.joined is None or not node.op.joined(node.params, [e.spec for e in ins]):
+                continue
+            made = all(
+                group_of.get(e.node) == group and not e.node.op.view and e.node.inputs for e in ins
+            )
+            heads = any(self.last_use.get(k) == FOREVER for k in (*keys, whole.key))
+            aligned = all(e.spec.nbytes % ALIGNMENT == 0 for e in ins)
+            if made and aligned and not heads and len(keys) == len(ins) and not keys & found.keys():
+                starts = accumulate((e.spec.nbytes for e in ins), initial=0)
+                found.update((e.key, (whole, at)) for e, at in zip(ins, starts, strict=False))
+        return found
+
     # ---- storage ---------------------------------------------------------------------------------
 
     def result(self) -> Lowered:
@@ -141,12 +164,21 @@ class _Lowering:
 
     def _assign(self, step: int, node: Node, group: int) -> None:
         if node.op.view:
-            self.storage[(node, 0)] = self.storage[node.inputs[0].key]
+            key = node.inputs[0].key
+            self.storage[(node, 0)], self.shift[(node, 0)] = (
+                self.storage[key],
+                self.shift.get(key, 0),
+            )
             return
         if not node.inputs and not node.op.is_random:
             self._fold(node)
             return
         for out in node.entries:
+            if out.key in self.parts:
+                self._assign_part(out, step, group)
+                continue
+            if out.key in self.storage:  # of parts that are there
+                continue
             last = max(self.last_use.get(out.key, step), step)
             shared = self._takes_over(node, out, step, group)
             if shared is None:
@@ -154,6 +186,19 @@ class _Lowering:
                 self.arena.append(shared)
             shared.last = max(shared.last, last)
             self.storage[out.key] = shared
+
+    def _assign_part(self, part: Entry, step: int, group: int) -> None:
+        """Memory for a part: for the whole, if it is the first one."""
+        whole, at = self.parts[part.key]
+        if whole.key not in self.storage:
+            last = self.last_use[whole.key]
+            made = _Storage(ARENA, whole.spec.nbytes, step, last, len(self.arena), group, True)
+            self.arena.append(made)
+            self.storage[whole.key] = made
+        made = self.storage[whole.key]
+        made.last = max(made.last, self.last_use[part.key])
+        self.storage[part.key] = made
+        self.shift[part.key] = at
 
     def _takes_over(self, node: Node, out: Entry, step: int, group: int) -> _Storage | None:
         """Storage of the input that this output may be computed in place of."""
@@ -167,7 +212,7 @@ class _Lowering:
         free = source.space == ARENA and source.last <= step and source not in others
         is_head = self.last_use.get(out.key) == FOREVER
         same = source.nbytes == out.spec.nbytes and node.inputs[k].dtype == out.dtype
-        if not free or not same or (is_head and source.group != group):
+        if not free or not same or (is_head and (source.group != group or source.in_parts)):
             return None
         return source
 
@@ -202,7 +247,9 @@ class _Lowering:
 
     def _ref(self, entry: Entry) -> Ref:
         s = self.storage[entry.key]
-        offset = self.offsets[s.index] if s.space == ARENA else s.index
+        offset = s.index
+        if s.space == ARENA:
+            offset = self.offsets[s.index] + self.shift.get(entry.key, 0)
         return Ref(s.space, offset, entry.spec)
 
     def _emit(self, copies: list) -> tuple[list[Instruction], list[int]]:
@@ -218,7 +265,9 @@ class _Lowering:
         return instructions, boundaries
 
     def _computed(self, node: Node) -> bool:
-        return self.storage[(node, 0)].space != CONSTANT
+        joined = bool(node.inputs) and node.inputs[0].key in self.parts
+        joined = joined and self.parts[node.inputs[0].key][0].node is node
+        return self.storage[(node, 0)].space != CONSTANT and not joined
 
     def _instruction(self, node: Node) -> Instruction:
         ins = tuple(self._ref(e) for e in node.inputs)

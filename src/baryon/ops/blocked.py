@@ -68,7 +68,7 @@ def _blocks(attrs: Attrs, ins: list, outs: list) -> tuple[list, list]:
     return ins, [blocked_shape(ins[0], attrs.block) if known(ins[0]) else outs[0]]
 
 
-@op("_to_blocked", shape=_blocks, kernel=True, derived=True)
+@op("_to_blocked", shape=_blocks, kernel=True, derived=True, rowwise=("data",))
 def blocks(xp: Any, data: Any, *, block: int) -> Any:
     """A plain image, ``(batch, channels, *space)``, with `block` channels side by side."""
     return to_blocked(xp, data, block)
@@ -79,6 +79,7 @@ def blocks(xp: Any, data: Any, *, block: int) -> Any:
     shape=lambda a, ins, outs: (ins, [plain_shape(ins[0], a.channels)]),
     kernel=True,
     derived=True,
+    rowwise=("data",),
 )
 def unblocks(xp: Any, data: Any, *, channels: int = 0) -> Any:
     """The reverse of ``_to_blocked`` for an image of so many channels; 0: all lanes are in use."""
@@ -202,6 +203,7 @@ def blocked(
         mutates=origin.mutates,
         inplace=origin._inplace,
         idempotent=origin.idempotent,
+        rowwise=origin.rowwise,
         kernel=True,
         derived=True,
         params=rules.params,

@@ -156,6 +156,7 @@ def with_bias(out: Any, bias: Any) -> Any:
     params=params,
     flops=_flops,
     onnx="Conv",
+    rowwise=("data",),
 )
 def convolution(
     xp: Any,

@@ -138,6 +138,8 @@ class Op:
         self.derived: bool = facts.get("derived", False) or name.startswith("_backward_")
         self.flops: Callable[..., int] | None = facts["flops"]
         self.idempotent: bool = facts["idempotent"]
+        self._rowwise: Sequence[str] | Callable[[Attrs], Sequence[str]] = facts.get("rowwise", ())
+        self.joined: Callable[[Attrs, Sequence[Spec]], bool] | None = facts.get("joined")
         self.converts: bool = facts["converts"]
         self.upgrade: Callable[[int, dict[str, str]], dict[str, str | None]] | None = facts[
             "upgrade"
@@ -246,6 +248,10 @@ class Op:
     def is_pointwise(self, attrs: Attrs) -> bool:
         """Whether elements of the outputs depend on the inputs' elements at their place alone."""
         return self.pointwise(attrs) if callable(self.pointwise) else self.pointwise
+
+    def rowwise(self, attrs: Attrs) -> Sequence[str]:
+        """Inputs with a row a sample, on which this sample's row of the first output depends."""
+        return self._rowwise(attrs) if callable(self._rowwise) else self._rowwise
 
     def overwrites(self, index: int) -> str | None:
         """The input whose memory an output may take over, if any."""

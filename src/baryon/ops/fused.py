@@ -53,6 +53,7 @@ def _convolution_shapes(attrs: Attrs, ins: list, outs: list) -> tuple[list, list
     present={"addend": _adding},
     params=lambda a, ins, outs: (*convolution.params(a, ins, outs), *_ending(a)),
     flops=convolution.flops,
+    rowwise=("data", "addend"),
 )
 def fused_convolution(
     xp: Any,
@@ -162,6 +163,7 @@ def _norm_shapes(attrs: Attrs, ins: list, outs: list) -> tuple[list, list]:
     mutates=batch_norm.mutates,
     inplace={0: "data"},
     idempotent=True,
+    rowwise=lambda a: ("addend", *found) if (found := batch_norm.rowwise(a)) else (),
     params=lambda a, ins, outs: (*batch_norm.params(a, ins, outs), *_ending(a)),
 )
 def fused_batch_norm(

@@ -54,6 +54,8 @@ def joined(axis: int, ins: list, outs: list) -> tuple[list, list]:
     kernel=True,
     params=lambda a, ins, outs: _outer(outs[0].shape, a.dim),
     onnx="Concat",
+    rowwise=lambda a: numbered(a.num_args, "arg") if a.dim > 0 else (),
+    joined=lambda a, ins: prod(ins[0].shape[: normalize(a.dim, len(ins[0].shape))]) == 1,
 )
 def concat(xp, *data, num_args: int, dim: int = 1):
     """Join arrays along axis `dim`; all other dimensions agree (MXNet operator ``Concat``).

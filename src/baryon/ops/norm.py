@@ -70,6 +70,7 @@ def _batch_params(attrs: Attrs, ins: Sequence[Spec], outs: Sequence[Spec]) -> tu
     mutates=lambda a: (1,) if a.fix_gamma else (),
     inplace={0: "data"},
     idempotent=True,
+    rowwise=lambda a: ("data",) if a.axis > 0 and not (a.train and not a.use_global_stats) else (),
     kernel=True,
     params=_batch_params,
     onnx="BatchNormalization",

@@ -47,6 +47,8 @@ def op(
     storage: Iterable[Case] = (),
     stored_as: Callable[[Attrs], str | None] | None = None,
     host: bool = False,
+    rowwise: Iterable[str] | Callable[[Attrs], Iterable[str]] = (),
+    joined: Callable[[Attrs, Any], bool] | None = None,
 ) -> Callable[[Callable], Op]:
     """Declare an operator whose reference body is the decorated function.
 
@@ -85,6 +87,10 @@ def op(
                     this version of MXNet wrote (905: 0.9.5); None removes one.
     storage       : what happens with sparse inputs (see `storage`); by default they become dense.
     stored_as     : attributes -> storage type of the result, None where the inputs decide.
+    rowwise       : inputs that have a row a sample, as the first output has: each row of this one
+                    follows from the same row of these and the other inputs as a whole (or these
+                    names, from the attributes); pointwise operators need not say so.
+    joined        : ``(attrs, in_specs)`` -> whether the output is the inputs' bytes in a row.
     host          : it runs on the CPU only; with arrays of a GPU it is an error that says so.
     """
 
@@ -121,6 +127,8 @@ def op(
             storage=storage,
             stored_as=stored_as,
             host=host,
+            rowwise=rowwise,
+            joined=joined,
         )
         for key in (name, *made.aliases):
             if key in REGISTRY:

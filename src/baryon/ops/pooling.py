@@ -200,6 +200,7 @@ def _counted(attrs: Attrs) -> int:
     shape=pooled_shape,
     kernel=True,
     params=_params,
+    rowwise=("data",),
 )
 def pooling(
     xp: Any,
