@@ -164,7 +164,8 @@ void add_tile(const Operands<T>& p, const T* tile, Int row, Int rows, Int column
 template <class T>
 void product_of_rows(const Operands<T>& p, Int first_row, Int last_row) {
   const Panels panels(last_row - first_row);
-  const Int depths = parts(p.k, kDepth), deepest = parts(p.k, std::max<Int>(depths, 1));
+  const Int depths = parts(p.k, kDepth);
+  const Int deepest = round_up(parts(p.k, std::max<Int>(depths, 1)), 8);  // turned by eights
   const Scratch<T> rows(panels.count * panels.height * deepest + kLanes<T>);
   const Scratch<T> columns(kTileColumns<T> * deepest);
   alignas(kVectorBytes) T tile[kTileRows * kTileColumns<T>];

@@ -4,6 +4,10 @@
 #include "move.h"
 #include "stream.h"
 
+#if defined(__AVX__)
+#include <immintrin.h>
+#endif
+
 namespace baryon::BARYON_ISA {
 
 // to[i * to_step + j] = from[j * from_step + i] for i < m, j < n.
@@ -19,41 +23,38 @@ inline void transpose_loop(T* to, std::int64_t to_step, const T* from, std::int6
   }
 }
 
-// An 8 x 8 block of floats: four columns of two rows at a time in a register, whose halves are
-// turned by themselves, for which processors have twice as many units as for exchanging lanes.
+#if defined(__AVX__)
+// An 8 x 8 block of floats: four columns of two rows at a time in a register, put together by
+// loads, and turned in either half for itself, for which there are twice as many units as for
+// exchanging lanes.
 inline void transpose_8x8_halves(float* to, std::int64_t to_step, const float* from,
                                  std::int64_t from_step) {
-  typedef float Half __attribute__((vector_size(16)));
-  typedef float Row __attribute__((vector_size(32)));
-  for (int half = 0; half < 8; half += 4, from += 4, to += 4 * to_step) {
-    Row row[4];
+  for (int half = 0; half < 2; ++half, from += 4, to += 4 * to_step) {
+    __m256 row[4];
     for (int j = 0; j < 4; ++j) {
-      Half low, high;
-      std::memcpy(&low, from + j * from_step, sizeof(Half));
-      std::memcpy(&high, from + (j + 4) * from_step, sizeof(Half));
-      row[j] = __builtin_shufflevector(low, high, 0, 1, 2, 3, 4, 5, 6, 7);
+      const float *low = from + j * from_step, *high = low + 4 * from_step;
+      row[j] =
+          _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(low)), _mm_loadu_ps(high), 1);
     }
-    const Row a = __builtin_shufflevector(row[0], row[1], 0, 8, 1, 9, 4, 12, 5, 13);
-    const Row b = __builtin_shufflevector(row[0], row[1], 2, 10, 3, 11, 6, 14, 7, 15);
-    const Row c = __builtin_shufflevector(row[2], row[3], 0, 8, 1, 9, 4, 12, 5, 13);
-    const Row d = __builtin_shufflevector(row[2], row[3], 2, 10, 3, 11, 6, 14, 7, 15);
-    const Row turned[4] = {
-        __builtin_shufflevector(a, c, 0, 1, 8, 9, 4, 5, 12, 13),
-        __builtin_shufflevector(a, c, 2, 3, 10, 11, 6, 7, 14, 15),
-        __builtin_shufflevector(b, d, 0, 1, 8, 9, 4, 5, 12, 13),
-        __builtin_shufflevector(b, d, 2, 3, 10, 11, 6, 7, 14, 15),
-    };
-    for (int i = 0; i < 4; ++i) std::memcpy(to + i * to_step, &turned[i], sizeof(Row));
+    const __m256 a = _mm256_unpacklo_ps(row[0], row[1]), b = _mm256_unpacklo_ps(row[2], row[3]);
+    const __m256 c = _mm256_unpackhi_ps(row[0], row[1]), d = _mm256_unpackhi_ps(row[2], row[3]);
+    _mm256_storeu_ps(to, _mm256_shuffle_ps(a, b, 0x44));
+    _mm256_storeu_ps(to + to_step, _mm256_shuffle_ps(a, b, 0xEE));
+    _mm256_storeu_ps(to + 2 * to_step, _mm256_shuffle_ps(c, d, 0x44));
+    _mm256_storeu_ps(to + 3 * to_step, _mm256_shuffle_ps(c, d, 0xEE));
   }
 }
+#endif
 
 // An 8 x 8 block in registers: three rounds of interleaving rows that lie half the block apart.
 template <class T>
 inline void transpose_8x8(T* to, std::int64_t to_step, const T* from, std::int64_t from_step) {
+#if defined(__AVX__)
   if constexpr (sizeof(T) == sizeof(float)) {
     return transpose_8x8_halves(reinterpret_cast<float*>(to), to_step,
                                 reinterpret_cast<const float*>(from), from_step);
   }
+#endif
   typedef T Row __attribute__((vector_size(8 * sizeof(T))));
   Row row[8], next[8];
   for (int j = 0; j < 8; ++j) std::memcpy(&row[j], from + j * from_step, sizeof(Row));
@@ -96,9 +97,16 @@ inline void transpose_block(T* to, std::int64_t to_step, const T* from, std::int
     if (n == 4) return merge<4>(to, from, from_step, m);
   }
   const std::int64_t m8 = m & ~std::int64_t{7}, n8 = n & ~std::int64_t{7};
-  for (std::int64_t i = 0; i < m8; i += 8)
+  const auto one = [&](std::int64_t i, std::int64_t j) {
+    transpose_8x8(to + i * to_step + j, to_step, from + j * from_step + i, from_step);
+  };
+  if (n <= 64) {  // eight streams are read ahead, more are not
     for (std::int64_t j = 0; j < n8; j += 8)
-      transpose_8x8(to + i * to_step + j, to_step, from + j * from_step + i, from_step);
+      for (std::int64_t i = 0; i < m8; i += 8) one(i, j);
+  } else {
+    for (std::int64_t i = 0; i < m8; i += 8)
+      for (std::int64_t j = 0; j < n8; j += 8) one(i, j);
+  }
   if (n8 < n) transpose_loop(to + n8, to_step, from + n8 * from_step, from_step, m8, n - n8);
   if (m8 < m) transpose_loop(to + m8 * to_step, to_step, from + m8, from_step, m - m8, n);
 }

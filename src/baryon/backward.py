@@ -33,32 +33,39 @@ def write_gradients(heads: Sequence[Any], head_grads: Sequence[Any], retain: boo
     """Gradients of NDArrays `heads` into the ``grad`` arrays of the tape's leaves."""
     nodes = tape_walk([h._node for h in heads])
     _check_not_freed(nodes)
-    if len({_memory(h.context) for h in heads}) > 1:
+    if len(heads) > 1 and len({_memory(h.context) for h in heads}) > 1:
         if not any(isinstance(n, TapeNode) and n.plan.op.moves for n in nodes):
             for group in _by_memory(heads, head_grads):  # tapes that do not meet
                 write_gradients(*group, retain)
             return
         head_grads = [_ones(h) if g is None else g for h, g in zip(heads, head_grads, strict=True)]
-    dense = _is_dense(nodes, heads, head_grads)
-    on_gpu = heads[0].context.device_type == "gpu"
-    key = (dense, on_gpu, _structure(nodes, heads, head_grads))
-    seen = key in _PROGRAMS or (dense and _kept_bytes(nodes) > _LARGE)
-    if len(_PROGRAMS) >= _PROGRAM_LIMIT:
-        _PROGRAMS.clear()
-    kept = _PROGRAMS.setdefault(key, None)
-    if seen and kept is None:
-        kind = _Compiled if dense else _Replayed
-        kept = _PROGRAMS[key] = kind(heads, head_grads, nodes)
     with active(heads[0].context):
-        if seen:
+        kept = _program_for(nodes, heads, head_grads)
+        if kept is not None:
             kept.run(nodes, heads, head_grads)
         else:
             _interpret(heads, head_grads)
     for node in nodes:
-        if isinstance(node, Leaf):
+        if type(node) is Leaf:
             node.fresh = True
-    if not retain:
-        _free(nodes)
+        elif not retain:
+            node.saved = None
+
+
+def _program_for(nodes: Sequence[Any], heads: Sequence[Any], head_grads: Sequence[Any]) -> Any:
+    """What computes the gradients of a tape like this one; None where it is the first."""
+    dense = _is_dense(nodes, heads, head_grads)
+    on_gpu = heads[0].context.device_type == "gpu"
+    key = (dense, on_gpu, _structure(nodes, heads, head_grads))
+    kept = _PROGRAMS.get(key)
+    if kept is not None:
+        return kept
+    if len(_PROGRAMS) >= _PROGRAM_LIMIT:
+        _PROGRAMS.clear()
+    if key in _PROGRAMS or (dense and _kept_bytes(nodes) > _LARGE):
+        kept = (_Compiled if dense else _Replayed)(heads, head_grads, nodes)
+    _PROGRAMS[key] = kept
+    return kept
 
 
 def _memory(ctx: Context) -> Context | None:
@@ -123,23 +130,28 @@ def _structure(nodes: Sequence[Any], heads: Sequence[Any], head_grads: Sequence[
     parts: list[Any] = []
     for i, node in enumerate(nodes):
         number[node] = i
-        if isinstance(node, Leaf):
-            parts.append((node.spec, node.req))
-        else:
-            parts.append((node.plan, node.indices, *map(number.__getitem__, node.parents)))
-    parts.append(tuple((number[h._node], h._index) for h in heads))
-    parts.append(tuple(g is None for g in head_grads))
+        if type(node) is Leaf:
+            parts += (node.spec, node.req)
+        else:  # (the plan tells how many inputs there are)
+            parts += (node.plan, node.indices)
+            parts += map(number.__getitem__, node.parents)
+    for head, grad in zip(heads, head_grads, strict=True):
+        parts += (number[head._node], head._index, grad is None)
     return tuple(parts)
 
 
 def _is_dense(nodes: Sequence[Any], heads: Sequence[Any], head_grads: Sequence[Any]) -> bool:
     """Whether a compiled program can serve: no array is sparse, and all are on one device."""
-    arrays = [x._data for x in (*heads[:1], *head_grads) if x is not None]
-    return (
-        not any(isinstance(a, Stored) for a in arrays)
-        and not any(isinstance(n.grad._data, Stored) for n in nodes if isinstance(n, Leaf))
-        and not any(n.plan.stypes or n.plan.op.moves for n in nodes if isinstance(n, TapeNode))
-    )
+    for x in (*heads[:1], *head_grads):
+        if x is not None and isinstance(x._data, Stored):
+            return False
+    for node in nodes:
+        if type(node) is Leaf:
+            if isinstance(node.grad._data, Stored):
+                return False
+        elif node.plan.stypes or node.plan.op.moves:
+            return False
+    return True
 
 
 def _kept_bytes(nodes: Sequence[Any]) -> int:

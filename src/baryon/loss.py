@@ -37,7 +37,8 @@ class _Catalogue:
     def __getattr__(self, name: str) -> Op:
         if name.startswith("__"):  # what tools that inspect modules ask for
             raise AttributeError(name)
-        return get(name)
+        found = self.__dict__[name] = get(name)
+        return found
 
 
 _op: Any = _Catalogue()

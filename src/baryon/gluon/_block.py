@@ -312,15 +312,17 @@ class Block:
     # ---- running ---------------------------------------------------------------------------------
 
     def __call__(self, *args: Any) -> Any:
-        for hook in tuple(self._forward_pre_hooks.values()):
-            hook(self, args)
+        if self._forward_pre_hooks:
+            for hook in tuple(self._forward_pre_hooks.values()):
+                hook(self, args)
         try:
             out = self.forward(*args)
         except MXNetError as error:
             locate(error, self)
             raise
-        for hook in tuple(self._forward_hooks.values()):
-            hook(self, args, out)
+        if self._forward_hooks:
+            for hook in tuple(self._forward_hooks.values()):
+                hook(self, args, out)
         return out
 
     def forward(self, *args: Any) -> Any:

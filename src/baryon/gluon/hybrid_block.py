@@ -251,6 +251,8 @@ class HybridBlock(Block):
         ctx = first.context
         if self._active:
             return self._call_cached_op(ctx, *args)
+        if not self._reg_params:
+            return self.hybrid_forward(ndarray, *args)
         try:
             params = {name: param.data(ctx) for name, param in self._reg_params.items()}
         except DeferredInitializationError:

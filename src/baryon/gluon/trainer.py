@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .. import optimizer
@@ -144,9 +144,9 @@ class Trainer:
             contexts = found
         return contexts or []
 
-    def _trained(self) -> Iterator[tuple[int, Parameter]]:
+    def _trained(self) -> list[tuple[int, Parameter]]:
         """The Parameters with gradients, numbered."""
-        return ((i, p) for i, p in enumerate(self._params) if p.grad_req != "null")
+        return [(i, p) for i, p in enumerate(self._params) if p.grad_req != "null"]
 
     def _prepare(self) -> None:
         """Be ready for a step: every trained Parameter has its arrays, and the store has it too."""

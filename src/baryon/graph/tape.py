@@ -210,19 +210,19 @@ def tape_walk(heads: Sequence[Any]) -> list[Any]:
     """All Leafs and TapeNodes that `heads` depend on, inputs before users."""
     order: list[Any] = []
     seen: set[Any] = set()
-    stack: list[Any] = []
+    open_nodes: list[Any] = []  # whose parents are being walked; None on the stack ends the last
     for head in heads:
-        if head not in seen:
-            seen.add(head)
-            stack.append((head, iter(getattr(head, "parents", ()))))
+        stack: list[Any] = [head]
         while stack:
-            node, parents = stack[-1]
-            for parent in parents:
-                if parent is not None and parent not in seen:
-                    seen.add(parent)
-                    stack.append((parent, iter(getattr(parent, "parents", ()))))
-                    break
-            else:
-                order.append(node)
-                stack.pop()
+            node = stack.pop()
+            if node is None:
+                order.append(open_nodes.pop())
+            elif node not in seen:
+                seen.add(node)
+                if type(node) is Leaf:
+                    order.append(node)
+                    continue
+                open_nodes.append(node)
+                stack.append(None)
+                stack += [p for p in reversed(node.parents) if p is not None]
     return order

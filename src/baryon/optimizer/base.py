@@ -225,19 +225,22 @@ class Optimizer:
             if count > self.num_update:
                 self.num_update = count
 
-    def _multiplier(self, index: Any, table: dict[Any, float], attribute: str) -> float:
-        if index in self.param_dict:
-            return getattr(self.param_dict[index], attribute)
-        if index in table:
-            return table[index]
-        return table.get(self.idx2name.get(index), 1.0)
+    def _multipliers(self, indices: Sequence[Any], attribute: str) -> list[float]:
+        """The factors ``lr_mult`` or ``wd_mult`` of parameters."""
+        params, table, names = self.param_dict, getattr(self, attribute), self.idx2name
+        return [
+            getattr(params[i], attribute)
+            if i in params
+            else (table[i] if i in table else table.get(names.get(i), 1.0))
+            for i in indices
+        ]
 
     def _get_lrs(self, indices: Sequence[Any]) -> list[float]:
         rate = self.learning_rate
-        return [rate * self._multiplier(i, self.lr_mult, "lr_mult") for i in indices]
+        return [rate * factor for factor in self._multipliers(indices, "lr_mult")]
 
     def _get_wds(self, indices: Sequence[Any]) -> list[float]:
-        return [self.wd * self._multiplier(i, self.wd_mult, "wd_mult") for i in indices]
+        return [self.wd * factor for factor in self._multipliers(indices, "wd_mult")]
 
     def _get_lr(self, index: Any) -> float:
         return self._get_lrs([index])[0]

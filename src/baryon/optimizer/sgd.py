@@ -14,7 +14,7 @@ def _sgd_call(state: Any, mixed: bool, attrs: dict[str, float]) -> Call:
     """The operator of one parameter's step, with momentum if that is among the attributes."""
     name = ("mp_" if mixed else "") + ("sgd_mom_update" if "momentum" in attrs else "sgd_update")
     arrays = state if mixed else (state,)
-    return Call(name, tuple(a for a in arrays if a is not None), attrs)
+    return Call(name, tuple([a for a in arrays if a is not None]), attrs)
 
 
 def sgd_update_all(
