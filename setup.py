@@ -30,7 +30,7 @@ CSRC = ROOT / "csrc"
 KERNELS = CSRC / "kernels"
 OBJECTS = ROOT / "build" / "objects"
 # Sources that include Python headers.
-PYTHON = {"array", "eager", "method", "module", "plan", "program_binding"}
+PYTHON = {"array", "eager", "method", "module", "plan", "program_binding", "walk"}
 
 # (-Wno-restrict: GCC 12 warns wrongly about std::string.)
 # The baseline comes first on the link line, so that inline functions which several objects hold

@@ -7,5 +7,6 @@ namespace baryon {
 
 void bind_program(pybind11::module_& m);
 void bind_eager(pybind11::module_& m);
+void bind_walk(pybind11::module_& m);
 
 }  // namespace baryon

@@ -161,4 +161,5 @@ PYBIND11_MODULE(_native, m) {
   baryon::bind_machine(m);
   baryon::bind_program(m);
   baryon::bind_eager(m);
+  baryon::bind_walk(m);
 }

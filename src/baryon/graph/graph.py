@@ -7,10 +7,10 @@ train/predict mode are known. Passes work on typed nodes and never change a node
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import Any
 
+from ..native import native
 from ..ops.attrs import Attrs
 from ..ops.op import Op, Spec
 from ..ops.operators import Arithmetic
@@ -58,39 +58,44 @@ class Node:
     @property
     def entries(self) -> list[Entry]:
         """One entry for each output."""
-        return [Entry(self, i) for i in range(self.count)]
+        count = self.count
+        return [Entry(self)] if count == 1 else [Entry(self, i) for i in range(count)]
 
 
 _drawing = threading.local()
 
 
-@contextmanager
-def drawing(train: bool, name: str) -> Iterator[None]:
+class drawing:  # noqa: N801 (it reads as what it does, and is made for every node)
     """Nodes drawn inside run in this mode and carry this name."""
-    before = getattr(_drawing, "now", (True, ""))
-    _drawing.now = (train, name)
-    try:
-        yield
-    finally:
-        _drawing.now = before
+
+    __slots__ = ("_now", "_before")
+
+    def __init__(self, train: bool, name: str) -> None:
+        self._now = (train, name)
+
+    def __enter__(self) -> None:
+        self._before = getattr(_drawing, "now", (True, ""))
+        _drawing.now = self._now
+
+    def __exit__(self, *_: object) -> None:
+        _drawing.now = self._before
 
 
 class Entry(Arithmetic):
-    """One output of a node. On typed nodes it has a shape and a dtype and Python's operators."""
+    """One output of a node. On typed nodes it has a shape and a dtype and Python's operators.
 
-    __slots__ = ("node", "index")
+    key : a hashable name of the entry (`==` on entries draws a comparison).
+    """
+
+    __slots__ = ("node", "index", "key")
 
     def __init__(self, node: Node, index: int = 0) -> None:
         self.node = node
         self.index = index
+        self.key: Key = (node, index)
 
     def __repr__(self) -> str:
         return f"<Entry {self.index} of {self.node!r}>"
-
-    @property
-    def key(self) -> Key:
-        """A hashable name of the entry (`==` on entries draws a comparison)."""
-        return (self.node, self.index)
 
     @property
     def spec(self) -> Spec:
@@ -145,6 +150,8 @@ def variable(name: str, spec: Spec | None = None, attrs: Mapping[str, str] | Non
 
 def walk(heads: Iterable[Entry], stop: Callable[[Node], bool] | None = None) -> list[Node]:
     """All nodes that `heads` depend on, inputs before users; those of `stop` nodes left out."""
+    if native is not None:
+        return native.walk(heads, stop)
     order: list[Node] = []
     seen: set[Node] = set()
     open_nodes: list[Node] = []  # whose inputs are being walked; None on the stack ends the last
@@ -176,15 +183,12 @@ def rebuild(
     `stop` nodes are changed without looking at their inputs.
     """
     new: dict[Node, Sequence[Entry]] = {}
-
-    def entry(e: Entry) -> Entry:
-        return new[e.node][e.index]
-
     for node in walk(heads, stop):
-        inputs = [] if stop is not None and stop(node) else [entry(e) for e in node.inputs]
+        stops = stop is not None and stop(node)
+        inputs = [] if stops else [new[e.node][e.index] for e in node.inputs]
         changed = change(node, inputs)
         new[node] = changed.entries if isinstance(changed, Node) else changed
-    return [entry(e) for e in heads]
+    return [new[e.node][e.index] for e in heads]
 
 
 def cut(heads: Sequence[Entry], keys: Iterable[Key]) -> tuple[list[Entry], dict[Key, Entry]]:
@@ -237,8 +241,7 @@ def substitute(
 
 def with_inputs(node: Node, inputs: Sequence[Entry]) -> Node:
     """`node` itself if its inputs are these already, else a copy that reads them."""
-    if all(
-        a.node is b.node and a.index == b.index for a, b in zip(node.inputs, inputs, strict=True)
-    ):
-        return node
-    return Node(node.op, node.name, inputs, node.params, node.attrs, node.specs)
+    for a, b in zip(node.inputs, inputs, strict=True):
+        if a.node is not b.node or a.index != b.index:
+            return Node(node.op, node.name, inputs, node.params, node.attrs, node.specs)
+    return node

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -46,45 +46,60 @@ def _complete(
 ) -> Facts:
     """Sweep forward and backward over the nodes until no rule adds anything.
 
-    A node of which all is known once its rule was asked has nothing to learn any more.
+    A node of which all is known once its rule was asked has nothing to learn any more. Nodes of
+    large graphs are alike: what one has learnt from some facts, the others learn, too.
     """
     facts: Facts = {n: [given.get(n)] * n.count for n in nodes}
+    lessons: dict[Any, _Lesson] = {}
     pending, order = True, [n for n in nodes if n.op is not None]
     while pending:
         pending, left = False, []
         for node in order:
-            pending |= _visit(node, facts, ask, unify_two)
-            if not all(map(is_known, _facts_of(node, facts))):
+            ins, outs = [facts[e.node][e.index] for e in node.inputs], facts[node]
+            key = (node.op, node.params, tuple(ins), tuple(outs))
+            lesson = lessons.get(key)
+            if lesson is None:
+                lesson = lessons[key] = _learn(node, ins, outs, ask, unify_two, is_known)
+            for place, fact in lesson.ins:
+                entry = node.inputs[place]
+                facts[entry.node][entry.index] = fact
+            if lesson.outs:
+                facts[node] = list(lesson.outs)
+            pending = pending or bool(lesson.ins or lesson.outs)
+            if not lesson.complete:
                 left.append(node)
         order = left[::-1]
     return facts
 
 
-def _facts_of(node: Node, facts: Facts) -> list:
-    return [*facts[node], *(facts[e.node][e.index] for e in node.inputs)]
+class _Lesson(NamedTuple):
+    """What a rule adds to some facts.
+
+    ins : new facts of inputs by their place.    outs : all of the outputs', or none if nothing is
+    new.    complete : whether there is nothing left to learn.
+    """
+
+    ins: list[tuple[int, Any]]
+    outs: list
+    complete: bool
 
 
-def _visit(node: Node, facts: Facts, ask: Callable, unify_two: Callable) -> bool:
-    """Ask one node's rule and note what is new; whether anything was."""
-    ins = [facts[e.node][e.index] for e in node.inputs]
-    outs = facts[node]
+def _learn(
+    node: Node, ins: list, outs: list, ask: Callable, unify_two: Callable, is_known: Callable
+) -> _Lesson:
+    """Ask one node's rule."""
     try:
         new_ins, new_outs = ask(node, ins, outs)
-        changed = False
-        for entry, old, new in zip(node.inputs, ins, new_ins, strict=True):
-            merged = unify_two(old, new)
-            if _differ(merged, old):
-                facts[entry.node][entry.index] = merged
-                changed = True
-        merged = [unify_two(a, b) for a, b in zip(outs, new_outs, strict=True)]
+        new_ins = [unify_two(a, b) for a, b in zip(ins, new_ins, strict=True)]
+        new_outs = [unify_two(a, b) for a, b in zip(outs, new_outs, strict=True)]
     except MXNetError as error:
         located = MXNetError(f"node {node.name!r}: {error}")
         located.node = node.name  # type: ignore[attr-defined]
         raise located from None
-    if any(map(_differ, merged, outs)):
-        facts[node] = merged
-        changed = True
-    return changed
+    changed = [(i, b) for i, (a, b) in enumerate(zip(ins, new_ins, strict=True)) if _differ(a, b)]
+    differs = any(map(_differ, new_outs, outs))
+    complete = all(map(is_known, (*new_outs, *new_ins)))
+    return _Lesson(changed, new_outs if differs else [], complete)
 
 
 def _differ(a: Any, b: Any) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ..base import MXNetError
 from ..ops.stored import STYPES
@@ -20,15 +21,19 @@ def infer_storage(
     found : entries that are known already, to which the rest is added.
     """
     found = {} if found is None else found
+    results: dict[Any, Sequence[str]] = {}  # of calls that are alike
     for node in nodes:
         if (node, 0) in found:
             continue
         if node.op is None:
             stypes: Sequence[str] = (given.get(node.name) or _declared(node),)
         else:
-            inputs = [found[e.key] for e in node.inputs]
-            stypes = node.op.result_stypes(node.params, inputs)
-        found.update(((node, i), s) for i, s in enumerate(stypes))
+            key = (node.op, node.params, *[found[e.key] for e in node.inputs])
+            stypes = results.get(key, ())
+            if not stypes:
+                stypes = results[key] = node.op.result_stypes(node.params, key[2:])
+        for i, stype in enumerate(stypes):
+            found[node, i] = stype
     return found
 
 

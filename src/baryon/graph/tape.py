@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..native import native
 from ..ops.attrs import Attrs
 from ..ops.blocked import blocked_shape
 from ..ops.op import Op, Spec
@@ -208,6 +209,8 @@ class TapeGraph:
 
 def tape_walk(heads: Sequence[Any]) -> list[Any]:
     """All Leafs and TapeNodes that `heads` depend on, inputs before users."""
+    if native is not None:
+        return native.tape_walk(heads)
     order: list[Any] = []
     seen: set[Any] = set()
     open_nodes: list[Any] = []  # whose parents are being walked; None on the stack ends the last

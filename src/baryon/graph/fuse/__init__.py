@@ -2,9 +2,11 @@
 
 A rule is a function ``(redrawn, node, inputs)`` in a file of its family. It is shown every operator
 node, users after what they read, with the inputs already redrawn; it looks back through these and
-gives the entries that stand in for the node's outputs, or None. Patterns thus grow one node at a
-time, from a fused call to a longer one. `Redrawn.alone` says whether a value has no other reader,
-so that nobody misses it. What operators mean to a rule they state themselves, in `Op.fusion`.
+gives the entries that stand in for the node's outputs, or None. A `Rule` names the function, and
+operators without which it has nothing to do, for most graphs do not have them. Patterns thus grow
+one node at a time, from a fused call to a longer one. `Redrawn.alone` says whether a value has no
+other reader, so that nobody misses it. What operators mean to a rule they state themselves, in
+`Op.fusion`.
 """
 
 from __future__ import annotations
@@ -18,9 +20,16 @@ from .chains import chained
 from .redraw import Rule, redraw
 
 # The first that answers for a node is taken. Some draw what has kernels for one device alone.
-_RULES: tuple[Rule, ...] = (idle.left_out, endings.ended)
-CPU_RULES: tuple[Rule, ...] = (*_RULES, moments.measured, attention.on_cpu)
-GPU_RULES: tuple[Rule, ...] = (*_RULES, attention.attended)
+_RULES: tuple[Rule, ...] = (
+    Rule(idle.left_out, lambda op: op.fusion.idle),
+    Rule(endings.ended, lambda op: op.origin and op.origin.fusion.begins),
+)
+CPU_RULES: tuple[Rule, ...] = (
+    *_RULES,
+    Rule(moments.measured, lambda op: op.origin and op.origin.fusion.measures),
+    Rule(attention.on_cpu, lambda op: op.fusion.weighs),
+)
+GPU_RULES: tuple[Rule, ...] = (*_RULES, Rule(attention.attended, lambda op: op.fusion.weighs))
 
 
 def fuse(*groups: Sequence[Entry], on_gpu: bool = False) -> list[list[Entry]]:

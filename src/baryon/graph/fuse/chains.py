@@ -53,6 +53,8 @@ class _Group:
 
 def chained(groups: Sequence[Sequence[Entry]], on_gpu: bool = False) -> list[list[Entry]]:
     """The heads of groups that run one after the other, with chains as one node each."""
+    if not on_gpu and not _any_large(groups):
+        return [list(heads) for heads in groups]
     groups = computed_again(groups, _stages(groups), lambda node: _is_step(node, on_gpu))
     order, group_of = _chains(groups, on_gpu)
     drawn = computed_by_each(order, group_of, [e for heads in groups for e in heads])
@@ -62,6 +64,12 @@ def chained(groups: Sequence[Sequence[Entry]], on_gpu: bool = False) -> list[lis
         order, group_of = _chains(groups, on_gpu)
     new = _redrawn(order, group_of, [e for heads in groups for e in heads]) if group_of else {}
     return [[new.get(e.key, e) for e in heads] for heads in groups]
+
+
+def _any_large(groups: Sequence[Sequence[Entry]]) -> bool:
+    """Whether any tensor is large enough for a chain."""
+    nodes = walk([e for heads in groups for e in heads])
+    return any(prod(spec[0]) >= SMALLEST for node in nodes for spec in node.specs)
 
 
 def _chains(

@@ -4,19 +4,33 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
+from ...ops.op import Op
 from ..graph import Entry, Key, Node, walk, with_inputs
 
-Rule = Callable[["Redrawn", Node, list[Entry]], "Sequence[Entry] | None"]
+class Rule(NamedTuple):
+    """A rule of fusion.
+
+    draws : what it draws a node as.    needs : whether an operator is one of those without which
+    a graph has nothing for the rule.
+    """
+
+    draws: Callable[[Redrawn, Node, list[Entry]], Sequence[Entry] | None]
+    needs: Callable[[Op], Any]
 
 
 def redraw(heads: Sequence[Entry], rules: Sequence[Rule]) -> list[Entry]:
     """The graph with every node as the first rule that answers draws it, else as it was."""
     nodes = walk(heads)
+    ops = {node.op for node in nodes if node.op is not None}
+    rules = [rule for rule in rules if any(map(rule.needs, ops))]
+    if not rules:
+        return list(heads)
     redrawn = Redrawn(nodes, heads)
     for node in nodes:
         inputs = [redrawn.new[e.key] for e in node.inputs]
-        answers = (rule(redrawn, node, inputs) for rule in rules if node.op is not None)
+        answers = (rule.draws(redrawn, node, inputs) for rule in rules if node.op is not None)
         outs = next((found for found in answers if found is not None), None)
         redrawn.add(node, with_inputs(node, inputs).entries if outs is None else outs)
     return [redrawn.new[e.key] for e in heads]
