@@ -30,6 +30,7 @@ CPU_RULES: tuple[Rule, ...] = (
     Rule(attention.on_cpu, lambda op: op.fusion.weighs),
 )
 GPU_RULES: tuple[Rule, ...] = (*_RULES, Rule(attention.attended, lambda op: op.fusion.weighs))
+TRAINED_RULES: tuple[Rule, ...] = (Rule(trained.attended, lambda op: op.fusion.weighs),)
 
 
 def fuse(*groups: Sequence[Entry], on_gpu: bool = False) -> list[list[Entry]]:
@@ -43,4 +44,4 @@ def fuse(*groups: Sequence[Entry], on_gpu: bool = False) -> list[list[Entry]]:
 
 def fuse_before_gradients(heads: Sequence[Entry]) -> list[Entry]:
     """The same values on a GPU, by operators that have gradients of their own."""
-    return redraw(heads, (trained.attended,)) if settings.get("BARYON_FUSE") else list(heads)
+    return redraw(heads, TRAINED_RULES) if settings.get("BARYON_FUSE") else list(heads)
