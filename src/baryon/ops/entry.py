@@ -299,9 +299,9 @@ class Op:
 
     def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[list, dict[str, Any]]:
         """Split a call's arguments into inputs (None where absent) and raw attributes."""
-        if args and len(args) <= len(self.inputs) and kwargs.keys().isdisjoint(self.inputs):
-            if args[-1] is not None:  # the usual call: tensors by place, attributes by name
-                return list(args), dict(kwargs)
+        by_place = 0 < len(args) <= len(self.inputs) and args[-1] is not None
+        if by_place and kwargs.keys().isdisjoint(self.inputs):  # the usual call
+            return list(args), dict(kwargs)
         raw = {k: v for k, v in kwargs.items() if k not in self.inputs}
         if self.many:
             return list(args) or list(kwargs.get(self.inputs[0], ())), raw

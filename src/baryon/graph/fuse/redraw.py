@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from ...ops.op import Op
 from ..graph import Entry, Key, Node, walk, with_inputs
 
+
 class Rule(NamedTuple):
     """A rule of fusion.
 
