@@ -222,6 +222,17 @@ inline double __longlong_as_double(long long x) { return emulated::cast_bits<dou
 inline float rsqrtf(float x) { return 1 / sqrtf(x); }
 inline double rsqrt(double x) { return 1 / sqrt(x); }
 inline float rsqrt(float x) { return 1 / sqrtf(x); }
+inline double erfinv(double x) {  // by Newton's steps, from beyond the root
+  const double size = fabs(x);
+  if (!(size < 1)) return size == 1 ? x * INFINITY : NAN;
+  double y = size < 0.7 ? size * 0.88622692545275801 : sqrt(-log1p(-size));
+  for (int i = 0; i < 30; ++i) {
+    const double off = size < 0.5 ? erf(y) - size : (1 - size) - erfc(y);
+    y -= off * 0.88622692545275801 * exp(y * y);
+  }
+  return copysign(y, x);
+}
+inline float erfinv(float x) { return float(erfinv(double(x))); }
 inline unsigned __umulhi(unsigned a, unsigned b) { return uint64_t{a} * b >> 32; }
 inline int __popc(unsigned x) { return __builtin_popcount(x); }
 inline int __ffs(int x) { return __builtin_ffs(x); }

@@ -43,6 +43,15 @@ def test_rows_of_softmax_and_layer_norm(shape, dtype):
     check(case("_backward_LayerNorm", shape, shape, *more, dtype=dtype, axis=-1, eps=1e-5))
 
 
+@pytest.mark.parametrize("axis", [0, 1])
+def test_layer_norm_of_an_inner_axis(axis):
+    shape = (33, 17, 5)
+    vector, statistics = (shape[axis],), (*shape[:axis], 1, *shape[axis + 1 :])
+    check(case("LayerNorm", shape, vector, vector, axis=axis))
+    more = [vector, statistics, statistics]
+    check(case("_backward_LayerNorm", shape, shape, *more, axis=axis, eps=1e-5))
+
+
 @pytest.mark.parametrize("axis, shape", [(1, (5, 33, 17, 9)), (-1, (301, 100)), (-1, (3, 5, 7))])
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
 def test_batch_norm(axis, shape, dtype):

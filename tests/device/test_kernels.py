@@ -112,6 +112,26 @@ def test_sample(call):
     compare(call, found)
 
 
+MANY = "Activation", "_backward_Activation", "sigmoid", "sign", "erfinv", "broadcast_mod", "where"
+
+
+@pytest.mark.parametrize("name", MANY)
+def test_a_pointwise_operator_of_many_steps_is_one_kernel(name):
+    op = get(name)
+    found = [(c, launched(c)) for i in range(len(op.samples)) for c in [make(op, i, "float32")]]
+    served = [pair for pair in found if pair[1] is not NotImplemented]
+    assert served
+    for call, made in served:
+        compare(call, made)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_where_with_a_condition_of_rows(dtype):
+    x, y = mx.nd.ones((2, 2), ctx=mx.gpu(0), dtype=dtype), mx.nd.zeros((2, 2), ctx=mx.gpu(0))
+    found = mx.nd.where(mx.nd.array([1, 0], ctx=mx.gpu(0)), x, y.astype(dtype))
+    assert found.asnumpy().tolist() == [[1, 1], [0, 0]]
+
+
 ALONE = "Activation", "_backward_LeakyReLU", "elemwise_mul", "broadcast_add", "Cast", "erf"
 
 

@@ -6,6 +6,7 @@ and writes the results. Steps round as single operators do, so fusion changes no
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache, lru_cache
 from math import isinf, isnan, prod
@@ -18,7 +19,7 @@ from ..dtypes import is_float
 from ..ops.attrs import Attrs
 from ..ops.chain import Chain, Step, expression, printable, read, value_dtypes, written
 from ..ops.entry import Op
-from ..ops.rules import broadcast_shapes
+from ..ops.rules import broadcast, broadcast_shapes
 from ..ops.scalar import number
 from .launch import SOURCES, TYPES, blocks, common_source, dense, launch, output, width
 from .registry import kernel
@@ -234,18 +235,29 @@ def fused_chain(xp, *data, program, num_args):
 # ---- one operator --------------------------------------------------------------------------------
 
 
-def alone(op: Op) -> Callable[..., Any] | None:
-    """A printed kernel for a single pointwise operator on 16-bit arrays, if it has an expression.
+# What CuPy computes at once, too: a function of C++ that it has, or an operation.
+_AT_ONCE = re.compile(
+    r"-?a|1 / a|a [-+*/] b|a \* (a|A\([\d.]+\))|A\(a [<>=!]=? [b0]\)|(pow|hypot)\(a, b\)|"
+    r"(a?(sin|cos|tan)h?|exp|expm1|log(2|10|1p)?|sqrt|cbrt|fabs|floor|ceil|trunc|erf)\(a\)|"
+    r"[tl]gamma\(a\)|a [<>] b \|\| a != a \? a : b"
+)
 
-    CuPy computes most operators on wider types at once, but the bodies would widen these first.
-    Expressions with numbers are left to bodies: each number would be a kernel of its own.
+
+def alone(op: Op) -> Callable[..., Any] | None:
+    """A printed kernel for a single pointwise operator, if it has an expression.
+
+    Of wider types than 16 bits only for what CuPy does not compute at once: the body needs no
+    other type then, and CuPy is quicker to call. Expressions with numbers are left to bodies: each
+    number would be a kernel of its own.
     """
     if op.element is None or op.many:
         return None
 
     def run(xp: Any, *data: Any, **attrs: Any) -> Any:
         data = [x for x in data if x is not None]
-        program = _program_of_one(op, Attrs(attrs), len(data)) if any(map(_is_half, data)) else None
+        if op.shape_rule is not broadcast and len({x.shape for x in data}) > 1:
+            return NotImplemented  # other rules than NumPy's say which elements belong together
+        program = _program_of_one(op, Attrs(attrs), len(data), any(map(_is_half, data)))
         if program is None:
             return NotImplemented
         found = fused_chain(xp, *data, program=program, num_args=len(data))
@@ -255,9 +267,9 @@ def alone(op: Op) -> Callable[..., Any] | None:
 
 
 @lru_cache(maxsize=4096)
-def _program_of_one(op: Op, attrs: Attrs, count: int) -> str | None:
+def _program_of_one(op: Op, attrs: Attrs, count: int, half: bool) -> str | None:
     text = expression(op, attrs) if op.is_pointwise(attrs) else None
-    if text is None or "{" in text:
+    if text is None or "{" in text or not (half or _AT_ONCE.fullmatch(text) is None):
         return None
     return written(Chain(count, (Step(op, attrs, tuple(range(count))),), (count,)))
 

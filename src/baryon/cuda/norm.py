@@ -31,13 +31,13 @@ def _normalise(
 
 @kernel("LayerNorm")
 def layer_norm(xp, data, gamma, beta, *, axis, eps, output_mean_var):
-    """See the operator."""
-    if axis % data.ndim != data.ndim - 1 or not floating(data, gamma) or not data.size:
+    """See the operator; another axis than the last is brought there and back."""
+    if not floating(data, gamma) or not data.size or gamma.dtype != beta.dtype:
         return NotImplemented
-    if gamma.dtype != beta.dtype:
-        return NotImplemented
-    statistics = (*data.shape[:-1], 1)
-    return _normalise(xp, (data, gamma, beta), prod(statistics), 0, eps, statistics)
+    rows = xp.moveaxis(data, axis, -1)
+    statistics = (*rows.shape[:-1], 1)
+    found = _normalise(xp, (rows, gamma, beta), prod(statistics), 0, eps, statistics)
+    return tuple(xp.moveaxis(x, -1, axis) for x in found)
 
 
 @kernel("GroupNorm")
@@ -78,8 +78,9 @@ def _serves(dy: Any, data: Any, gamma: Any, mean: Any, std: Any) -> bool:
 @kernel("_backward_LayerNorm")
 def backward_layer_norm(xp, dy, data, gamma, mean, std, *, axis, eps):
     """See the operator."""
-    if axis % data.ndim != data.ndim - 1 or not _serves(dy, data, gamma, mean, std):
+    if not _serves(dy, data, gamma, mean, std):
         return NotImplemented
+    dy, data, mean, std = (xp.moveaxis(x, axis, -1) for x in (dy, data, mean, std))
     arrays = tuple(dense(xp, x) for x in (dy, data, gamma, mean, std))
     rows, n = mean.size, data.shape[-1]
     dx = _backward_rows(xp, arrays, rows, 0)[0]
@@ -89,6 +90,7 @@ def backward_layer_norm(xp, dy, data, gamma, mean, std, *, axis, eps):
     dy, data, _, mean, std = arrays
     grid = -(-n // 32), shares
     launch(run, grid, (32, 8), dy, data, mean, std, products, sums, np.int64(rows), np.int64(n))
+    dx = xp.moveaxis(dx, -1, axis)
     return dx, products.sum(axis=0).astype(gamma.dtype), sums.sum(axis=0).astype(gamma.dtype)
 
 

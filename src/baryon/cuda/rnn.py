@@ -1,4 +1,4 @@
-"""The fused recurrent network of LSTM and GRU layers."""
+"""The fused recurrent network."""
 
 from __future__ import annotations
 
@@ -6,22 +6,20 @@ from ..ops.attrs import Attrs
 from ..ops.rnn import _walk
 from ..ops.rnn_layout import directions, views
 from .registry import kernel
-from .rnn_cells import backward_layer, forward_layer
+from .rnn_cells import backward_layer, bounds, forward_layer
 from .rows import floating, wide
 
 
 def _served(arrays: tuple, attrs: dict) -> bool:
-    bounds = attrs["lstm_state_clip_min"], attrs["lstm_state_clip_max"]
     plain = not attrs["projection_size"] and not attrs["use_sequence_length"]
     alike = all(a is None or a.dtype == arrays[0].dtype for a in arrays)
     full = all(a is None or a.size for a in arrays)
-    wanted = attrs["mode"] in ("lstm", "gru") and bounds == (None, None)
-    return plain and wanted and alike and full and floating(arrays[0])
+    return plain and alike and full and floating(arrays[0])
 
 
 @kernel("RNN")
 def rnn(xp, data, parameters, state, state_cell=None, sequence_length=None, *, p, rng, **given):
-    """See the operator; projections, lengths and bounds are left to its body."""
+    """See the operator; projections and lengths are left to its body."""
     if not _served((data, parameters, state, state_cell), given):
         return NotImplemented
     attrs, dtype = Attrs(given), data.dtype
@@ -34,7 +32,8 @@ def rnn(xp, data, parameters, state, state_cell=None, sequence_length=None, *, p
     x, ends, kept, layers, parts = data, [], [], [], []
     for layer, k, steps in _walk(attrs, data.shape[0]):
         c = None if state_cell is None else state_cell[k].astype(wide(dtype))
-        out, blocks, *end = forward_layer(xp, attrs.mode, weights[k], x, state[k], c, steps)
+        given_layer = weights[k], x, state[k], c, steps, bounds(attrs, dtype)
+        out, blocks, *end = forward_layer(xp, attrs.mode, *given_layer)
         ends.append(end)
         kept.append(blocks)
         parts.append(out)
@@ -71,9 +70,8 @@ def backward_rnn(
         first = state[k], state_cell[k].astype(wide(dtype)) if lstm else None
         last = xp.ascontiguousarray(d_end[k]), d_end_cell[k] if lstm else None
         own = xp.ascontiguousarray(outs[layer][..., at])
-        dx, grads, *before = backward_layer(
-            xp, attrs.mode, weights[k], x, first, own, gates[k], d_outs[..., at], last, steps
-        )
+        kept = own, gates[k], d_outs[..., at], last, steps, bounds(attrs, dtype)
+        dx, grads, *before = backward_layer(xp, attrs.mode, weights[k], x, first, *kept)
         for target, grad in zip(d_weights[k], grads, strict=True):
             if target is not None:
                 target[...] = grad

@@ -1,5 +1,5 @@
 // One step of a recurrent layer after its matrix products: T stores gates and outputs, cell states
-// are float (A). Gates lie in blocks of `units`; N samples.
+// are float (A), held between `low` and `high`. Gates lie in blocks of `units`; N samples.
 
 typedef Wide<T>::type A;
 
@@ -7,14 +7,15 @@ __device__ inline A sigmoid(A x) { return 1 / (1 + exp(-x)); }
 
 // gx, gh: products of the input (with both biases) and of the state. kept: i, f, g, o, c.
 extern "C" __global__ void lstm_step(const T* gx, const T* gh, const A* c, T* h, A* c_out, T* kept,
-                                     int samples, int units) {
+                                     A low, A high, int samples, int units) {
   for (Index at = first_element(); at < Index{samples} * units; at += all_threads()) {
     const Index n = at / units, u = at % units, from = n * 4 * units + u, to = n * 5 * units + u;
     A gate[4];
     for (int k = 0; k < 4; ++k)
       gate[k] = A(widened(gx[from + k * units])) + widened(gh[from + k * units]);
     const A i = sigmoid(gate[0]), f = sigmoid(gate[1]), g = tanh(gate[2]), o = sigmoid(gate[3]);
-    const A cell = f * c[at] + i * g;
+    A cell = f * c[at] + i * g;
+    cell = cell < low ? low : cell > high ? high : cell;
     c_out[at] = cell;
     h[at] = narrowed<T>(o * tanh(cell));
     const A blocks[5] = {i, f, g, o, cell};
@@ -25,21 +26,40 @@ extern "C" __global__ void lstm_step(const T* gx, const T* gh, const A* c, T* h,
 // dy: of this step's output, in rows of `stride`; dh: what later steps gave to this state; dc: in
 // and out. c_before: of the step before, in rows of c_stride.
 extern "C" __global__ void lstm_back(const T* kept, const T* dy, const T* dh, const A* c_first,
-                                     const T* c_before, A* dc, T* gates, int samples, int units,
-                                     int stride) {
+                                     const T* c_before, A* dc, T* gates, A low, A high, int samples,
+                                     int units, int stride) {
   for (Index at = first_element(); at < Index{samples} * units; at += all_threads()) {
     const Index n = at / units, u = at % units, from = n * 5 * units + u, to = n * 4 * units + u;
     const A i = widened(kept[from]), f = widened(kept[from + units]);
     const A g = widened(kept[from + 2 * units]), o = widened(kept[from + 3 * units]);
-    const A squashed = tanh(A(widened(kept[from + 4 * units])));
+    const A after = widened(kept[from + 4 * units]), squashed = tanh(after);
     const A d = A(widened(dy[n * stride + u])) + widened(dh[at]);
     const A before = c_first ? c_first[at] : A(widened(c_before[from + 4 * units]));
-    const A cell = dc[at] + d * o * (1 - squashed * squashed);
+    A cell = dc[at] + d * o * (1 - squashed * squashed);
+    if (!(after > low && after < high)) cell = 0;  // it was held at a bound
     gates[to] = narrowed<T>(cell * g * i * (1 - i));
     gates[to + units] = narrowed<T>(cell * before * f * (1 - f));
     gates[to + 2 * units] = narrowed<T>(cell * i * (1 - g * g));
     gates[to + 3 * units] = narrowed<T>(d * squashed * o * (1 - o));
     dc[at] = cell * f;
+  }
+}
+
+// One gate; its squashed sum is the state, and all that is kept.
+extern "C" __global__ void plain_step(const T* gx, const T* gh, T* h, T* kept, int is_tanh,
+                                      int samples, int units) {
+  for (Index at = first_element(); at < Index{samples} * units; at += all_threads()) {
+    const A sum = A(widened(gx[at])) + widened(gh[at]);
+    h[at] = kept[at] = narrowed<T>(is_tanh ? tanh(sum) : larger(sum, A(0)));
+  }
+}
+
+extern "C" __global__ void plain_back(const T* kept, const T* dy, const T* dh, T* gates,
+                                      int is_tanh, int samples, int units, int stride) {
+  for (Index at = first_element(); at < Index{samples} * units; at += all_threads()) {
+    const A h = widened(kept[at]);
+    const A d = A(widened(dy[at / units * stride + at % units])) + widened(dh[at]);
+    gates[at] = narrowed<T>(is_tanh ? d * (1 - h * h) : h > 0 ? d : A(0));
   }
 }
 
