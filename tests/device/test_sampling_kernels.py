@@ -38,3 +38,37 @@ def test_deformable_convolutions(modulated, groups):
     arrays = RNG.normal(size=(2, 6, 6, 10)), data, offset, *mask, weight
     name = "_backward_DeformableConvolution"
     check(name, *arrays, rtol=1e-4, modulated=modulated, **window)
+
+
+@pytest.mark.parametrize("align", [False, True])
+@pytest.mark.parametrize("size, out", [((7, 5), (19, 23)), ((31, 12), (5, 1)), ((1, 4), (3, 9))])
+def test_resizing(size, out, align):
+    data, dy = RNG.normal(size=(2, 3, *size)), RNG.normal(size=(2, 3, *out))
+    more = dict(align_corners=align, rtol=1e-4)
+    check("_contrib_BilinearResize2D", data, height=out[0], width=out[1], **more)
+    check("_backward_BilinearResize2D", dy, height=size[0], width=size[1], **more)
+
+
+@pytest.mark.parametrize("size, out", [((7, 5), (3, 5)), ((40, 50), (1, 1)), ((3, 4), (7, 11))])
+def test_even_windows(size, out):
+    data, dy = RNG.normal(size=(2, 3, *size)), RNG.normal(size=(2, 3, *out))
+    check("_contrib_AdaptiveAvgPooling2D", data, output_size=out)
+    check("_backward_AdaptiveAvgPooling2D", dy, shape=data.shape)
+
+
+@pytest.mark.parametrize("multiply", [False, True])
+def test_correlation(multiply):
+    images = RNG.normal(size=(2, 2, 5, 13, 11))
+    attrs = dict(kernel_size=3, max_displacement=3, stride1=2, stride2=2, pad_size=2)
+    check("Correlation", *images, is_multiply=multiply, **attrs)
+    dy = RNG.normal(size=(2, 9, 5, 4))
+    check("_backward_Correlation", dy, *images, is_multiply=multiply, rtol=1e-4, **attrs)
+
+
+@pytest.mark.parametrize("nsize", [1, 5, 99])
+def test_normalisation_over_channels(nsize):
+    data, dy = RNG.normal(size=(2, 9, 5, 7)), RNG.normal(size=(2, 9, 5, 7))
+    attrs = dict(alpha=0.3, beta=0.75, knorm=1.5, nsize=nsize)
+    check("LRN", data, **attrs)
+    scale = RNG.uniform(1, 2, (2, 9, 5, 7))
+    check("_backward_LRN", dy, data, scale, rtol=1e-4, **attrs)

@@ -32,6 +32,7 @@ FAMILIES: tuple[str, ...] = (
     "sampling",
     "ctc",
     "indexing",
+    "planes",
     "activation",
     "chain",
 )

@@ -159,3 +159,8 @@ correlation.sample(
     is_multiply=False,
     _second_order=False,
 )
+backward_correlation.sample(
+    **dict(dy=normal(2, 9, 2, 3), data1=normal(2, 3, 6, 7), data2=normal(2, 3, 6, 7)),
+    **dict(kernel_size=3, max_displacement=2, stride1=2, stride2=2, pad_size=2, is_multiply=True),
+    _second_order=False,
+)
