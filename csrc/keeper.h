@@ -1,9 +1,12 @@
 // What one instruction keeps between runs of an input that has not been written since.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <utility>
+#include <vector>
 
 #include "allocator.h"
 #include "parallel.h"
@@ -49,6 +52,26 @@ class Keeper {
   std::mutex mutex_;
   std::uint64_t seen_ = 0, stamp_ = 0;  // of the last call; of what `memory_` was made of
   std::shared_ptr<void> memory_;
+};
+
+// One stamp for the values of several inputs together.
+class StampOfMany {
+ public:
+  std::uint64_t of(std::vector<std::uint64_t> stamps) {
+    if (stamps.size() == 1) return stamps[0];
+    if (std::find(stamps.begin(), stamps.end(), 0) != stamps.end()) return 0;
+    const std::lock_guard lock(mutex_);
+    if (stamps != last_) {
+      last_ = std::move(stamps);
+      ++stamp_;
+    }
+    return stamp_;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::uint64_t> last_;
+  std::uint64_t stamp_ = 0;
 };
 
 }  // namespace baryon

@@ -23,7 +23,7 @@ struct Call {
   const double* params;  // numbers packed by the operator's `params`
   int n_params;
   // Memory that lasts between calls, as large as the kernel's KeepFn says, or null. It is `filled`
-  // once a call has put there what it makes of the second input, whose values are still the same.
+  // once a call has put there what it makes of its weights, whose values are still the same.
   void* kept = nullptr;
   bool filled = false;
 };
@@ -35,9 +35,15 @@ using KernelFn = void (*)(const Call&);
 // before any data pointer is set. A false answer sends the call to the reference body.
 using AcceptFn = bool (*)(const Call&);
 
-// Bytes that a kernel would keep between calls of what it makes of its second input (weights), as
-// long as nobody writes to that; asked once per planned call that was accepted.
+// Bytes that a kernel would keep between calls of what it makes of its weights (inputs), as long as
+// nobody writes to these; asked once per planned call that was accepted.
 using KeepFn = std::int64_t (*)(const Call&);
+
+// Which inputs these are, up to the last; the second alone where a kernel does not say.
+struct InputRange {
+  int first, last;
+};
+using KeptFn = InputRange (*)(const Call&);
 
 template <DType... kinds>
 bool same_dtype(const Call& call) {
@@ -52,8 +58,8 @@ bool same_dtype(const Call& call) {
 
 // Takes a kernel up into the registry.
 struct Adder {
-  void operator()(const char* name, KernelFn kernel, AcceptFn accepts,
-                  KeepFn keeps = nullptr) const;
+  void operator()(const char* name, KernelFn kernel, AcceptFn accepts, KeepFn keeps = nullptr,
+                  KeptFn kept = nullptr) const;
 };
 using AddFn = const Adder&;
 

@@ -9,6 +9,7 @@ struct Kernel {
   KernelFn run;
   AcceptFn accepts;
   KeepFn keeps;     // or null
+  KeptFn kept;      // or null
   const char* isa;  // the instruction set that it is compiled for
 };
 

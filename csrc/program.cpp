@@ -123,20 +123,29 @@ void Program::add_keepers() {
     for (const Ref& ref : instruction.ins)
       if (ref.space == Space::external && instruction.callback >= 0) fixed[ref.offset] = false;
   }
-  for (std::size_t i = 0; i < size(); ++i) {
-    Step& step = steps_[i];
-    if (step.kernel == nullptr || step.n_in < 2) continue;
-    const Ref& ref = instructions_[i].ins[1];
-    if (ref.space != Space::external || !fixed[ref.offset]) continue;
-    const KeepFn keeps = find_kernel(instructions_[i].name)->keeps;
-    const std::int64_t bytes = keeps == nullptr ? 0 : keeps(call_of(blank_, step));
-    if (bytes == 0) continue;
-    const auto known = std::find(kept_.begin(), kept_.end(), ref.offset);
-    step.kept = static_cast<std::size_t>(known - kept_.begin());
-    if (known == kept_.end()) kept_.push_back(ref.offset);
-    keepers_.push_back(std::make_unique<Keeper>(bytes));
-    step.keeper = keepers_.back().get();
+  for (std::size_t i = 0; i < size(); ++i) add_keeper(i, fixed);
+}
+
+void Program::add_keeper(std::size_t index, const std::vector<bool>& fixed) {
+  Step& step = steps_[index];
+  const Kernel* kernel = step.kernel == nullptr ? nullptr : find_kernel(instructions_[index].name);
+  if (kernel == nullptr || kernel->keeps == nullptr || step.n_in < 2) return;
+  const Call call = call_of(blank_, step);
+  const InputRange of = kernel->kept == nullptr ? InputRange{1, 2} : kernel->kept(call);
+  const std::vector<Ref>& ins = instructions_[index].ins;
+  for (int i = of.first; i < of.last; ++i)
+    if (ins[i].space != Space::external || !fixed[ins[i].offset]) return;
+  const std::int64_t bytes = kernel->keeps(call);
+  if (bytes == 0) return;
+  for (int i = of.first; i < of.last; ++i) {
+    const auto known = std::find(kept_.begin(), kept_.end(), ins[i].offset);
+    step.kept.push_back(static_cast<std::size_t>(known - kept_.begin()));
+    if (known == kept_.end()) kept_.push_back(ins[i].offset);
   }
+  keepers_.push_back(std::make_unique<Keeper>(bytes));
+  kept_stamps_.push_back(std::make_unique<StampOfMany>());
+  step.keeper = keepers_.back().get();
+  step.stamp = kept_stamps_.back().get();
 }
 
 Call Program::call_of(const Frame& frame, const Step& step) {
@@ -231,7 +240,9 @@ void Program::bind_step(Frame& frame, std::size_t index, char* arena,
 
 void Program::execute(const Step& step, Call call, const std::vector<std::uint64_t>& stamps) const {
   if (step.keeper == nullptr || stamps.empty()) return step.kernel(call);
-  const Keeper::Loan loan = step.keeper->lend(stamps[step.kept]);
+  std::vector<std::uint64_t> given;
+  for (const std::size_t place : step.kept) given.push_back(stamps[place]);
+  const Keeper::Loan loan = step.keeper->lend(step.stamp->of(std::move(given)));
   call.kept = loan.memory.get();
   call.filled = loan.filled;
   step.kernel(call);

@@ -44,6 +44,7 @@ struct Streams {
 
 // What runs keep of one external: the memory of each instruction that makes something of it.
 class Keeper;
+class StampOfMany;
 
 // Whoever runs instructions that are no kernels.
 class Host {
@@ -83,10 +84,11 @@ class Program {
     KernelFn kernel;  // null: the host's
     std::size_t first_tensor, first_param;
     int n_in, n_out, n_params;
-    std::uint64_t ordinal;      // among the random instructions
-    std::int64_t bytes_before;  // touched by the kernels of earlier steps
-    Keeper* keeper;             // or null
-    std::size_t kept;           // the place of its external in `kept_`
+    std::uint64_t ordinal;          // among the random instructions
+    std::int64_t bytes_before;      // touched by the kernels of earlier steps
+    Keeper* keeper;                 // or null
+    StampOfMany* stamp;             // beside a keeper
+    std::vector<std::size_t> kept;  // the places of its externals in `kept_`
   };
   struct Frame {  // tensors and parameters as one run sets them
     std::vector<Tensor> tensors;
@@ -98,6 +100,7 @@ class Program {
   void check(const Instruction& instruction, const Ref& ref, bool output) const;
   void add(Instruction& instruction);
   void add_keepers();
+  void add_keeper(std::size_t index, const std::vector<bool>& fixed);
   void execute(const Step& step, Call call, const std::vector<std::uint64_t>& stamps) const;
   static Call call_of(const Frame& frame, const Step& step);
   void number(Frame& frame, const std::vector<double>& numbers) const;
@@ -116,6 +119,7 @@ class Program {
   Frame blank_;
   std::vector<std::int64_t> kept_;
   std::vector<std::unique_ptr<Keeper>> keepers_;
+  std::vector<std::unique_ptr<StampOfMany>> kept_stamps_;
   mutable std::mutex mutex_;  // guards idle_
   mutable std::vector<std::unique_ptr<Frame>> idle_;
 };

@@ -101,8 +101,9 @@ const Registry& registry() {
 
 }  // namespace
 
-void Adder::operator()(const char* name, KernelFn run, AcceptFn accepts, KeepFn keeps) const {
-  filling->table[name] = {run, accepts, keeps, filling->isa};
+void Adder::operator()(const char* name, KernelFn run, AcceptFn accepts, KeepFn keeps,
+                       KeptFn kept) const {
+  filling->table[name] = {run, accepts, keeps, kept, filling->isa};
 }
 
 const Kernel* find_kernel(const std::string& name) {

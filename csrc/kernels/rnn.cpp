@@ -1,160 +1,25 @@
-// The fused recurrent network, forward and backward: one large product for all inputs of a layer,
-// one for each step's state, and the gates of a step in one pass.
+// The gradient of the fused recurrent network: one product for each step's state, one for all
+// inputs and one for all weights of a layer, and the gates of a step in one pass.
 
-#include "rnn.h"
-
-#include "../gemm.h"
-#include "../packed_factor.h"
-#include "philox.h"
+#include "rnn_factor.h"
 
 namespace baryon::BARYON_ISA {
 namespace {
 
-// Rows of `stride` numbers.
-template <class T>
-struct Rows {
-  T* data;
-  Index stride;
+// walk(first, end) for shares of the batch, each of which goes through all steps on a thread of its
+// own, without waiting for others: as long as each thread's cache keeps the recurrent matrix, and
+// has samples enough for it. Else for the whole batch.
+template <class F>
+void each_share(const RnnShape& r, Index matrix_bytes, const F& walk) {
+  constexpr Index kSamples = 6, kCache = 1 << 20;
+  const Index shares = std::min<Index>(num_threads(), r.batch / kSamples);
+  if (matrix_bytes > kCache || shares < 2) return walk(Index{0}, r.batch);
+  parallel_for(shares, 1, [&](Index begin, Index end) {
+    for (Index i = begin; i < end; ++i) walk(r.batch * i / shares, r.batch * (i + 1) / shares);
+  });
+}
 
-  T* operator[](Index n) const { return data + n * stride; }
-};
-
-// A recurrent matrix, packed for the products of all steps.
-template <class T>
-class StateFactor {
- public:
-  // Forward it takes states to gates, backward gates to states.
-  StateFactor(const RnnShape& r, bool forward, const T* matrix)
-      : forward_(forward),
-        n_(forward ? r.gates() : r.units),
-        k_(forward ? r.units : r.gates()),
-        matrix_(matrix),
-        factor_(r.batch, forward, n_, k_),
-        memory_(factor_.bytes()) {
-    if (factor_.bytes() == 0) return;
-    factor_.place(matrix, memory_.get());
-    factor_.pack();
-  }
-
-  Index bytes() const { return n_ * k_ * static_cast<Index>(sizeof(T)); }
-
-  void multiply(Index rows, const T* a, Index lda, bool adds, T* c, Index ldc) const {
-    if (factor_.bytes() > 0) return factor_.multiply(rows, a, lda, T(adds), c, ldc);
-    gemm(false, forward_, rows, n_, k_, T(1), a, lda, matrix_, forward_ ? k_ : n_, T(adds), c, ldc);
-  }
-
- private:
-  bool forward_;
-  Index n_, k_;
-  const T* matrix_;
-  PackedFactor<T> factor_;
-  Scratch<char> memory_;
-};
-
-// ---- forward: in = {data, parameters, state, [state_cell]}, out = {output, state, cell, kept,
-// hidden, mask}; params[4] = probability of dropping, then seed and stream -----------------------
-
-template <class T>
-struct Forward {
-  const Call& call;
-  RnnShape r;
-  const T* parameters;
-
-  explicit Forward(const Call& c) : call(c), r(c, c.in[0]), parameters(c.in[1].as<T>()) {}
-
-  // A layer's output (steps, batch, width).
-  T* output(Index layer) const {
-    if (layer == r.layers - 1) return call.out[0].as<T>();
-    return call.out[4].as<T>() + layer * r.steps * r.batch * r.width();
-  }
-  T* kept(Index k, Index t) const {
-    return call.out[3].as<T>() + (k * r.steps + t) * r.batch * r.kept();
-  }
-
-  void draw_mask() const {
-    const double keep = 1 - call.params[4];
-    const float limit = static_cast<float>(keep);
-    const T scale = keep > 0 ? static_cast<T>(1 / keep) : T(0);
-    T* mask = call.out[5].as<T>();
-    each_uniform<float>(Philox(call), call.out[5].size(),
-                        [=](Index first, const float* u, Index n) {
-                          for (Index i = 0; i < n; ++i) mask[first + i] = u[i] < limit ? scale : 0;
-                        });
-  }
-
-  void run() const {
-    const bool dropping = call.out[5].size() > 0;
-    if (dropping) draw_mask();
-    const Index rows = r.steps * r.batch, size = rows * r.width();
-    Scratch<T> gates(rows * r.gates()), states(r.batch * r.gates());
-    Scratch<T> dropped(dropping ? size : 0);
-    for (Index layer = 0; layer < r.layers; ++layer) {
-      const T* x = layer == 0 ? call.in[0].as<T>() : output(layer - 1);
-      if (layer > 0 && dropping) {
-        const T* mask = call.out[5].as<T>() + (layer - 1) * size;
-        for (Index i = 0; i < size; ++i) dropped.get()[i] = x[i] * mask[i];
-        x = dropped.get();
-      }
-      for (Index k = layer * r.directions; k < (layer + 1) * r.directions; ++k) {
-        const Index inputs = r.inputs(layer);
-        gemm(false, true, rows, r.gates(), inputs, T(1), x, inputs, parameters + r.wx(k), inputs,
-             T(0), gates.get(), r.gates());
-        direction(k, gates.get(), states.get());
-      }
-    }
-  }
-
-  // All steps of one layer and direction. gx: the inputs' half of the gates; gh: scratch.
-  void direction(Index k, T* gx, T* gh) const {
-    const Index layer = k / r.directions, units = r.units;
-    const StateFactor<T> states(r, true, parameters + r.wh(k));
-    each_share(r, states.bytes(), [&](Index from, Index to) { walk(k, gx, gh, states, from, to); });
-    const Index t = r.time(k, r.steps - 1);
-    const Rows<const T> h{output(layer) + t * r.batch * r.width() + k % r.directions * units,
-                          r.width()};
-    const Rows<const T> c{kept(k, t) + 4 * units, r.kept()};
-    for (Index n = 0; n < r.batch; ++n) {
-      const Index at = (k * r.batch + n) * units;
-      std::copy_n(h[n], units, call.out[1].as<T>() + at);
-      if (r.mode == kLstm) std::copy_n(c[n], units, call.out[2].as<T>() + at);
-    }
-  }
-
-  // The steps of samples [from, to).
-  void walk(Index k, T* gx, T* gh, const StateFactor<T>& states, Index from, Index to) const {
-    const Index units = r.units, gates = r.gates(), block = r.batch * gates;
-    const Rows<T> out{output(k / r.directions) + k % r.directions * units, r.width()};
-    Rows<const T> h{call.in[2].as<T>() + k * r.batch * units, units}, c{nullptr, 0};
-    if (r.mode == kLstm) c = {call.in[3].as<T>() + k * r.batch * units, units};
-    for (Index s = 0; s < r.steps; ++s) {
-      const Index t = r.time(k, s);
-      T* both = r.mode == kGru ? gh : gx + t * block;  // where the state's half goes
-      states.multiply(to - from, h[from], h.stride, r.mode != kGru, both + from * gates, gates);
-      const Rows<T> next{out[t * r.batch], out.stride}, keep{kept(k, t), r.kept()};
-      each_sample(r, from, to, [&](Index begin, Index end) {
-        step(k, begin, end, gx + t * block, gh, h, c, keep, next);
-      });
-      h = {next.data, next.stride};
-      c = {keep.data + 4 * units, r.kept()};
-    }
-  }
-
-  void step(Index k, Index begin, Index end, const T* gx, const T* gh, Rows<const T> h,
-            Rows<const T> c, Rows<T> keep, Rows<T> to) const {
-    const T *bx = parameters + r.bx(k), *bh = parameters + r.bh(k);
-    const Index gates = r.gates(), units = r.units;
-    for (Index n = begin; n < end; ++n) {
-      if (r.mode == kLstm)
-        lstm_row(gx + n * gates, bx, bh, c[n], keep[n], to[n], units);
-      else if (r.mode == kGru)
-        gru_row(gx + n * gates, gh + n * gates, bx, bh, h[n], keep[n], to[n], units);
-      else
-        plain_row(r.mode == kRnnRelu, gx + n * gates, bx, bh, keep[n], to[n], units);
-    }
-  }
-};
-
-// ---- backward: in = {d_output, d_state, d_cell, output, kept, hidden, mask, data, parameters,
+// in = {d_output, d_state, d_cell, output, kept, hidden, mask, data, parameters,
 // state, [state_cell]}, out = {d_data, d_parameters, d_state, [d_state_cell]} ---------------------
 
 template <class T>
@@ -219,19 +84,21 @@ struct Backward {
   void direction(Index k, const T* d_out, T* gx, T* gh) const {
     const Index count = r.batch * r.units;
     const Scratch<T> total(count);
-    const StateFactor<T> states(r, false, parameters + r.wh(k));
+    RnnFactor<T> states(r.batch, false, r.units, r.gates(), parameters + r.wh(k));
+    const Scratch<char> memory(states.bytes());
+    states.place(memory.get(), false);
     T* dh = call.out[2].as<T>() + k * count;
     T* dc = r.mode == kLstm ? call.out[3].as<T>() + k * count : nullptr;
     std::copy_n(call.in[1].as<T>() + k * count, count, dh);
     if (dc != nullptr) std::copy_n(call.in[2].as<T>() + k * count, count, dc);
-    each_share(r, states.bytes(), [&](Index from, Index to) {
+    each_share(r, r.state_bytes(sizeof(T)), [&](Index from, Index to) {
       walk(k, d_out, total.get(), dh, dc, gx, gh, states, from, to);
     });
   }
 
   // The steps of samples [from, to), the last one first.
   void walk(Index k, const T* d_out, T* total, T* dh, T* dc, T* gx, T* gh,
-            const StateFactor<T>& states, Index from, Index to) const {
+            const RnnFactor<T>& states, Index from, Index to) const {
     const Index units = r.units, gates = r.gates(), block = r.batch * gates;
     for (Index s = r.steps - 1; s >= 0; --s) {
       const Index t = r.time(k, s);
@@ -300,16 +167,12 @@ struct Backward {
   }
 };
 
-void rnn(const Call& call) {
-  call.out[0].dtype == DType::f32 ? Forward<float>(call).run() : Forward<double>(call).run();
-}
 void backward_rnn(const Call& call) {
   call.out[0].dtype == DType::f32 ? Backward<float>(call).run() : Backward<double>(call).run();
 }
 
-template <int data>
 bool accepts(const Call& call) {
-  return call.in[data].size() > 0 && same_dtype<DType::f32, DType::f64>(call);
+  return call.in[7].size() > 0 && same_dtype<DType::f32, DType::f64>(call);
 }
 
 }  // namespace
@@ -317,6 +180,5 @@ bool accepts(const Call& call) {
 
 BARYON_REGISTER(rnn) {
   using namespace baryon::BARYON_ISA;
-  add("RNN", rnn, accepts<0>);
-  add("_backward_RNN", backward_rnn, accepts<7>);
+  add("_backward_RNN", backward_rnn, accepts);
 }

@@ -28,6 +28,8 @@ struct RnnShape {
   Index gates() const { return (mode == kLstm ? 4 : mode == kGru ? 3 : 1) * units; }
   Index kept() const { return (mode == kLstm ? 5 : mode == kGru ? 4 : 1) * units; }
   Index width() const { return directions * units; }  // of a layer's output
+  Index count() const { return layers * directions; }
+  Index state_bytes(Index item) const { return gates() * units * item; }  // of a recurrent matrix
   Index inputs(Index layer) const { return layer == 0 ? features : width(); }
 
   // Offsets in the parameters of layer and direction k: all matrices come first, then all biases.
@@ -52,19 +54,6 @@ template <class F>
 void each_sample(const RnnShape& r, Index from, Index to, const F& f) {
   parallel_for(to - from, std::max<Index>(1, kGrain / 4 / r.kept()),
                [&](Index begin, Index end) { f(from + begin, from + end); });
-}
-
-// walk(first, end) for shares of the batch, each of which goes through all steps on a thread of its
-// own, without waiting for others: as long as each thread's cache keeps the recurrent matrix, and
-// has samples enough for it. Else for the whole batch.
-template <class F>
-void each_share(const RnnShape& r, Index matrix_bytes, const F& walk) {
-  constexpr Index kSamples = 6, kCache = 1 << 20;
-  const Index shares = std::min<Index>(num_threads(), r.batch / kSamples);
-  if (matrix_bytes > kCache || shares < 2) return walk(Index{0}, r.batch);
-  parallel_for(shares, 1, [&](Index begin, Index end) {
-    for (Index i = begin; i < end; ++i) walk(r.batch * i / shares, r.batch * (i + 1) / shares);
-  });
 }
 
 template <class T>

@@ -100,6 +100,7 @@ from . import (
     resizing,
     rnn,
     rnn_expression,
+    rnn_inference,
     roi,
     roi_align,
     rroi_align,

@@ -50,6 +50,9 @@ class Fusion(NamedTuple):
     reduces : ``(attrs, ndim)`` -> the axes of the input that the operator reduces one by one; its
               attributes ``axis``, ``keepdims`` and ``exclude`` say so.
     scaled  : of a fused operator: positions of its inputs scale and shift.
+    joins   : ``attrs`` -> the axis along which the output is the inputs, one after the other.
+    lean    : ``(inputs, attrs, parts)`` -> a call that gives the first outputs alone, for less, or
+              None; ``parts(entry)`` are the vectors that an input is joined of.
     idle    : ``attrs`` -> whether the first output is the only input as it is.
     factor  : ``attrs`` -> the number that the operator multiplies its only input with.
     scores  : ``(inputs, attrs)`` -> the `Scored` that the operator gives, or None.
@@ -71,6 +74,8 @@ class Fusion(NamedTuple):
     scaled: tuple[int, int] | None = None
     uniform: bool = False
     reduces: Callable[[Any, int], Sequence[int]] | None = None
+    joins: Callable[[Any], int] | None = None
+    lean: Callable[[Sequence[Any], Any, Callable[[Any], Sequence[Any]]], Any] | None = None
     idle: Callable[[Any], bool] | None = None
     factor: Callable[[Any], float] | None = None
     scores: Callable[[Sequence[Any], Any], Scored | None] | None = None

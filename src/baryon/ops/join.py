@@ -8,6 +8,7 @@ from math import prod
 from ..base import MXNetError
 from .attrs import Attrs, Shape
 from .csr import stack as stack_rows
+from .fusion import Fusion
 from .op import op
 from .reshape import normalize, reshape_exactly
 from .rules import forward, numbered, unify
@@ -120,6 +121,7 @@ def _(dy, data, dim):
     return _parts(dy, data, dim)
 
 
+concat.fusion = rnn_param_concat.fusion = Fusion(joins=lambda attrs: attrs.dim)
 rnn_param_concat.sample(data=[normal(6), normal(4), normal(3)], dim=0)
 
 

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 from ... import settings
 from ..graph import Entry
-from . import attention, endings, idle, moments, trained
+from . import attention, endings, idle, lean, moments, trained
 from .chains import chained
 from .redraw import Rule, redraw
 
@@ -28,6 +28,7 @@ CPU_RULES: tuple[Rule, ...] = (
     *_RULES,
     Rule(moments.measured, lambda op: op.origin and op.origin.fusion.measures),
     Rule(attention.on_cpu, lambda op: op.fusion.weighs),
+    Rule(lean.shortened, lambda op: op.fusion.lean),
 )
 GPU_RULES: tuple[Rule, ...] = (*_RULES, Rule(attention.attended, lambda op: op.fusion.weighs))
 TRAINED_RULES: tuple[Rule, ...] = (Rule(trained.attended, lambda op: op.fusion.weighs),)
