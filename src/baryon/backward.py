@@ -14,7 +14,7 @@ from .context import Context
 from .graph.fuse import fuse
 from .graph.gradient import gradient
 from .graph.graph import Entry, Key, Node, cut, draw, substitute, variable, walk
-from .graph.layout import block_channels
+from .graph.layout import laid_out
 from .graph.lower import Head, lower
 from .graph.program import Program
 from .graph.simplify import simplify
@@ -295,8 +295,7 @@ class _Compiled(_Kept):
         super().__init__(heads, head_grads, nodes)
         reqs = [req for _, req, reached in self.leaves if reached]
         on_gpu = heads[0].context.device_type == "gpu"
-        results = self.results if on_gpu else block_channels(self.results)
-        (results,) = fuse(results, on_gpu=on_gpu)
+        (results,) = fuse(laid_out(self.results, on_gpu), on_gpu=on_gpu)
         written = [Head(e, req == "add") for e, req in zip(results, reqs, strict=True)]
         self.program = Program(lower(self.inputs, [written]))
 

@@ -17,7 +17,7 @@ from .graph.fuse import fuse, fuse_before_gradients
 from .graph.gradient import constant, gradient
 from .graph.graph import Entry, Node, rebuild, variable, walk, with_inputs
 from .graph.infer import typed
-from .graph.layout import block_channels
+from .graph.layout import laid_out
 from .graph.lower import Head, lower
 from .graph.mirror import mirror
 from .graph.program import Program
@@ -100,8 +100,7 @@ class Compiled:
         grads = mirror(drawn.outputs, drawn.grads)
         infers = not drawn.wanted and not drawn.train
         keeps = settings.get("BARYON_KEEP_WEIGHTS") and infers and not on_gpu
-        both = [*drawn.outputs, *grads]
-        both = both if on_gpu else block_channels(both, infers, keeps)
+        both = laid_out([*drawn.outputs, *grads], on_gpu, infers, keeps)
         outputs, grads = fuse(both[:count], both[count:], on_gpu=on_gpu)
         grads = grads if on_gpu else recomputed(outputs, grads)
         outputs = sliced(drawn.inputs, outputs) if infers and not on_gpu else outputs

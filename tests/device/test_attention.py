@@ -71,19 +71,13 @@ def run(ctx, dtype, dropout=0.0, steps=4):
         out.backward()
         grad = net.qkv.weight.grad(ctx).astype("float32")
         found.append((out.astype("float32").asnumpy(), grad.asnumpy()))
-    return net, found
-
-
-def instructions(net):
-    """Operators that the last compiled call of a network runs."""
-    call = [*net._cached_graph._calls.values()][-1] if hasattr(net, "_cached_graph") else None
-    return [i.op.name for i in call.compiled.program.lowered.instructions]
+    return found
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 def test_training_gives_the_numbers_of_the_cpu(dtype, library):
-    _, want = run(mx.cpu(), dtype)
-    _, got = run(GPU, dtype)
+    want = run(mx.cpu(), dtype)
+    got = run(GPU, dtype)
     how = {"rtol": 2e-2, "atol": 2e-2} if dtype == "float16" else {"rtol": 1e-1, "atol": 1e-1}
     for mine, theirs in zip(got, want, strict=True):
         for a, b in zip(mine, theirs, strict=True):

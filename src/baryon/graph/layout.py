@@ -1,14 +1,13 @@
-"""Layout: convolutional networks on channel-blocked images, reordered only at the edges.
+"""Layout: convolutional networks on images that lie otherwise, reordered only at the edges.
 
-Where an operator has a form on blocked images whose kernel accepts the call, that form is drawn;
-pointwise operators work on whatever layout their inputs have. An entry may exist in both layouts: a
-reorder is drawn when somebody first asks for the one that is missing.
+On the CPU channels are blocked: where an operator has a form on blocked images whose kernel accepts
+the call, that form is drawn. On a GPU 16-bit images lie channels last.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,26 +16,30 @@ from ..native import native
 from ..ops.attrs import Attrs
 from ..ops.blocked import BLOCK, Twin, blocked_shape
 from ..ops.op import Op, Spec, get
-from .graph import Entry, Key, Node, variable, walk, with_inputs
+from .channels_last import ChannelsLast, are_turned
+from .graph import Entry, Node, variable, walk
 from .lower import accepted_params
+from .relayout import Relayout, keys, reordered
 
 UNUSED = 4  # at most one lane of so many may be unused
 
 
-def block_channels(
-    heads: Sequence[Entry], infers: bool = False, keeps: bool = False
+def laid_out(
+    heads: Sequence[Entry], on_gpu: bool = False, infers: bool = False, keeps: bool = False
 ) -> list[Entry]:
-    """The same values, computed on blocked images where that is possible and pays.
+    """The same values, computed on images that lie as kernels like them where that pays.
 
     infers : whether nothing is differentiated: the last block of channels may have unused lanes.
     keeps : whether what kernels make of weights will be kept between calls.
     """
-    if not _wanted():
+    if not (are_turned() if on_gpu else _wanted()):
         return list(heads)
     nodes = walk(heads)
-    if not any(n.op is not None and n.op.blocked and n.op.blocked.heavy for n in nodes):
+    forms = [n.op.channels_last if on_gpu else n.op.blocked for n in nodes if n.op is not None]
+    if not any(form.heavy for form in forms if form is not None):
         return list(heads)
-    return _Layout(BLOCK, infers, keeps).rewritten(nodes, heads)
+    layout = ChannelsLast() if on_gpu else _Blocked(BLOCK, infers, keeps)
+    return layout.rewritten(nodes, heads)
 
 
 def _wanted() -> bool:
@@ -62,15 +65,15 @@ def blocked_call(
     """How a call runs some inputs of which may be there in blocked layout; None: on plain ones."""
     if not _wanted():
         return None
-    layout = _Layout(BLOCK)
+    layout = _Blocked(BLOCK)
     entries = [variable("", s) for s in ins]
     for entry, is_blocked in zip(entries, are_blocked, strict=True):
-        (layout.blocked if is_blocked else layout.plain)[entry.key] = entry
+        (layout.other if is_blocked else layout.plain)[entry.key] = entry
     node = Node(op, "", entries, params, specs=tuple(outs))
     if not layout.takes(node):
         return None
-    found = [key in layout.blocked for key in _keys(node)]
-    drawn = (layout.blocked if found[0] else layout.plain)[(node, 0)].node
+    found = [key in layout.other for key in keys(node)]
+    drawn = (layout.other if found[0] else layout.plain)[(node, 0)].node
     wide = [
         was if e.node is given.node else e.node.op is get("_to_blocked")
         for e, given, was in zip(drawn.inputs, entries, are_blocked, strict=True)
@@ -78,56 +81,35 @@ def blocked_call(
     return BlockedCall(drawn.op, drawn.params, layout.block, tuple(wide), tuple(found))
 
 
-class _Layout:
-    """The entries drawn so far: plain, blocked, or both."""
+class _Blocked(Relayout):
+    """Images in blocks of channels."""
 
     def __init__(self, block: int, infers: bool = False, keeps: bool = False) -> None:
+        super().__init__()
         self.block, self.infers, self.keeps = block, infers, keeps
-        self.plain: dict[Key, Entry] = {}
-        self.blocked: dict[Key, Entry] = {}
-
-    def rewritten(self, nodes: Sequence[Node], heads: Sequence[Entry]) -> list[Entry]:
-        """Every node in its new form; the heads in plain layout."""
-        for node in nodes:
-            if not self.takes(node):
-                new = with_inputs(node, [self._plain(e) for e in node.inputs])
-                self.plain.update(zip(_keys(node), new.entries, strict=True))
-        return [self._plain(e) for e in heads]
 
     def takes(self, node: Node) -> bool:
         """Draw a node on blocked images, if it is one that can be."""
-        return self._is_reordered(node) or self._as_twin(node) or self._pointwise(node)
+        return self._is_reordered(node) or super().takes(node)
 
     def _is_reordered(self, node: Node) -> bool:
         """Take the source of a reordered image as its blocked form."""
         if node.op is not get("_from_blocked") or node.inputs[0].shape[-1] != self.block:
             return False
-        self.blocked[(node, 0)] = self._plain(node.inputs[0])
+        self.other[(node, 0)] = self.as_plain(node.inputs[0])
         return True
 
-    def _plain(self, entry: Entry) -> Entry:
-        if entry.key not in self.plain:
-            channels = entry.shape[1] if self._unused(entry) else 0
-            blocked = self.blocked[entry.key]
-            made = self._reorder("_from_blocked", blocked, entry.spec, channels=channels)
-            self.plain[entry.key] = made
-        return self.plain[entry.key]
+    def _to_plain(self, entry: Entry, spec: Spec) -> Entry:
+        channels = spec.shape[1] if spec.shape[1] % self.block else 0
+        return reordered("_from_blocked", entry, spec, channels=channels)
 
-    def _blocked(self, entry: Entry) -> Entry:
-        if entry.key not in self.blocked:
-            spec = self._spec(entry)
-            made = self._reorder("_to_blocked", self.plain[entry.key], spec, block=self.block)
-            self.blocked[entry.key] = made
-        return self.blocked[entry.key]
-
-    def _reorder(self, name: str, entry: Entry, spec: Spec, **raw: Any) -> Entry:
-        op = get(name)
-        return Entry(Node(op, entry.node.name, [entry], op.attributes(raw), specs=(spec,)))
+    def _to_other(self, entry: Entry, spec: Spec) -> Entry:
+        return reordered("_to_blocked", entry, spec, block=self.block)
 
     def _spec(self, entry: Entry) -> Spec:
         return entry.spec._replace(shape=blocked_shape(entry.shape, self.block))
 
-    def _can_block(self, entry: Entry) -> bool:
+    def _fits(self, entry: Entry) -> bool:
         shape = entry.shape
         if len(shape) < 3 or shape[1] == 0 or entry.dtype != np.float32:
             return False
@@ -139,19 +121,17 @@ class _Layout:
         """Lanes of the last block without a channel."""
         return -entry.shape[1] % self.block
 
-    # ---- the two kinds of nodes that take blocked images -----------------------------------------
-
-    def _as_twin(self, node: Node) -> bool:
+    def _form(self, node: Node) -> bool:
         """Draw the blocked form of a node, if it has one that accepts the call and pays."""
         twin: Twin | None = node.op.blocked if node.op is not None else None
         if twin is None:
             return False
         places = [i for i in twin.inputs if i < len(node.inputs)]
-        if not twin.heavy and not any(node.inputs[i].key in self.blocked for i in places):
+        if not twin.heavy and not any(node.inputs[i].key in self.other for i in places):
             return False
         outs = [e for e in node.entries if e.index in twin.outputs]
-        left = [i for i in places if not self._can_block(node.inputs[i])]
-        if not all(map(self._can_block, outs)) or (left and left == places and not outs):
+        left = [i for i in places if not self._fits(node.inputs[i])]
+        if not all(map(self._fits, outs)) or (left and left == places and not outs):
             return False
         chosen = [i for i in places if i not in left]
         raw = {k: v for k, v in node.params.items() if k in node.op.attrs}
@@ -169,28 +149,9 @@ class _Layout:
         if accepted_params(twin.op, params, ins, [*specs, *written]) is None:
             return False
         inputs = [
-            self._blocked(e) if i in chosen else self._plain(e) for i, e in enumerate(node.inputs)
+            self.as_other(e) if i in chosen else self.as_plain(e) for i, e in enumerate(node.inputs)
         ]
         drawn = Node(twin.op, node.name, inputs, params, node.attrs, tuple(specs))
         for e in drawn.entries:
-            (self.blocked if e.index in twin.outputs else self.plain)[(node, e.index)] = e
+            (self.other if e.index in twin.outputs else self.plain)[(node, e.index)] = e
         return True
-
-    def _pointwise(self, node: Node) -> bool:
-        """Draw a pointwise node on blocked inputs, if one of them is blocked."""
-        if node.op is None or not node.op.is_pointwise(node.params):
-            return False
-        same = {e.spec.shape for e in (*node.inputs, *node.entries)}
-        if len(same) > 1 or not any(e.key in self.blocked for e in node.inputs):
-            return False
-        if not all(map(self._can_block, (*node.inputs, *node.entries))):
-            return False
-        inputs = [self._blocked(e) for e in node.inputs]
-        specs = tuple(self._spec(e) for e in node.entries)
-        drawn = Node(node.op, node.name, inputs, node.params, node.attrs, specs)
-        self.blocked.update(zip(_keys(node), drawn.entries, strict=True))
-        return True
-
-
-def _keys(node: Node) -> list[Key]:
-    return [(node, i) for i in range(node.count)]

@@ -16,6 +16,7 @@ from . import (
     calibrate,
     cast,
     chain,
+    channels_last,
     columns,
     contrib,
     control_flow,

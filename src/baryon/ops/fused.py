@@ -21,6 +21,7 @@ from .rules import unify
 from .samples import normal
 from .samples import uniform as spread
 from .softmax import axis_of, split_at
+from .windows import is_channels_last
 
 INFINITY = math.inf
 
@@ -47,11 +48,16 @@ def _convolution_shapes(attrs: Attrs, ins: list, outs: list) -> tuple[list, list
     return [*found, unify(ins[3], found[2]), *(unify(s, outs[0]) for s in ins[4:])], outs
 
 
+def _convolution_params(attrs: Attrs, ins: Sequence[Any], outs: Sequence[Any]) -> tuple | None:
+    found = convolution.params(attrs, ins, outs)
+    return None if found is None else (*found, *_ending(attrs))
+
+
 @op(
     "_fused_Convolution",
     shape=_convolution_shapes,
     present={"addend": _adding},
-    params=lambda a, ins, outs: (*convolution.params(a, ins, outs), *_ending(a)),
+    params=_convolution_params,
     flops=convolution.flops,
     rowwise=("data", "addend"),
 )
@@ -83,9 +89,9 @@ def fused_convolution(
     >>> call(x, w, one, one, kernel=(1, 1), num_filter=1, low=0.0).asnumpy()
     array([[[[2., 0.]]]], dtype=float32)
     """
-    window = {"kernel": kernel, "stride": stride, "dilate": dilate, "pad": pad}
+    window = {"kernel": kernel, "stride": stride, "dilate": dilate, "pad": pad, "layout": layout}
     out = convolution.body(xp, data, weight, num_filter=num_filter, num_group=num_group, **window)
-    across = (-1, *(1,) * (out.ndim - 2))
+    across = (-1,) if is_channels_last(layout) else (-1, *(1,) * (out.ndim - 2))
     return _finished(xp, out * scale.reshape(across) + bias.reshape(across), addend, low, high)
 
 
