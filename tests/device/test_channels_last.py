@@ -107,10 +107,20 @@ def test_images_are_turned_at_the_edges_alone():
             assert i.params.axis == 3, i.name
     names = [i.op.name for i in made]
     assert names.count("_to_channels_last") <= 6  # the image and weights of more than one place
-    assert names.count("_to_channels_first") <= 5  # gradients of these weights
+    assert names.count("_to_channels_first") <= 6  # their gradients
 
 
 def test_setting_and_other_types_leave_images_as_they_are(monkeypatch):
     assert "_to_channels_last" not in [i.op.name for i in instructions(True, "float32")]
     monkeypatch.setenv("BARYON_LAYOUT", "0")
     assert "_to_channels_last" not in [i.op.name for i in instructions(True)]
+
+
+def test_what_follows_joins():
+    """A batch norm takes in relu, the later branch of a block the sum and relu."""
+    names = [i.op.name for i in instructions(True)]
+    assert names.count("_fused_BatchNorm") == names.count("_fused_Convolution") == 2
+    assert not {"Activation", "_fused_chain"}.intersection(names[: names.index("FullyConnected")])
+    names = [i.op.name for i in instructions(False)]
+    assert names.count("_fused_Convolution") == 6
+    assert not {"BatchNorm", "Activation", "_fused_chain"}.intersection(names)

@@ -101,13 +101,28 @@ def batch_norm(xp, data, gamma, beta, moving_mean, moving_var, **attrs):
     return _normalised(xp, data, vectors, None, (-np.inf, np.inf), **attrs)
 
 
-@kernel("_fused_BatchNorm")
+@kernel("_fused_BatchNorm", joins=lambda attrs: True)
 def fused_batch_norm(
     xp, data, gamma, beta, moving_mean, moving_var, addend=None, *, low, high, **attrs
 ):
     """See the operator."""
     vectors = gamma, beta, moving_mean, moving_var
     return _normalised(xp, data, vectors, addend, (low, high), **attrs)
+
+
+@kernel("_BatchNorm_affine")
+def norm_affine(xp, gamma, beta, mean, var, bias, *, eps, fix_gamma):
+    """See the operator."""
+    vectors = beta, mean, var, bias
+    if not floating(gamma) or any(v.dtype != gamma.dtype for v in vectors) or not gamma.size:
+        return NotImplemented
+    scale, shift = (output(xp, gamma.shape, gamma.dtype) for _ in range(2))
+    given = None if fix_gamma else dense(xp, gamma)
+    run = kernel_of(xp, "batch_norm", "affine", T=gamma.dtype, P=gamma.dtype, WIDTH=1)
+    count = gamma.size
+    made = *(dense(xp, v) for v in vectors), scale, shift
+    launch(run, blocks(count, 128), 128, given, *made, wide(gamma.dtype)(eps), np.int64(count))
+    return (scale, shift, xp.ones_like(gamma)) if fix_gamma else (scale, shift)
 
 
 @kernel("_backward_BatchNorm")

@@ -6,7 +6,7 @@ Images that lie channels last run on tensor cores as they are; cuDNN turns other
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -51,7 +51,9 @@ class _Case:
     def run(self, xp: Any, name: str, draw: Callable, arrays: Sequence[Any], *more: Any) -> bool:
         """Run a graph of cuDNN's on arrays of this layout."""
         given = [a for a in arrays if a is not None]
-        shapes = tuple((a.shape, a.strides) if a is not None else None for a in arrays)
+        shapes = tuple(
+            (a.shape, a.strides, a.dtype.char) if a is not None else None for a in arrays
+        )
         key = name, self.layout, self.win, shapes, more
         return cudnn.run(xp, key, arrays[0].dtype, draw, given)
 
@@ -181,7 +183,7 @@ def _convolved(
     xp: Any, arrays: Sequence[Any], attrs: dict, low: float = -math.inf, high: float = math.inf
 ) -> Any:
     """``clip(convolution * scale + bias + addend)``; NotImplemented if the body does as well."""
-    if not _served(*arrays):
+    if not _served(*arrays[:2], *arrays[4:]) or not floating(*arrays[2:4]):
         return NotImplemented
     data, weight, *rest = arrays = [dense(xp, a) for a in arrays]
     case = _Case(attrs)
@@ -231,7 +233,12 @@ def convolution(xp, data, weight, bias=None, **attrs):
     return _convolved(xp, (data, weight, None, bias, None), attrs)
 
 
-@kernel("_fused_Convolution")
+def _joins(attrs: Mapping[str, Any]) -> bool:
+    """Of channels first, cuDNN has no engine on Hopper that goes on after a convolution."""
+    return is_channels_last(attrs["layout"]) and cudnn.library() is not None
+
+
+@kernel("_fused_Convolution", joins=_joins)
 def fused_convolution(xp, data, weight, bias, scale, addend=None, *, adds, low, high, **attrs):
     """See the operator."""
     return _convolved(xp, (data, weight, scale, bias, addend), attrs, low, high)

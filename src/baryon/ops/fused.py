@@ -17,7 +17,7 @@ from .fusion import Beginning, Fusion
 from .norm import along, batch_norm
 from .numeric import widen
 from .op import op
-from .rules import unify
+from .rules import unify, unify_dtypes
 from .samples import normal
 from .samples import uniform as spread
 from .softmax import axis_of, split_at
@@ -48,6 +48,13 @@ def _convolution_shapes(attrs: Attrs, ins: list, outs: list) -> tuple[list, list
     return [*found, unify(ins[3], found[2]), *(unify(s, outs[0]) for s in ins[4:])], outs
 
 
+def _convolution_dtypes(attrs: Attrs, ins: list, outs: list) -> tuple[list, list]:
+    """All alike but for the vectors, which may be of another type."""
+    data = unify_dtypes([*ins[:2], *ins[4:], *outs])
+    vectors = [data if d is None else d for d in ins[2:4]]
+    return [data, data, *vectors, *(data for _ in ins[4:])], [data]
+
+
 def _convolution_params(attrs: Attrs, ins: Sequence[Any], outs: Sequence[Any]) -> tuple | None:
     found = convolution.params(attrs, ins, outs)
     return None if found is None else (*found, *_ending(attrs))
@@ -56,6 +63,7 @@ def _convolution_params(attrs: Attrs, ins: Sequence[Any], outs: Sequence[Any]) -
 @op(
     "_fused_Convolution",
     shape=_convolution_shapes,
+    dtype=_convolution_dtypes,
     present={"addend": _adding},
     params=_convolution_params,
     flops=convolution.flops,
@@ -161,9 +169,15 @@ def _norm_shapes(attrs: Attrs, ins: list, outs: list) -> tuple[list, list]:
     return [*found, *(unify(s, outs[0]) for s in ins[5:])], outs
 
 
+def _norm_dtypes(attrs: Attrs, ins: list, outs: list) -> tuple[list, list]:
+    found, outs = batch_norm.dtype_rule(attrs, ins[:5], outs)
+    return [*found, *(unify_dtypes([d, outs[0]]) for d in ins[5:])], outs
+
+
 @op(
     "_fused_BatchNorm",
     shape=_norm_shapes,
+    dtype=_norm_dtypes,
     outputs=("output", "mean", "var"),
     present={"addend": _adding},
     mutates=batch_norm.mutates,

@@ -170,3 +170,14 @@ extern "C" __global__ void apply_gradient(const T* dy, const T* data, const A* f
     store<WIDTH>(dx + at, result);
   }
 }
+
+// Scale and shift that do what adding a bias and a batch norm of moving statistics do. No gamma: 1.
+extern "C" __global__ void affine(const P* gamma, const P* beta, const P* mean, const P* variance,
+                                  const P* bias, P* scale, P* shift, A eps, Index channels) {
+  for (Index i = first_element(); i < channels; i += all_threads()) {
+    const A weight = gamma ? A(widened(gamma[i])) : A(1);
+    const A factor = weight / sqrt(A(widened(variance[i])) + eps);
+    scale[i] = narrowed<P>(factor);
+    shift[i] = narrowed<P>(A(widened(beta[i])) + (widened(bias[i]) - widened(mean[i])) * factor);
+  }
+}

@@ -20,17 +20,19 @@ from .chains import chained
 from .redraw import Rule, redraw
 
 # The first that answers for a node is taken. Some draw what has kernels for one device alone.
-_RULES: tuple[Rule, ...] = (
-    Rule(idle.left_out, lambda op: op.fusion.idle),
-    Rule(endings.ended, lambda op: op.origin and op.origin.fusion.begins),
-)
+_IDLE = Rule(idle.left_out, lambda op: op.fusion.idle)
 CPU_RULES: tuple[Rule, ...] = (
-    *_RULES,
+    _IDLE,
+    Rule(endings.on_cpu, lambda op: op.origin and op.origin.fusion.begins),
     Rule(moments.measured, lambda op: op.origin and op.origin.fusion.measures),
     Rule(attention.on_cpu, lambda op: op.fusion.weighs),
     Rule(lean.shortened, lambda op: op.fusion.lean),
 )
-GPU_RULES: tuple[Rule, ...] = (*_RULES, Rule(attention.attended, lambda op: op.fusion.weighs))
+GPU_RULES: tuple[Rule, ...] = (
+    _IDLE,
+    Rule(endings.on_gpu, lambda op: op.fusion.begins),
+    Rule(attention.attended, lambda op: op.fusion.weighs),
+)
 TRAINED_RULES: tuple[Rule, ...] = (Rule(trained.attended, lambda op: op.fusion.weighs),)
 
 
