@@ -122,6 +122,17 @@ Tensor spec_tensor(const py::handle& shape, int code) {
   return tensor;
 }
 
+Tensor spec_tensor(const py::handle& spec) {
+  if (!PyTuple_Check(spec.ptr()) || PyTuple_GET_SIZE(spec.ptr()) != 2) {
+    throw py::type_error("expected (shape, dtype) of a tensor");
+  }
+  const py::handle shape = PyTuple_GET_ITEM(spec.ptr(), 0), dtype = PyTuple_GET_ITEM(spec.ptr(), 1);
+  if (!PyArray_DescrCheck(dtype.ptr())) return spec_tensor(shape, dtype.cast<int>());
+  const auto code = code_of(reinterpret_cast<PyArray_Descr*>(dtype.ptr()));
+  if (!code) throw Error("no kernel knows dtype " + py::str(dtype).cast<std::string>());
+  return spec_tensor(shape, static_cast<int>(*code));
+}
+
 bool matches(PyObject* object, const Tensor& tensor) {
   if (!PyArray_Check(object)) return false;
   auto* array = reinterpret_cast<PyArrayObject*>(object);

@@ -33,8 +33,10 @@ PyArray_Descr* descr_of(DType dtype);
 std::optional<Tensor> tensor_of(PyObject* object);
 // The same, or an Error that says what is wrong with `what`.
 Tensor need_tensor(PyObject* object, const std::string& what);
-// A tensor without data from (shape, dtype code).
+// A tensor without data from a shape and a dtype's code, or from a tuple of a shape and a dtype (a
+// numpy one, or its code).
 Tensor spec_tensor(const pybind11::handle& shape, int code);
+Tensor spec_tensor(const pybind11::handle& spec);
 // Whether `object` is an array of exactly this shape and dtype that kernels can read.
 bool matches(PyObject* object, const Tensor& tensor);
 // An array over a tensor's memory, which `owner` keeps alive.

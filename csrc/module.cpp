@@ -17,8 +17,6 @@ namespace py = pybind11;
 namespace baryon {
 namespace {
 
-using Specs = std::vector<std::pair<py::tuple, int>>;
-
 // A kernel call without data, as `accepts` is asked.
 struct Question {
   std::vector<Tensor> ins, outs;
@@ -31,13 +29,13 @@ struct Question {
   }
 };
 
-std::vector<Tensor> spec_tensors(const Specs& specs) {
+std::vector<Tensor> spec_tensors(const py::sequence& specs) {
   std::vector<Tensor> tensors;
-  for (const auto& [shape, code] : specs) tensors.push_back(spec_tensor(shape, code));
+  for (const py::handle spec : specs) tensors.push_back(spec_tensor(spec));
   return tensors;
 }
 
-bool accepts(const std::string& name, const Specs& ins, const Specs& outs,
+bool accepts(const std::string& name, const py::sequence& ins, const py::sequence& outs,
              const std::vector<double>& params) {
   const Kernel* kernel = find_kernel(name);
   if (kernel == nullptr) return false;
@@ -117,7 +115,7 @@ void bind_kernels(py::module_& m) {
   m.def("isa", &isa, "The instruction set whose kernels run: baseline, v3 or v4.");
   m.def("accepts", &accepts, py::arg("name"), py::arg("ins"), py::arg("outs"),
         py::arg("params") = std::vector<double>(),
-        "Whether a kernel serves inputs and outputs given as (shape, dtype code).");
+        "Whether a kernel serves inputs and outputs given as (shape, dtype).");
   m.def("run_kernel", &run_kernel, py::arg("name"), py::arg("inputs"), py::arg("outputs"),
         py::arg("params") = std::vector<double>(),
         "Run a kernel on C-contiguous numpy arrays, writing the outputs.");

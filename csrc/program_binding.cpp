@@ -12,11 +12,15 @@ namespace py = pybind11;
 namespace baryon {
 namespace {
 
+// From (space, offset, spec).
 Ref parse_ref(const py::handle& given) {
-  const auto [space, offset, shape, code] =
-      given.cast<std::tuple<int, std::int64_t, py::object, int>>();
+  if (!PyTuple_Check(given.ptr()) || PyTuple_GET_SIZE(given.ptr()) != 3) {
+    throw py::type_error("program: a place is (space, offset, spec)");
+  }
+  const auto item = [&](int i) { return py::handle(PyTuple_GET_ITEM(given.ptr(), i)); };
+  const int space = item(0).cast<int>();
   if (space < 0 || space > 2) throw Error("program: there is no space " + std::to_string(space));
-  return {static_cast<Space>(space), offset, spec_tensor(shape, code)};
+  return {static_cast<Space>(space), item(1).cast<std::int64_t>(), spec_tensor(item(2))};
 }
 
 std::vector<Ref> parse_refs(const py::handle& given) {
@@ -132,10 +136,7 @@ class PythonProgram {
 
   static std::vector<Tensor> parse_externals(const py::sequence& given) {
     std::vector<Tensor> externals;
-    for (const py::handle item : given) {
-      const auto [shape, code] = item.cast<std::pair<py::object, int>>();
-      externals.push_back(spec_tensor(shape, code));
-    }
+    for (const py::handle spec : given) externals.push_back(spec_tensor(spec));
     return externals;
   }
 

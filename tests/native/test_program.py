@@ -19,7 +19,7 @@ def arena(nbytes=256):
 
 def add(ins, out):
     """An instruction that adds two float32 vectors of 4."""
-    places = [(space, offset, (4,), F32) for space, offset in (*ins, out)]
+    places = [(space, offset, ((4,), F32)) for space, offset in (*ins, out)]
     return ("broadcast_add", places[:2], places[2:], (), False)
 
 
@@ -55,7 +55,7 @@ def test_external_may_be_seen_under_another_shape():
         [
             (
                 lambda ins, outs, seed, stream: seen.append(ins[0]),
-                [(1, 0, (2, 2), F32)],
+                [(1, 0, ((2, 2), F32))],
                 [],
                 (),
                 False,
@@ -73,24 +73,24 @@ def test_external_may_be_seen_under_another_shape():
 @pytest.mark.parametrize(
     "ref, message",
     [
-        ((ARENA, 244, (4,), F32), "leaves the arena"),
-        ((ARENA, -4, (4,), F32), "leaves the arena"),
-        ((ARENA, 2, (4,), F32), "not aligned"),
-        ((ARENA, 0, (1 << 40,), F32), "leaves the arena"),
-        ((ARENA, 0, (1 << 40, 1 << 40), F32), "impossible shape"),
-        ((ARENA, 0, (-1,), F32), "impossible shape"),
-        ((ARENA, 0, (1,) * 17, F32), "at most 16 dimensions"),
-        ((ARENA, 0, (4,), 99), "dtype code 99"),
-        ((EXTERNAL, 1, (4,), F32), "external 1, which does not exist"),
-        ((EXTERNAL, -1, (4,), F32), "does not exist"),
-        ((EXTERNAL, 0, (5,), F32), "differs from external 0"),
-        ((EXTERNAL, 0, (4,), I32), "differs from external 0"),
-        ((CONSTANT, 1, (4,), F32), "constant 1, which does not exist"),
-        ((3, 0, (4,), F32), "no space 3"),
+        ((ARENA, 244, ((4,), F32)), "leaves the arena"),
+        ((ARENA, -4, ((4,), F32)), "leaves the arena"),
+        ((ARENA, 2, ((4,), F32)), "not aligned"),
+        ((ARENA, 0, ((1 << 40,), F32)), "leaves the arena"),
+        ((ARENA, 0, ((1 << 40, 1 << 40), F32)), "impossible shape"),
+        ((ARENA, 0, ((-1,), F32)), "impossible shape"),
+        ((ARENA, 0, ((1,) * 17, F32)), "at most 16 dimensions"),
+        ((ARENA, 0, ((4,), 99)), "dtype code 99"),
+        ((EXTERNAL, 1, ((4,), F32)), "external 1, which does not exist"),
+        ((EXTERNAL, -1, ((4,), F32)), "does not exist"),
+        ((EXTERNAL, 0, ((5,), F32)), "differs from external 0"),
+        ((EXTERNAL, 0, ((4,), I32)), "differs from external 0"),
+        ((CONSTANT, 1, ((4,), F32)), "constant 1, which does not exist"),
+        ((3, 0, ((4,), F32)), "no space 3"),
     ],
 )
 def test_references_are_checked(ref, message):
-    good = (ARENA, 0, (4,), F32)
+    good = (ARENA, 0, ((4,), F32))
     for ins, outs in (([good, ref], [good]), ([good, good], [ref])):
         with pytest.raises(MXNetError, match=message):
             native.Program(
@@ -102,14 +102,14 @@ def test_references_are_checked(ref, message):
 
 
 def test_instructions_are_checked():
-    good = (ARENA, 0, (4,), F32)
+    good = (ARENA, 0, ((4,), F32))
     with pytest.raises(MXNetError, match=r"instruction 0 \(no_such_kernel\)"):
         native.Program([("no_such_kernel", [good], [good], (), False)], [], 256)
     with pytest.raises(MXNetError, match=r"does not accept float32 \(4\) int32 \(4\)"):
-        bad = (ARENA, 0, (4,), I32)
+        bad = (ARENA, 0, ((4,), I32))
         native.Program([("broadcast_add", [good, bad], [good], (), False)], [], 256)
     with pytest.raises(MXNetError, match="would be written to constant 0"):
-        write = ("broadcast_add", [good, good], [(CONSTANT, 0, (4,), F32)], (), False)
+        write = ("broadcast_add", [good, good], [(CONSTANT, 0, ((4,), F32))], (), False)
         native.Program([write], [], 256, constants=[np.ones(4, "f")])
     with pytest.raises((TypeError, RuntimeError)):
         native.Program([("broadcast_add", [good])], [], 256)
@@ -148,7 +148,7 @@ def test_callbacks_write_in_place_and_their_errors_pass():
     def fail(ins, outs, seed, stream):
         raise KeyError("from a callback")
 
-    place, out = (ARENA, 0, (4,), F32), (EXTERNAL, 0, (4,), F32)
+    place, out = (ARENA, 0, ((4,), F32)), (EXTERNAL, 0, ((4,), F32))
     program = native.Program(
         [(double, [out], [place], (), False), add([(ARENA, 0)] * 2, (EXTERNAL, 0))]
         + [(fail, [place], [], (), False)],
@@ -165,7 +165,7 @@ def test_callbacks_write_in_place_and_their_errors_pass():
 
 def test_big_programs_take_the_gil_back_for_callbacks():
     n = 1 << 20
-    big = [(EXTERNAL, i, (n,), F32) for i in range(2)]
+    big = [(EXTERNAL, i, ((n,), F32)) for i in range(2)]
     calls = []
 
     def callback(ins, outs, seed, stream):
@@ -210,7 +210,7 @@ def test_views_outlive_the_run():
             (
                 lambda ins, outs, seed, stream: kept.extend(outs),
                 [],
-                [(ARENA, 0, (4,), F64)],
+                [(ARENA, 0, ((4,), F64))],
                 (),
                 False,
             )
@@ -225,8 +225,8 @@ def test_views_outlive_the_run():
 
 def test_several_threads_run_one_program():
     n = 50_000
-    x = (EXTERNAL, 0, (n,), F32)
-    mid, y = (ARENA, 0, (n,), F32), (EXTERNAL, 1, (n,), F32)
+    x = (EXTERNAL, 0, ((n,), F32))
+    mid, y = (ARENA, 0, ((n,), F32)), (EXTERNAL, 1, ((n,), F32))
     program = native.Program(
         [
             ("broadcast_add", [x, x], [mid], (), False),
@@ -267,7 +267,7 @@ def test_arrays_are_taken_that_are_as_the_externals():
 
 def test_numbers_take_the_place_of_the_last_parameters_for_one_run():
     def update(weight, lr):
-        places = [(EXTERNAL, weight, (4,), F32), (EXTERNAL, 2, (4,), F32)]
+        places = [(EXTERNAL, weight, ((4,), F32)), (EXTERNAL, 2, ((4,), F32))]
         return ("sgd_update", places, places[:1], (lr, 0.0, 1.0, -1.0), False)
 
     program = native.Program([update(0, 1.0), update(1, 2.0)], [((4,), F32)] * 3, 16)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..base import MXNetError
@@ -142,28 +142,44 @@ def _targets(rule: Gradient, node: Node) -> list[Entry | None]:
 
 def _call(rule: Gradient, node: Node, dys: list) -> Sequence[Entry | None]:
     """The rule's results, one for each target."""
-    op, outs = node.op, node.entries
-    values: dict[str, Any] = {"out": outs[0], "outs": outs, "attrs": node.params, "train": None}
-    if "dy" in rule.reads and "dy" not in op.inputs:
-        values["dy"] = constant("_npi_zeros", outs[0]) if dys[0] is None else dys[0]
-    if "dys" in rule.reads:
-        values["dys"] = [
-            constant("_npi_zeros", o) if d is None else d for o, d in zip(outs, dys, strict=True)
-        ]
-    for name, out, dy in zip(op.output_names(node.params), outs, dys, strict=True):
-        values[name] = out
-        values["d_" + name] = dy
-    values.update(node.params)
-    if op.many:
-        values[op.inputs[0]] = list(node.inputs)
-    else:  # an input named like a head gradient or output, as backward operators have, wins
-        values.update(dict.fromkeys(op.inputs))
-        values.update(zip(op.input_names(node.params), node.inputs, strict=True))
-    try:
-        result = rule.rule(**{name: values[name] for name in rule.reads})
-    except KeyError as error:
-        raise MXNetError(f"operator {op.name}: its gradient reads unknown {error}") from None
+    result = rule.rule(**{name: _read(name, node, dys) for name in rule.reads})
     return result if isinstance(result, (tuple, list)) else (result,)
+
+
+def _read(name: str, node: Node, dys: list) -> Any:
+    """What a name means in a rule. An input named like a head gradient or output, as backward
+    operators have, goes before these.
+    """
+    op, params = node.op, node.params
+    if op.many and name == op.inputs[0]:
+        return list(node.inputs)
+    if not op.many and name in op.inputs:
+        names = op.input_names(params)
+        return node.inputs[names.index(name)] if name in names else None
+    if name in params:
+        return params[name]
+    outputs = op.output_names(params)
+    if name in outputs:
+        return Entry(node, outputs.index(name))
+    if name[:2] == "d_" and name[2:] in outputs:
+        return dys[outputs.index(name[2:])]
+    if name not in _WHOLE:
+        raise MXNetError(f"operator {op.name}: its gradient reads unknown {name!r}")
+    return _WHOLE[name](node, dys)
+
+
+def _or_zeros(dy: Entry | None, out: Entry) -> Entry:
+    return constant("_npi_zeros", out) if dy is None else dy
+
+
+_WHOLE: dict[str, Callable[[Node, list], Any]] = {  # what rules read of any operator
+    "dy": lambda node, dys: _or_zeros(dys[0], Entry(node)),
+    "dys": lambda node, dys: [_or_zeros(d, e) for d, e in zip(dys, node.entries, strict=True)],
+    "out": lambda node, dys: Entry(node),
+    "outs": lambda node, dys: node.entries,
+    "attrs": lambda node, dys: node.params,
+    "train": lambda node, dys: None,
+}
 
 
 def _deliver(

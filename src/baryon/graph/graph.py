@@ -62,7 +62,11 @@ class Node:
         return [Entry(self)] if count == 1 else [Entry(self, i) for i in range(count)]
 
 
-_drawing = threading.local()
+class _Drawing(threading.local):
+    now = (True, "")
+
+
+_drawing = _Drawing()
 
 
 class drawing:  # noqa: N801 (it reads as what it does, and is made for every node)
@@ -74,7 +78,7 @@ class drawing:  # noqa: N801 (it reads as what it does, and is made for every no
         self._now = (train, name)
 
     def __enter__(self) -> None:
-        self._before = getattr(_drawing, "now", (True, ""))
+        self._before = _drawing.now
         _drawing.now = self._now
 
     def __exit__(self, *_: object) -> None:
@@ -133,13 +137,14 @@ class Entry(Arithmetic):
 
 def draw(op: Op, inputs: Sequence[Entry], raw: Mapping[str, Any]) -> list[Entry]:
     """A typed node that applies `op` to typed entries; its outputs."""
-    train, name = getattr(_drawing, "now", (True, ""))
-    raw = dict(raw)
-    train = raw.pop("train", train)
-    if op.variadic:
-        raw.setdefault(op.variadic, len(inputs))
+    train, name = _drawing.now
+    if "train" in raw:
+        raw = dict(raw)
+        train = raw.pop("train")
+    if op.variadic and op.variadic not in raw:
+        raw = {**raw, op.variadic: len(inputs)}
     params = op.attributes(raw, train)
-    specs = op.infer(params, tuple(e.spec for e in inputs))
+    specs = op.infer(params, tuple([e.node.specs[e.index] for e in inputs]))
     return Node(op, name or op.name, inputs, params, specs=specs).entries
 
 

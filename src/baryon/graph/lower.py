@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import accumulate
 from typing import Any, NamedTuple
 
@@ -68,7 +68,7 @@ class Lowered:
         return sum(i.op.is_random for i in self.instructions)
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class _Storage:
     """Memory that one or more entries share (views, pairs computed in place, and parts of it)."""
 
@@ -96,6 +96,8 @@ class _Lowering:
         self.shift: dict[Key, int] = {}  # of parts: bytes from where their storage begins
         self.constants: list[np.ndarray] = []
         self.arena: list[_Storage] = []
+        self.refs: dict[Key, Ref] = {}
+        self.accepted: dict[Any, tuple | None] = {}  # of calls that are alike: `accepted_params`
         for i, e in enumerate(inputs):
             self.storage[e.key] = _Storage(EXTERNAL, e.spec.nbytes, last=FOREVER, index=i)
         self.steps = self._order()
@@ -110,22 +112,19 @@ class _Lowering:
                 raise MXNetError(f"variable {node.name!r} is not bound to an array")
         return steps
 
-    def _root(self, entry: Entry) -> Key:
-        """The entry whose bytes `entry` is a view of (itself if it is none)."""
-        node = entry.node
-        while node.op is not None and node.op.view and entry.key not in self.storage:
-            entry = node.inputs[0]
-            node = entry.node
-        return entry.key
-
     def _last_uses(self) -> dict[Key, int]:
+        """When the bytes of each entry are read for the last time, by it or by views of it."""
         last: dict[Key, int] = {}
+        viewed: dict[Key, Key] = {}  # of views: the entry whose bytes they are
         for step, (node, _) in enumerate(self.steps):
             for e in node.inputs:
-                last[self._root(e)] = step
+                last[viewed.get(e.key, e.key)] = step
+            if node.op.view:
+                key = node.inputs[0].key
+                viewed[node, 0] = viewed.get(key, key)
         for heads in self.groups:
             for h in heads:
-                last[self._root(h.entry)] = FOREVER
+                last[viewed.get(h.entry.key, h.entry.key)] = FOREVER
         return last
 
     def _parts(self) -> dict[Key, tuple[Entry, int]]:
@@ -133,10 +132,10 @@ class _Lowering:
         found: dict[Key, tuple[Entry, int]] = {}
         group_of = dict(self.steps)
         for node, group in self.steps:
-            ins, whole = node.inputs, Entry(node)
-            keys = {e.key for e in ins}
-            if node.op.joined is None or not node.op.joined(node.params, [e.spec for e in ins]):
+            ins, joined = node.inputs, node.op.joined
+            if joined is None or not joined(node.params, [e.spec for e in ins]):
                 continue
+            whole, keys = Entry(node), {e.key for e in ins}
             made = all(
                 group_of.get(e.node) == group and not e.node.op.view and e.node.inputs for e in ins
             )
@@ -165,54 +164,58 @@ class _Lowering:
     def _assign(self, step: int, node: Node, group: int) -> None:
         if node.op.view:
             key = node.inputs[0].key
-            self.storage[(node, 0)], self.shift[(node, 0)] = (
-                self.storage[key],
-                self.shift.get(key, 0),
-            )
+            self.storage[node, 0] = self.storage[key]
+            if key in self.shift:
+                self.shift[node, 0] = self.shift[key]
             return
         if not node.inputs and not node.op.is_random:
             self._fold(node)
             return
-        for out in node.entries:
-            if out.key in self.parts:
-                self._assign_part(out, step, group)
+        for index, spec in enumerate(node.specs):
+            key = (node, index)
+            if key in self.parts:
+                self._assign_part(key, step, group)
                 continue
-            if out.key in self.storage:  # of parts that are there
+            if key in self.storage:  # of parts that are there
                 continue
-            last = max(self.last_use.get(out.key, step), step)
-            shared = self._takes_over(node, out, step, group)
+            last = self.last_use.get(key, step)
+            shared = self._takes_over(node, index, step, group)
             if shared is None:
-                shared = _Storage(ARENA, out.spec.nbytes, step, last, len(self.arena), group)
+                shared = _Storage(ARENA, spec.nbytes, step, last, len(self.arena), group)
                 self.arena.append(shared)
-            shared.last = max(shared.last, last)
-            self.storage[out.key] = shared
+            elif shared.last < last:
+                shared.last = last
+            self.storage[key] = shared
 
-    def _assign_part(self, part: Entry, step: int, group: int) -> None:
+    def _assign_part(self, part: Key, step: int, group: int) -> None:
         """Memory for a part: for the whole, if it is the first one."""
-        whole, at = self.parts[part.key]
+        whole, at = self.parts[part]
         if whole.key not in self.storage:
             last = self.last_use[whole.key]
             made = _Storage(ARENA, whole.spec.nbytes, step, last, len(self.arena), group, True)
             self.arena.append(made)
             self.storage[whole.key] = made
         made = self.storage[whole.key]
-        made.last = max(made.last, self.last_use[part.key])
-        self.storage[part.key] = made
-        self.shift[part.key] = at
+        made.last = max(made.last, self.last_use[part])
+        self.storage[part] = made
+        self.shift[part] = at
 
-    def _takes_over(self, node: Node, out: Entry, step: int, group: int) -> _Storage | None:
+    def _takes_over(self, node: Node, index: int, step: int, group: int) -> _Storage | None:
         """Storage of the input that this output may be computed in place of."""
-        name = node.op.overwrites(out.index)
+        name = node.op.overwrites(index)
         if name is None:
             return None
-        names = node.op.input_names(node.params, len(node.inputs))
-        k = names.index(name) if name in names else 0
-        source = self.storage[node.inputs[k].key]
+        k = 0
+        if len(node.inputs) > 1:
+            names = node.op.input_names(node.params, len(node.inputs))
+            k = names.index(name) if name in names else 0
+        source, spec = self.storage[node.inputs[k].key], node.specs[index]
+        if source.space != ARENA or source.last > step or source.nbytes != spec.nbytes:
+            return None
         others = [self.storage[e.key] for j, e in enumerate(node.inputs) if j != k]
-        free = source.space == ARENA and source.last <= step and source not in others
-        is_head = self.last_use.get(out.key) == FOREVER
-        same = source.nbytes == out.spec.nbytes and node.inputs[k].dtype == out.dtype
-        if not free or not same or (is_head and (source.group != group or source.in_parts)):
+        is_head = self.last_use.get((node, index)) == FOREVER
+        kept = is_head and (source.group != group or source.in_parts)
+        if kept or source in others or node.inputs[k].dtype != spec.dtype:
             return None
         return source
 
@@ -245,19 +248,24 @@ class _Lowering:
 
     # ---- instructions ----------------------------------------------------------------------------
 
-    def _ref(self, entry: Entry) -> Ref:
-        s = self.storage[entry.key]
-        offset = s.index
-        if s.space == ARENA:
-            offset = self.offsets[s.index] + self.shift.get(entry.key, 0)
-        return Ref(s.space, offset, entry.spec)
+    def _ref(self, key: Key) -> Ref:
+        found = self.refs.get(key)
+        if found is None:
+            s = self.storage[key]
+            offset = s.index
+            if s.space == ARENA:
+                offset = self.offsets[s.index] + self.shift.get(key, 0)
+            found = self.refs[key] = Ref(s.space, offset, key[0].specs[key[1]])
+        return found
 
     def _emit(self, copies: list) -> tuple[list[Instruction], list[int]]:
         instructions: list[Instruction] = []
         boundaries = []
+        steps = deque(self.steps)  # group after group
         for group, late in enumerate(copies):
-            for node, its_group in self.steps:
-                if its_group == group and not node.op.view and self._computed(node):
+            while steps and steps[0][1] == group:
+                node, _ = steps.popleft()
+                if not node.op.view and self._computed(node):
                     instructions.append(self._instruction(node))
             for head, external in late:
                 instructions.append(self._finish(head, external))
@@ -265,19 +273,25 @@ class _Lowering:
         return instructions, boundaries
 
     def _computed(self, node: Node) -> bool:
-        joined = bool(node.inputs) and node.inputs[0].key in self.parts
-        joined = joined and self.parts[node.inputs[0].key][0].node is node
-        return self.storage[(node, 0)].space != CONSTANT and not joined
+        part = self.parts.get(node.inputs[0].key) if node.inputs else None
+        joined = part is not None and part[0].node is node
+        return self.storage[node, 0].space != CONSTANT and not joined
 
     def _instruction(self, node: Node) -> Instruction:
-        ins = tuple(self._ref(e) for e in node.inputs)
-        outs = [self._ref(e) for e in node.entries]
-        outs += [ins[i] for i in node.op.mutated(node.params)]
-        return make_instruction(node.name, node.op, node.params, ins, tuple(outs))
+        op, params = node.op, node.params
+        ins = tuple([self._ref(e.key) for e in node.inputs])
+        outs = [self._ref((node, i)) for i in range(len(node.specs))]
+        if op.mutates:
+            outs += [ins[i] for i in op.mutated(params)]
+        key = (op, params, *[r.spec for r in ins], None, *[r.spec for r in outs])
+        if key not in self.accepted:
+            divide = len(ins) + 2
+            self.accepted[key] = accepted_params(op, params, key[2:divide], key[divide + 1 :])
+        return Instruction(node.name, op, params, ins, tuple(outs), self.accepted[key])
 
     def _finish(self, head: Head, external: int) -> Instruction:
         """Copy a head into its external array, or add it there."""
-        source, spec = self._ref(head.entry), head.entry.spec
+        source, spec = self._ref(head.entry.key), head.entry.spec
         target = Ref(EXTERNAL, external, spec)
         if head.accumulate:
             op, ins = get("elemwise_add"), (target, source)
@@ -303,13 +317,4 @@ def accepted_params(op: Op, params: Attrs, ins: Sequence[Spec], outs: Sequence[S
     if numbers is None:
         return None
     trial = (*numbers, 0, 0, 0) if op.is_random else tuple(numbers)
-    described = _described(tuple(ins)), _described(tuple(outs))
-    accepted = native.accepts(op.kernel, *described, trial)
-    return tuple(numbers) if accepted else None
-
-
-@lru_cache(maxsize=4096)
-def _described(specs: tuple[Spec, ...]) -> list[tuple[tuple[int, ...], int]]:
-    from ..dtypes import dtype_code
-
-    return [(s.shape, dtype_code(s.dtype)) for s in specs]
+    return tuple(numbers) if native.accepts(op.kernel, ins, outs, trial) else None

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from ..backend import of_array
-from ..dtypes import dtype_code
 from ..native import native
 from ..ops.philox import Philox
 from ..streams import reserve
@@ -139,12 +138,7 @@ def _build_native(lowered: Lowered) -> Any:
         runs_body = i.numbers is None
         work = call_body(i) if runs_body else i.op.kernel
         numbers = () if runs_body else i.numbers
-        instructions.append((work, _places(i.ins), _places(i.outs), numbers, i.op.is_random))
-    externals = [(s.shape, dtype_code(s.dtype)) for s in lowered.externals]
+        instructions.append((work, i.ins, i.outs, numbers, i.op.is_random))
     return native.Program(
-        instructions, externals, lowered.plan.planned, constants=lowered.constants
+        instructions, lowered.externals, lowered.plan.planned, constants=lowered.constants
     )
-
-
-def _places(refs: Sequence[Ref]) -> list[tuple]:
-    return [(r.space, r.offset, r.spec.shape, dtype_code(r.spec.dtype)) for r in refs]

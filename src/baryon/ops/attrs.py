@@ -169,9 +169,10 @@ class Attr:
 
 def negative_zeros(values: Mapping[str, Any]) -> tuple[str, ...]:
     """Names whose value is -0.0, which Python holds equal to 0.0 though operators do not."""
-    return tuple(
-        k for k, v in values.items() if type(v) is float and v == 0 and math.copysign(1, v) < 0
-    )
+    if not values:
+        return ()
+    zeros = [k for k, v in values.items() if type(v) is float and v == 0]
+    return tuple([k for k in zeros if math.copysign(1, values[k]) < 0])
 
 
 class Attrs(dict):

@@ -73,10 +73,10 @@ def is_number(value: Any) -> bool:
 def choose(kind: str, lhs: Any, rhs: Any, broadcasting: bool) -> tuple[Op, tuple, dict] | None:
     """Operator, inputs and attributes for ``lhs <kind> rhs``, or None if `rhs` is no operand."""
     names = lhs._operators[kind]
-    if is_number(rhs):
-        return get(names.scalar), (lhs,), lhs._number(rhs)
     if lhs._meets(rhs):
         return get(names.broadcast if broadcasting else names.elemwise), (lhs, rhs), {}
+    if is_number(rhs):
+        return get(names.scalar), (lhs,), lhs._number(rhs)
     return None
 
 
