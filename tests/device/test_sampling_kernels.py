@@ -72,3 +72,28 @@ def test_normalisation_over_channels(nsize):
     check("LRN", data, **attrs)
     scale = RNG.uniform(1, 2, (2, 9, 5, 7))
     check("_backward_LRN", dy, data, scale, rtol=1e-4, **attrs)
+
+
+WILD = np.array(
+    [[0, 1, 1, 9, 7], [1, -30, 2, 90, 3], [2, 0, 0, 3, 3], [0, 5, 5, 2, 2], [1, 3, 3, 3, 3]]
+)
+
+
+@pytest.mark.parametrize("parts", [0, 3])
+def test_shifted_cells(parts):
+    data, dy = RNG.normal(size=(2, 4 * 9, 11, 13)), RNG.normal(size=(5, 4, 5, 5))
+    attrs = dict(spatial_scale=0.9, output_dim=4, group_size=3, pooled_size=5, sample_per_part=3)
+    attrs |= dict(trans_std=0.2, no_trans=not parts)
+    trans = [RNG.normal(size=(5, 4, parts, parts))] if parts else []
+    rois = WILD.astype(float)
+    more = dict(part_size=parts, rtol=1e-4)
+    check("_contrib_DeformablePSROIPooling", data, rois, *trans, **attrs, **more)
+    check("_backward_DeformablePSROIPooling", dy, data, rois, *trans, rtol=1e-3, **attrs)
+
+
+@pytest.mark.parametrize("ratio", [-1, 3])
+def test_rotated_boxes(ratio):
+    data = RNG.normal(size=(2, 3, 11, 13))
+    rois = np.concatenate([WILD, [[30], [-200], [0], [90], [45]]], 1).astype(float)
+    more = dict(pooled_size=(4, 3), spatial_scale=0.8, sampling_ratio=ratio, rtol=1e-4)
+    check("_contrib_RROIAlign", data, rois, **more)

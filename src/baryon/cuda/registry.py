@@ -34,6 +34,7 @@ FAMILIES: tuple[str, ...] = (
     "ctc",
     "indexing",
     "planes",
+    "shifted",
     "activation",
     "chain",
 )

@@ -237,3 +237,17 @@ deformable_psroi_pooling.sample(
     no_trans=True,
     _second_order=False,
 )
+backward_deformable.sample(
+    dy=normal(5, 2, 3, 3),
+    data=normal(2, 8, 7, 6),
+    rois=ROIS,
+    trans=normal(5, 4, 2, 2),
+    spatial_scale=0.7,
+    output_dim=2,
+    group_size=2,
+    pooled_size=3,
+    sample_per_part=2,
+    trans_std=0.1,
+    _grad=(),
+    _second_order=False,
+)
