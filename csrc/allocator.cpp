@@ -423,6 +423,15 @@ void* try_allocate_zeroed(std::size_t bytes) noexcept {
   return pointer;
 }
 
+void forget_zeros(void* pointer, std::size_t bytes) noexcept {
+#ifdef MADV_DONTNEED
+  const auto from = reinterpret_cast<std::uintptr_t>(pointer), to = from + bytes;
+  const auto first = (from + kPage - 1) / kPage * kPage, last = to / kPage * kPage;
+  if (bytes >= kHuge && first < last)
+    madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
+#endif
+}
+
 void* try_reallocate(void* pointer, std::size_t bytes) noexcept {
   if (pointer == nullptr) return try_allocate(bytes);
   const std::size_t had = Block::of(pointer)->capacity;

@@ -134,6 +134,15 @@ void bind_machine(py::module_& m) {
         "Allocate NumPy arrays of the calling thread's context from the cache.");
   m.def("cached_bytes", &cached_bytes, "Bytes of released memory kept for reuse.");
   m.def("cache_limit", &cache_limit, "The most bytes that are kept for reuse.");
+  m.def(
+      "forget_zeros",
+      [](py::handle array) {
+        auto* data = reinterpret_cast<PyArrayObject*>(array.ptr());
+        if (!PyArray_Check(array.ptr()) || !PyArray_CHKFLAGS(data, NPY_ARRAY_OWNDATA))
+          throw Error("forget_zeros: expected an array with memory of its own");
+        forget_zeros(PyArray_DATA(data), static_cast<std::size_t>(PyArray_NBYTES(data)));
+      },
+      py::arg("array"), "Let an array of zeros take no memory until somebody touches it.");
   m.def("release_cache", &release_cache, "Give the memory kept for reuse back to the system.");
   m.def(
       "set_blas_path", [](const std::string& path) { set_blas_path(path.c_str()); },

@@ -10,6 +10,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
+import baryon as mx
 from baryon.base import MXNetError
 from baryon.dtypes import CODES, DTYPES
 from baryon.native import native
@@ -130,15 +131,30 @@ def test_cache_can_be_released_and_bounded():
     assert int(python(code)[0]) > 1 << 20
 
 
+def resident():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_gradients_take_no_memory_before_they_are_written():
+    native.use_allocator()
+    x = mx.nd.ones((9 << 18,))
+    np.full(9 << 18, 7, np.float32)  # leaves memory that is not zero for reuse
+    before = resident()
+    x.attach_grad()
+    assert resident() - before < 1 << 20
+    assert not x.grad.asnumpy().any()
+    x.grad[::1000] = 1
+    assert x.grad.sum().asscalar() == -(-x.size // 1000)
+    with pytest.raises(MXNetError, match="memory of its own"):
+        native.forget_zeros(np.zeros(4)[1:])
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 def test_large_arrays_take_no_more_memory_than_they_fill():
     native.use_allocator()
     native.release_cache()
-
-    def resident():
-        with open("/proc/self/statm") as file:
-            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
     before, count, size = resident(), 24, (9 << 18) + 100  # a little more than a huge page
     arrays = [np.full(size, i, np.uint8) for i in range(count)]
     assert resident() - before <= 1.1 * count * size

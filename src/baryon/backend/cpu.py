@@ -7,12 +7,22 @@ from typing import Any
 
 import numpy as np
 
+from ..native import native
+
 xp = np
 
 
 def empty(shape: tuple[int, ...], dtype: Any, device_id: int = 0) -> np.ndarray:
     """Uninitialised memory."""
     return np.empty(shape, dtype)
+
+
+def waiting_zeros(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    """Zeros that take no memory until somebody writes them, where the system can do that."""
+    made = np.zeros(shape, dtype)
+    if native is not None:
+        native.forget_zeros(made)
+    return made
 
 
 def full(shape: tuple[int, ...], value: Any, dtype: Any, device_id: int = 0) -> np.ndarray:

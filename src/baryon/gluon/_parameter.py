@@ -221,11 +221,7 @@ class Parameter:
         if self.grad_req == "null":
             self._grad = None
             return
-        stype = {} if self._grad_stype == "default" else {"stype": self._grad_stype}
-        self._grad = [
-            in_mode(ndarray.zeros(array.shape, dtype=array.dtype, ctx=array.context, **stype))
-            for array in self._data
-        ]
+        self._grad = [in_mode(array._blank_gradient(self._grad_stype)) for array in self._data]
         autograd.mark_variables(self._data, self._grad, self.grad_req)
 
     def _load_init(

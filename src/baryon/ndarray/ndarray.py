@@ -349,10 +349,16 @@ class NDArray(Arithmetic):
         """
         from .. import autograd
 
-        xp = backend.of_array(self._data).xp
-        stype = self.stype if stype is None else stype
-        gradient = self._like(blank(xp, stype, self.shape, self._data.dtype))
+        gradient = self._blank_gradient(self.stype if stype is None else stype)
         autograd.mark_variables([self], [gradient], grad_req)
+
+    def _blank_gradient(self, stype: str) -> NDArray:
+        """Zeros for the gradient; on the CPU they take no memory before they are written."""
+        data, source = self._data, backend.of_array(self._data)
+        if stype == "default" and source is backend.cpu:
+            return self._like(source.waiting_zeros(self.shape, data.dtype))
+        with backend.active(self.context):
+            return self._like(blank(source.xp, stype, self.shape, data.dtype))
 
     def backward(
         self, out_grad: NDArray | None = None, retain_graph: bool = False, train_mode: bool = True
