@@ -12,6 +12,7 @@ from stand_in import cudnn as fake
 from test_kernels import SAMPLES, compare, launched
 
 from baryon.cuda import convolution, cudnn, sdpa
+from baryon.cuda import fully_connected as linear
 from baryon.ops.philox import Philox
 
 NAMES = {"Convolution", "_fused_Convolution"}
@@ -109,7 +110,15 @@ def _attention():
     sdpa.backward_attention(np, x, y, sums, y, np.empty(2, np.int64), p=0.1, **how)
 
 
-@pytest.mark.parametrize("call, count", [(_convolutions, 3), (_attention, 5)])
+def _products():
+    x, w, vector = HALF((8, 16, 768)), HALF((3072, 768)), HALF(3072)
+    how = {"num_hidden": 3072, "flatten": False}
+    linear.fully_connected(np, x, w, vector, no_bias=False, **how)
+    linear.fused_fully_connected(np, x, w, vector, act="relu", keeps=False, **how)
+    linear.fused_fully_connected(np, x, w, vector, act="gelu", keeps=True, **how)
+
+
+@pytest.mark.parametrize("call, count", [(_convolutions, 3), (_attention, 5), (_products, 3)])
 def test_real_cudnn_takes_the_graphs(call, count, monkeypatch):
     """Where it is installed it checks shapes, which needs no GPU."""
     monkeypatch.delitem(sys.modules, "cudnn", raising=False)

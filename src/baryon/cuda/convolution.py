@@ -58,12 +58,12 @@ class _Case:
         return cudnn.run(xp, key, arrays[0].dtype, draw, given)
 
 
-def _vector(graph: Any, array: Any, ndim: int, name: str) -> Any:
+def _vector(graph: Any, array: Any, ndim: int) -> Any:
     """A number a channel."""
     size, rest = array.size, [1] * max(ndim - 2, 2)
     kind = cudnn.data_type(array.dtype)
     return graph.tensor(
-        name=name, dim=[1, size, *rest], stride=[size, 1, *(size,) * len(rest)], data_type=kind
+        dim=[1, size, *rest], stride=[size, 1, *(size,) * len(rest)], data_type=kind
     )
 
 
@@ -78,7 +78,7 @@ def _draw_forward(
     made = graph.conv_fprop(image=x, weight=w, **case.sliding())
     for array, join in ((scale, graph.mul), (bias, graph.add)):
         if array is not None:
-            tensors.append(_vector(graph, array, data.ndim, ""))
+            tensors.append(_vector(graph, array, data.ndim))
             made = join(made, tensors[-1])
     if addend is not None:
         tensors.append(cudnn.described(graph, addend, case.axes(addend)))

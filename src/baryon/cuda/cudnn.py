@@ -107,18 +107,18 @@ def run(
     return True
 
 
-def described(graph: Any, array: Any, axes: Sequence[int] = (), name: str = "") -> Any:
+def described(graph: Any, array: Any, axes: Sequence[int] = (), rank: int = 4) -> Any:
     """A tensor of a graph that lies as an array does, its axes in another order (default: as is).
 
-    Axes of size 1 are added at the end until there are four, as convolutions want.
+    Axes of size 1 are added at the end until there are `rank`: four, as convolutions want.
     """
     axes = tuple(axes) or tuple(range(array.ndim))
     shape = [array.shape[i] for i in axes]
     strides = [array.strides[i] // array.dtype.itemsize for i in axes]
-    while len(shape) < 4:
+    while len(shape) < rank:
         shape.append(1)
         strides.append(1)
-    return graph.tensor(name=name, dim=shape, stride=strides, data_type=data_type(array.dtype))
+    return graph.tensor(dim=shape, stride=strides, data_type=data_type(array.dtype))
 
 
 def finish(tensor: Any, like: Any) -> Any:

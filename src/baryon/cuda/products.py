@@ -1,4 +1,4 @@
-"""Operators that are matrix products, by cuBLAS, also where they are captured."""
+"""`dot` and `batch_dot` by cuBLAS, also where they are captured."""
 
 from __future__ import annotations
 
@@ -6,48 +6,9 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
-from ..ops.fully_connected import rows
-from .gemm import column_sums, floats, product
+from .gemm import floats, product
 from .launch import output
 from .registry import kernel
-
-# ---- FullyConnected ------------------------------------------------------------------------------
-
-
-@kernel("FullyConnected")
-def fully_connected(xp, data, weight, bias=None, *, num_hidden, no_bias, flatten):
-    """See the operator."""
-    if not floats(data, weight, bias) or not data.size:
-        return NotImplemented
-    matrix = rows(data, flatten)
-    shape = matrix.shape[:1] if flatten else data.shape[:-1]
-    out = output(xp, (*shape, num_hidden), data.dtype)
-    product(xp, matrix, weight.T, out.reshape(-1, num_hidden))
-    if bias is not None:
-        out += bias
-    return out
-
-
-@kernel("_backward_FullyConnected_data")
-def backward_data(xp, head, weight, *, shape, flatten):
-    """See the operator."""
-    if not floats(head, weight) or not head.size:
-        return NotImplemented
-    out = output(xp, shape, head.dtype)
-    product(xp, head.reshape(-1, weight.shape[0]), weight, out.reshape(-1, weight.shape[1]))
-    return out
-
-
-@kernel("_backward_FullyConnected_weight")
-def backward_weight(xp, head, data, *, no_bias, flatten):
-    """See the operator."""
-    if not floats(head, data) or not head.size:
-        return NotImplemented
-    head, data = rows(head, flatten), rows(data, flatten)
-    out = output(xp, (head.shape[1], data.shape[1]), head.dtype)
-    product(xp, head.T, data, out)
-    return (out,) if no_bias else (out, column_sums(xp, head))
-
 
 # ---- dot and batch_dot ---------------------------------------------------------------------------
 

@@ -23,6 +23,7 @@ FAMILIES: tuple[str, ...] = (
     "gather",
     "rnn",
     "products",
+    "fully_connected",
     "convolution",
     "layout",
     "attention",

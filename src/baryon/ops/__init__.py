@@ -36,6 +36,7 @@ from . import (
     functions,
     fused,
     fused_attention,
+    fused_linear,
     fused_training,
     hawkes,
     heads,

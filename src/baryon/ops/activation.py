@@ -118,7 +118,9 @@ def _bounds(attrs: Attrs) -> tuple[float, float] | None:
     return (0.0, np.inf) if attrs.act_type == "relu" else None
 
 
-activation.fusion = Fusion(bounds=_bounds)
+activation.fusion = Fusion(
+    bounds=_bounds, curve=lambda attrs: "relu" if attrs.act_type == "relu" else None
+)
 
 
 @activation.gradient("data")
@@ -189,7 +191,8 @@ def _leaky_params(attrs: Attrs, ins: Any, outs: Any) -> tuple | None:
     return RECTIFIERS.index(attrs.act_type), attrs.slope, channels, inner
 
 
-def _gelu(xp: Any, x: Any) -> Any:
+def gelu(xp: Any, x: Any) -> Any:
+    """``x * Phi(x)``, Phi the standard normal distribution."""
     return 0.5 * x * (1 + special(xp, "erf", x * 0.5**0.5))
 
 
@@ -202,7 +205,7 @@ _RECTIFY = {
     "leaky": lambda xp, x, a: xp.where(x > 0, x, a * x),
     "elu": lambda xp, x, a: xp.where(x > 0, x, a * xp.expm1(xp.minimum(x, 0))),
     "selu": lambda xp, x, a: _SELU_SCALE * _RECTIFY["elu"](xp, x, _SELU_ALPHA),
-    "gelu": lambda xp, x, a: _gelu(xp, x),
+    "gelu": lambda xp, x, a: gelu(xp, x),
 }
 _RECTIFY_SLOPE = {
     "leaky": lambda xp, x, a: xp.where(x > 0, x.dtype.type(1), a),
@@ -331,6 +334,8 @@ def _(d_output, dy, data, act_type, slope):
 
 
 _mixed = constant(np.array([[-2.0, -0.4, 0.3], [1.5, -1.1, 0.8]]))
+leaky_relu.fusion = Fusion(curve=lambda attrs: "gelu" if attrs.act_type == "gelu" else None)
+
 for _kind in ("leaky", "elu", "selu", "gelu"):
     leaky_relu.sample(data=_mixed, act_type=_kind, slope=0.3)
 leaky_relu.sample(data=normal(2, 3, 4), gamma=spread(3, low=0.1, high=0.5), act_type="prelu")

@@ -59,6 +59,9 @@ class Fusion(NamedTuple):
     softens : ``(attrs, ndim)`` -> the factor before softmax along the last axis, if that is all the
               operator does, in its input's type; a second input counts the elements of each row.
     weighs  : ``(inputs, attrs)`` -> the `Weighed` that the operator gives, or None.
+    curve   : ``attrs`` -> ``"relu"`` or ``"gelu"``, if the first output is that of the only input.
+    linear  : ``(inputs, attrs)`` -> the `Beginning` of a fused call that can end in such a curve:
+              it takes ``act``, and with ``keeps`` also gives what was before it.
     drops   : ``attrs`` -> the probability with which each element of the first output is zero, the
               others divided by what is left of 1, if that is all the operator does.
     measures: ``(inputs, attrs, eps)`` -> the `Beginning` of a call that also gives, of each channel
@@ -84,6 +87,8 @@ class Fusion(NamedTuple):
     measured_eps: Callable[[Any], float | None] | None = None
     given: Callable[[Sequence[Any], Any, Sequence[Any]], Beginning] | None = None
     weighs: Callable[[Sequence[Any], Any], Weighed | None] | None = None
+    curve: Callable[[Any], str | None] | None = None
+    linear: Callable[[Sequence[Any], Any], Beginning | None] | None = None
     drops: Callable[[Any], float | None] | None = None
 
 

@@ -180,7 +180,7 @@ relu = unary(
     onnx="Relu",
     keeps=True,
 )
-relu.fusion = Fusion(bounds=lambda attrs: (0.0, math.inf))
+relu.fusion = Fusion(bounds=lambda attrs: (0.0, math.inf), curve=lambda attrs: "relu")
 softsign = unary(
     "softsign",
     lambda xp, x: x / (1 + xp.abs(x)),

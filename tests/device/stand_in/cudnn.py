@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import math
 from collections.abc import Callable
+from functools import partial
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -15,6 +16,7 @@ import ml_dtypes
 import numpy as np
 
 from baryon.ops import convolution
+from baryon.ops.activation import gelu
 from baryon.ops.philox import Philox
 from baryon.ops.windows import window
 
@@ -172,6 +174,12 @@ class pygraph:
             return d_scores @ k, d_scores.swapaxes(-1, -2) @ q, d_values
 
         return self._many("sdpa_backward", 3, compute, q, k, v, o, dO, stats, *words)
+
+    def matmul(self, A: Tensor, B: Tensor) -> Tensor:  # noqa: N803
+        return self._made("matmul", lambda x, y: x @ y, A, B)
+
+    def gelu(self, input: Tensor) -> Tensor:
+        return self._made("gelu", partial(gelu, np), input)
 
     def mul(self, a: Tensor, b: Tensor) -> Tensor:
         return self._made("mul", lambda x, y: x * y, a, b)

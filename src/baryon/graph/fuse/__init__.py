@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 from ... import settings
 from ..graph import Entry
-from . import attention, endings, idle, lean, moments, trained
+from . import attention, endings, idle, lean, linear, moments, trained
 from .chains import chained
 from .redraw import Rule, redraw
 
@@ -31,6 +31,7 @@ CPU_RULES: tuple[Rule, ...] = (
 GPU_RULES: tuple[Rule, ...] = (
     _IDLE,
     Rule(endings.on_gpu, lambda op: op.fusion.begins),
+    Rule(linear.activated, lambda op: op.fusion.linear),
     Rule(attention.attended, lambda op: op.fusion.weighs),
 )
 TRAINED_RULES: tuple[Rule, ...] = (Rule(trained.attended, lambda op: op.fusion.weighs),)
