@@ -23,7 +23,7 @@ namespace {
 constexpr int kMaxThreads = 256;
 constexpr int kChunksPerThread = 4;  // so that a slow thread holds up at most a part of its share
 constexpr auto kAlone = std::chrono::microseconds(40);  // looking; then others may run first
-constexpr auto kLook = std::chrono::microseconds(200);  // before a thread goes to sleep
+constexpr auto kLook = std::chrono::microseconds(500);  // before a thread goes to sleep
 
 void relax() {
 #if defined(__x86_64__)
@@ -33,9 +33,9 @@ void relax() {
 #endif
 }
 
-// Whether `done()` became true within the time that a thread may spend looking. Between operators
-// that Python calls lie some 50 to 150 us: sleeping through them cost a small network's step a
-// fifth.
+// Whether `done()` became true within the time that a thread may spend looking. Between programs
+// that Python calls lie some 50 to 300 us, with metrics and batches: who sleeps through them is
+// woken in 50 us, a tenth of a small network's step.
 template <class Done>
 bool look(const Done& done) {
   using Clock = std::chrono::steady_clock;
