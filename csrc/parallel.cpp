@@ -54,9 +54,9 @@ struct Job {
   RangeFn body;
   void* context;
   std::int64_t count;
-  std::int64_t chunk;
-  int places;           // helpers that may still join; guarded by the pool's mutex
-  Job* next = nullptr;  // in the pool's list; guarded by the pool's mutex
+  std::int64_t chunk, longer;  // items of a chunk; the first `longer` chunks have one more
+  int places;                  // helpers that may still join; guarded by the pool's mutex
+  Job* next = nullptr;         // in the pool's list; guarded by the pool's mutex
   std::atomic<int> helpers{0};
   std::atomic<bool> failed{false};
 
@@ -69,10 +69,14 @@ struct Job {
   Share shares[kMaxThreads];
   int parts;
 
-  Job(RangeFn run, void* with, std::int64_t items, std::int64_t chunks, int threads)
+  // As even as can be, unless that makes chunks of fewer than `grain` items.
+  Job(RangeFn run, void* with, std::int64_t items, std::int64_t grain, std::int64_t chunks,
+      int threads)
       : body(run), context(with), count(items), places(threads - 1), parts(threads) {
-    chunk = (count + chunks - 1) / chunks;
-    const std::int64_t all = (count + chunk - 1) / chunk;
+    const bool even = count / chunks >= grain;
+    chunk = even ? count / chunks : (count + chunks - 1) / chunks;
+    longer = even ? count % chunks : 0;
+    const std::int64_t all = even ? chunks : (count + chunk - 1) / chunk;
     for (int i = 0; i < parts; ++i) {
       shares[i].next = all * i / parts;
       shares[i].end = all * (i + 1) / parts;
@@ -94,11 +98,15 @@ struct Job {
   }
 
  private:
+  std::int64_t start_of(std::int64_t index) const {
+    return std::min(index * chunk + std::min(index, longer), count);
+  }
+
   void take(Share& share) {
     while (!failed) {
       const std::int64_t index = share.next.fetch_add(1, std::memory_order_relaxed);
       if (index >= share.end) return;
-      body(context, index * chunk, std::min((index + 1) * chunk, count));
+      body(context, start_of(index), start_of(index + 1));
     }
   }
 };
@@ -234,7 +242,7 @@ void parallel_ranges(std::int64_t count, std::int64_t grain, RangeFn body, void*
     return;
   }
   const std::int64_t chunks = std::min<std::int64_t>(most, limit * kChunksPerThread);
-  Job job(body, context, count, chunks, static_cast<int>(limit));
+  Job job(body, context, count, grain, chunks, static_cast<int>(limit));
   inside = true;
   the_pool().run(job);
   inside = false;

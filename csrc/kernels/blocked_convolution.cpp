@@ -6,6 +6,7 @@
 
 #include "../kernel.h"
 #include "../parallel.h"
+#include "blocked_call.h"
 #include "blocked_depthwise.h"
 #include "blocked_finish.h"
 #include "blocked_pack.h"
@@ -18,29 +19,6 @@ namespace baryon::BARYON_ISA {
 namespace {
 
 constexpr Int kFewChannels = 8;
-
-// The sizes, from blocked `out` and `data` that is blocked or not, and from weights.
-ConvShape shape_of(const Call& call, const Tensor& data, const Tensor& weight, const Tensor& out) {
-  Tensor space = data, result = out;
-  const bool blocked = data.ndim == out.ndim;
-  const auto plain = [](Tensor& t) {
-    t.shape[1] *= t.shape[t.ndim - 1];
-    --t.ndim;
-  };
-  if (blocked) plain(space);
-  plain(result);
-  ConvShape s = conv_shape(call, space, result);
-  s.filters = weight.shape[0];
-  s.channels = weight.shape[1] * s.groups;
-  return s;
-}
-
-// Whether all lanes of channels and filters are in use.
-bool is_whole(const ConvShape& s) { return s.channels % kBlock == 0 && s.filters % kBlock == 0; }
-
-bool is_blocked(const Tensor& t, int rank) {
-  return t.ndim == rank + 3 && t.shape[t.ndim - 1] == kBlock;
-}
 
 // params: groups, then four numbers an axis, then others.
 int given(const Call& call, int rank) { return call.n_params - 1 - 4 * rank; }
@@ -58,31 +36,6 @@ struct Ending {
   Finish finish;
   const Moments* moments = nullptr;
 };
-
-// Numbers of filters, read by whole vectors: a copy where the last one has unused lanes.
-class ByLanes {
- public:
-  ByLanes(const float* numbers, Int count)
-      : copy_(numbers != nullptr && count % kBlock != 0 ? round_up(count, kBlock) : 0),
-        numbers_(numbers) {
-    if (numbers == nullptr || count % kBlock == 0) return;
-    std::fill_n(std::copy_n(numbers, count, copy_.get()), round_up(count, kBlock) - count, 0.0f);
-    numbers_ = copy_.get();
-  }
-  const float* get() const { return numbers_; }
-
- private:
-  const Scratch<float> copy_;
-  const float* numbers_;
-};
-
-// What `make` puts in `count` floats, in the call's own memory or in `scratch`.
-template <class Make>
-const float* made(const Call& call, const Scratch<float>& scratch, const Make& make) {
-  auto* memory = call.kept == nullptr ? scratch.get() : static_cast<float*>(call.kept);
-  if (!call.filled) make(memory);
-  return memory;
-}
 
 // A product of images of `channels` with weights that are transformed; whether moments were found.
 bool winograd(const Call& call, const ConvShape& s, const Tensor& data, const Tensor& out,

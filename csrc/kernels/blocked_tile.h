@@ -17,6 +17,11 @@ constexpr int kPairRows = kTileRows;        // pixels of a tile of two vectors o
 constexpr int kSingleRows = kTileRows + 2;  // and of one
 using Lane = Vector<float>;
 
+inline Lane bound(Lane value, Lane bottom, Lane top) {
+  value = value < bottom ? bottom : value;  // (NaN passes)
+  return top < value ? top : value;
+}
+
 // What is done to results before they are stored: a tensor like them is added, bounds cut them.
 struct Finish {
   const float* addend = nullptr;  // as far from the results as `base` says
@@ -27,12 +32,7 @@ struct Finish {
   bool nothing() const { return addend == nullptr && !bounded; }
   Lane operator()(Lane value, const float* to) const {
     if (addend != nullptr) value += load(addend + (to - base));
-    if (bounded) {
-      const Lane bottom = broadcast(low), top = broadcast(high);
-      value = value < bottom ? bottom : value;  // (NaN passes)
-      value = top < value ? top : value;
-    }
-    return value;
+    return bounded ? bound(value, broadcast(low), broadcast(high)) : value;
   }
 };
 
@@ -123,7 +123,7 @@ using PixelFn = void (*)(const PixelTile&);
 
 template <int vectors, int inner, int most>
 PixelFn pixels_of(Int rows) {
-  constexpr auto table = []<int... i>(std::integer_sequence<int, i...>) {
+  static constexpr auto table = []<int... i>(std::integer_sequence<int, i...>) {
     return std::array<PixelFn, sizeof...(i)>{run_pixels<i + 1, vectors, inner>...};
   }(std::make_integer_sequence<int, most>());
   return table[rows - 1];
@@ -131,7 +131,7 @@ PixelFn pixels_of(Int rows) {
 
 // The tile of two rows of `columns` pixels each, which are blocked, by two vectors of filters.
 inline PixelFn two_rows_of(Int columns) {
-  constexpr auto table = []<int... i>(std::integer_sequence<int, i...>) {
+  static constexpr auto table = []<int... i>(std::integer_sequence<int, i...>) {
     return std::array<PixelFn, sizeof...(i)>{run_pixels<2 * i + 2, 2, kBlock, true>...};
   }(std::make_integer_sequence<int, kPairRows / 2>());
   return table[columns - 1];

@@ -130,6 +130,33 @@ def test_last_blocks_may_have_unused_lanes_in_inference(fuse, monkeypatch):
     np.testing.assert_allclose(got, want[0].asnumpy(), rtol=2e-4, atol=2e-5)
 
 
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("size, stride, space", [(3, 1, (31, 8)), (3, 2, (30, 33)), (5, 2, (7, 7))])
+def test_expansion_and_depthwise_windows_are_one_call(size, stride, space, threads, monkeypatch):
+    """The same as apart, whatever the bands of rows; a reader in between keeps them apart."""
+    channels, filters = BLOCK, 5 * BLOCK
+    window = {"kernel": (size,) * 2, "pad": (size // 2,) * 2, "stride": (stride,) * 2}
+    x = mx.sym.Convolution(mx.sym.var("data"), kernel=(1, 1), num_filter=filters, name="wide")
+    wide = mx.sym.clip(mx.sym.BatchNorm(x, fix_gamma=False, name="n1"), a_min=0, a_max=2)
+    x = mx.sym.Convolution(wide, num_filter=filters, num_group=filters, name="deep", **window)
+    x = mx.sym.clip(mx.sym.BatchNorm(x, fix_gamma=False, name="n2"), a_min=-1, a_max=2)
+    data = np.random.default_rng(0).normal(size=(2, channels, *space)).astype(np.float32)
+    before = native.num_threads()
+    native.set_num_threads(threads)
+    try:
+        executor = bound(x, data=data.shape)
+        assert names(executor, False).count("_blocked__expanded_Convolution") == 1
+        got = executor.forward(is_train=False, data=data)[0].asnumpy()
+    finally:
+        native.set_num_threads(before)
+    assert "_blocked__expanded_Convolution" not in names(executor, True)
+    both = bound(mx.sym.Group([x, wide]), data=data.shape)
+    assert "_blocked__expanded_Convolution" not in names(both, False)
+    monkeypatch.setenv("BARYON_LAYOUT", "0")
+    want = bound(x, data=data.shape).forward(is_train=False, data=data)[0].asnumpy()
+    np.testing.assert_allclose(got, want, rtol=2e-4, atol=2e-5)
+
+
 def test_three_spatial_axes_and_groups_and_doubles_stay_plain():
     for shape, more, dtype in (
         ((1, 16, 3, 4, 4), {"kernel": (3, 3, 3)}, "float32"),

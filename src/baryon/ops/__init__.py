@@ -32,6 +32,7 @@ from . import (
     dot,
     dropout,
     entropy,
+    expanded,
     fully_connected,
     functions,
     fused,

@@ -42,6 +42,8 @@ class Fusion(NamedTuple):
 
     begins  : ``(inputs, attrs)`` -> the `Beginning` of a fused call that can end in a sum and in
               bounds: it takes ``addend`` as its last input and ``adds``, ``low``, ``high``.
+    continues : ``(begun, inputs, attrs)`` -> the `Beginning` of the operator together with the call
+              `begun` that gives its first input, or None.
     adds    : the operator gives the sum of its two inputs.
     bounds  : ``attrs`` -> what the first input is cut to, if that is all the operator does.
     affine  : ``(inputs, attrs, bias)`` -> scale and shift of each channel that the operator in this
@@ -71,6 +73,7 @@ class Fusion(NamedTuple):
     """
 
     begins: Callable[[Sequence[Any], Any], Beginning] | None = None
+    continues: Callable[[Beginning, Sequence[Any], Any], Beginning | None] | None = None
     adds: bool = False
     bounds: Callable[[Any], tuple[float, float] | None] | None = None
     affine: Callable[[Sequence[Any], Any, Any], Sequence[Any] | None] | None = None

@@ -2,8 +2,8 @@
 
 Works where kernels know how to end, on the CPU those of blocked images: after a convolution a batch
 norm of moving statistics becomes a scale and a shift of its filters, and after either a sum with
-another tensor and bounds (relu, clip) follow. A value that somebody else reads, too, is left as it
-is.
+another tensor and bounds (relu, clip) follow. Some calls go on with a whole operator
+(`Fusion.continues`). A value that somebody else reads, too, is left as it is.
 """
 
 from __future__ import annotations
@@ -68,6 +68,11 @@ def _ended(
             if begun and not begun.raw["adds"]:
                 begun.inputs.append(inputs[1 - i])
                 return inputs[i], _drawn(node, begun, adds=True)
+    if fact.continues and redrawn.alone(inputs[0]):
+        begun = _begun(inputs[0], begin)
+        longer = begun and fact.continues(begun, inputs, node.params)
+        if longer is not None:
+            return inputs[0], _drawn(node, longer)
     begun = _open(redrawn, inputs[0], begin) if inputs else None
     if begun is None:
         return None
