@@ -30,6 +30,19 @@ def test_kernel_draws_the_numbers_of_the_cpu(shape):
             np.testing.assert_allclose(got, want.normal(shape, dtype), rtol=2e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("count", [1, 2, 501])
+def test_rejection_goes_as_on_the_cpu(count):
+    xp = backend.of_context(mx.gpu(0)).xp
+    own, want = Generator(xp, SEED, STREAM), Philox(np, SEED, STREAM)
+    values = np.random.default_rng(2).uniform(0.05, 60, count)
+    values[::3] /= 20
+    for _ in range(2):
+        got = own.gamma(xp.asarray(values)).get()
+        np.testing.assert_allclose(got, want.gamma(values), rtol=1e-12)
+        assert own.block == want.block
+    np.testing.assert_array_equal(own.poisson(xp.asarray(values)).get(), want.poisson(values))
+
+
 def test_a_draw_is_one_launch(counts):
     xp = backend.of_context(mx.gpu(0)).xp
     own = Generator(xp, SEED, STREAM)

@@ -21,7 +21,7 @@ def test_philox_gives_the_published_words():
     zeros = Philox(np, 0, 0).bits((4,))
     assert [hex(w) for w in zeros] == ["0x6627e8d5", "0xe169c58d", "0xbc57ac4c", "0x9b00dbd8"]
     ones = Philox(np, 2**64 - 1, 2**64 - 1)
-    ones._block = 2**64 - 1
+    ones.block = 2**64 - 1
     words = ones.bits((4,))
     assert [hex(w) for w in words] == ["0x408f276d", "0x41c83b0e", "0xa20bc7c6", "0x6d5451fd"]
 

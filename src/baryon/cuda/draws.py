@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..ops.philox import Philox
-from .launch import blocks, kernel_of, launch
+from ..ops.sampling import ROUNDS
+from .launch import blocks, dense, kernel_of, launch
 
 
 class Generator(Philox):
@@ -40,3 +41,23 @@ class Generator(Philox):
         """See `Philox`."""
         wide = np.float64 if np.dtype(dtype) == np.float64 else np.float32
         return self._draw("draw", shape, wide, np.int32(1))
+
+    def _rejecting(self, name: str, parameter: Any) -> Any:
+        """A value for each parameter; the rounds of all that may be needed are used up."""
+        parameter = dense(self._xp, parameter.astype(np.float64))
+        count, out = parameter.size, self._xp.empty(parameter.shape, np.float64)
+        each = -(-count // 2)
+        generator, advance = self.drawn_by_kernel(each * (1 + 2 * ROUNDS) * 4)
+        if count:
+            run = kernel_of(self._xp, "random", name, T=np.dtype(np.float64))
+            numbers = np.int64(count), np.int64(each), np.int32(ROUNDS)
+            launch(run, blocks(count), 256, parameter, out, generator, advance, *numbers)
+        return out
+
+    def gamma(self, alpha: Any) -> Any:
+        """See `Philox`."""
+        return self._rejecting("draw_gamma", alpha)
+
+    def poisson(self, lam: Any) -> Any:
+        """See `Philox`."""
+        return self._rejecting("draw_poisson", lam)

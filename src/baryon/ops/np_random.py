@@ -343,7 +343,7 @@ sampler(
 
 def _gamma(xp: Any, at: Any, shape: Any, scale: Any) -> Any:
     rng, target = at
-    return scale * sampling.standard_gamma(xp, rng, xp.broadcast_to(fixed(xp, shape), target))
+    return scale * rng.gamma(xp.broadcast_to(fixed(xp, shape), target))
 
 
 sampler(

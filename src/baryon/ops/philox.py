@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from .sampling import poisson, standard_gamma
+
 _MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 _WEYL = (0x9E3779B9, 0xBB67AE85)
 _MASK = 0xFFFFFFFF
@@ -45,7 +47,7 @@ class Philox:
 
     def __init__(self, xp: Any, seed: int, stream: int, advance: Any = None) -> None:
         self._xp, self._key, self._stream = xp, _halves(np.uint64(seed)), np.uint64(stream)
-        self.advance, self._block = advance, 0
+        self.advance, self.block = advance, 0  # of the words that come next
 
     def key(self) -> Any:
         """Seed and stream in device memory, as two int64; `of_key` makes them a generator again."""
@@ -67,7 +69,7 @@ class Philox:
         Key, stream and first block, each as a low and a high word; and `advance`: None, or a
         device array of one uint64 that is added to the stream when the kernel runs.
         """
-        first, self._block = np.uint64(self._block), self._block + -(-count // 4)
+        first, self.block = np.uint64(self.block), self.block + -(-count // 4)
         state = *self._key, *_halves(self._stream), *_halves(first)
         return np.array(state, np.uint32), self.advance
 
@@ -80,11 +82,11 @@ class Philox:
         chunk = _CHUNK if xp is np else max(blocks, 1)
         for begin in range(0, blocks, chunk):
             end = min(begin + chunk, blocks)
-            index = xp.arange(self._block + begin, self._block + end, dtype=np.uint64)
+            index = xp.arange(self.block + begin, self.block + end, dtype=np.uint64)
             counter = [*_halves(index), *_halves(stream)]
             for column, word in enumerate(_rounds(counter, self._key)):
                 words[begin:end, column] = word
-        self._block += blocks
+        self.block += blocks
         return words.reshape(-1)[:count].reshape(shape)
 
     def uniform(self, shape: tuple[int, ...], dtype: Any = "float32") -> Any:
@@ -103,3 +105,11 @@ class Philox:
         angle = pairs[:, 1] * pairs.dtype.type(2 * np.pi)
         both = xp.stack([radius * xp.cos(angle), radius * xp.sin(angle)], axis=1)
         return both.reshape(-1)[:count].reshape(shape)
+
+    def gamma(self, alpha: Any) -> Any:
+        """Gamma values with scale 1, one for each shape parameter in `alpha`, in float64."""
+        return standard_gamma(self._xp, self, alpha)
+
+    def poisson(self, lam: Any) -> Any:
+        """Poisson values, one for each mean in `lam`, in float64."""
+        return poisson(self._xp, self, lam)

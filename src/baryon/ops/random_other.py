@@ -22,7 +22,7 @@ def check(kind: str, name: str, valid: bool, value: Any) -> None:
 def _gamma(xp: Any, rng: Any, shape: tuple, alpha: float, beta: float) -> Any:
     check("_random_gamma", "alpha", alpha > 0, alpha)
     check("_random_gamma", "beta", beta > 0, beta)
-    return sampling.standard_gamma(xp, rng, xp.full(shape, alpha)) * beta
+    return rng.gamma(xp.full(shape, alpha)) * beta
 
 
 def _exponential(xp: Any, rng: Any, shape: tuple, lam: float) -> Any:
@@ -32,7 +32,7 @@ def _exponential(xp: Any, rng: Any, shape: tuple, lam: float) -> Any:
 
 def _poisson(xp: Any, rng: Any, shape: tuple, lam: float) -> Any:
     check("_random_poisson", "lam", lam >= 0, lam)
-    return sampling.poisson(xp, rng, xp.full(shape, lam, np.float64))
+    return rng.poisson(xp.full(shape, lam, np.float64))
 
 
 def _negative_binomial(xp: Any, rng: Any, shape: tuple, k: int, p: float) -> Any:

@@ -73,7 +73,7 @@ def sample_gamma(xp, alpha, beta, *, shape: Shape = (), dtype: DType | None = No
     (2, 3)
     """
     alpha, beta = _spread(xp, shape, alpha, beta)
-    return sampling.standard_gamma(xp, rng, alpha) * beta
+    return rng.gamma(alpha) * beta
 
 
 @_sample("exponential")
@@ -101,7 +101,7 @@ def sample_poisson(xp, lam, *, shape: Shape = (), dtype: DType | None = None, rn
     array([[0., 0.],
            [0., 0.]], dtype=float32)
     """
-    return sampling.poisson(xp, rng, *_spread(xp, shape, lam))
+    return rng.poisson(*_spread(xp, shape, lam))
 
 
 @_sample("negative_binomial")

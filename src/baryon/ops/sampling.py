@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-_ROUNDS = 64  # of rejection; each accepts over 60 % of what is left
+ROUNDS = 64  # of rejection; each accepts over 60 % of what is left
 
 
 def standard_exponential(xp: Any, rng: Any, shape: tuple[int, ...]) -> Any:
@@ -17,13 +17,16 @@ def standard_exponential(xp: Any, rng: Any, shape: tuple[int, ...]) -> Any:
 def standard_gamma(xp: Any, rng: Any, alpha: Any) -> Any:
     """Gamma values with scale 1, one for each shape parameter in `alpha`, in float64.
 
-    Source: Marsaglia and Tsang, ACM TOMS 26 (2000); below 1 by their power of a uniform.
+    Draws for as many rounds as there may be, whatever the values say. Source: Marsaglia and Tsang,
+    ACM TOMS 26 (2000); below 1 by their power of a uniform.
     """
     alpha = alpha.astype(np.float64)
+    power = rng.uniform(alpha.shape, np.float64) ** (1 / xp.where(alpha > 0, alpha, 1))
+    end = rng.block + ROUNDS * 2 * -(-alpha.size // 2)
     d = xp.where(alpha < 1, alpha + 1, alpha) - 1 / 3
     c = 1 / xp.sqrt(9 * d)
     result, missing = d, xp.ones(alpha.shape, bool)
-    for _ in range(_ROUNDS):
+    for _ in range(ROUNDS):
         x = rng.normal(alpha.shape, np.float64)
         v = (1 + c * x) ** 3
         log_v = xp.log(xp.where(v > 0, v, 1))
@@ -33,7 +36,7 @@ def standard_gamma(xp: Any, rng: Any, alpha: Any) -> Any:
         missing &= ~good
         if not missing.any():
             break
-    power = rng.uniform(alpha.shape, np.float64) ** (1 / xp.where(alpha > 0, alpha, 1))
+    rng.block = end
     return xp.where(alpha < 1, result * power, result)
 
 
@@ -69,7 +72,7 @@ def _poisson_by_rejection(xp: Any, rng: Any, lam: Any) -> Any:
     a = -0.059 + 0.02483 * b
     inverse, limit = 1.1239 + 1.1328 / (b - 3.4), 0.9277 - 3.6224 / (b - 2)
     result, missing = xp.floor(lam), xp.ones(lam.shape, bool)
-    for _ in range(_ROUNDS):
+    for _ in range(ROUNDS):
         u, v = rng.uniform(lam.shape, np.float64) - 0.5, rng.uniform(lam.shape, np.float64)
         us = xp.maximum(0.5 - xp.abs(u), 1e-300)
         k = xp.floor((2 * a / us + b) * u + lam + 0.43)
@@ -98,11 +101,11 @@ def _log_factorial(xp: Any, k: Any) -> Any:
 
 def negative_binomial(xp: Any, rng: Any, k: Any, p: Any) -> Any:
     """Failures before the `k`-th success of probability `p`: Poisson with a gamma mean."""
-    return poisson(xp, rng, standard_gamma(xp, rng, k) * (1 - p) / p)
+    return rng.poisson(rng.gamma(k) * (1 - p) / p)
 
 
 def generalized_negative_binomial(xp: Any, rng: Any, mu: Any, alpha: Any) -> Any:
     """Poisson with a gamma mean of mean `mu` and variance ``alpha * mu ** 2``."""
     safe = xp.where(alpha > 0, alpha, 1).astype(np.float64)
-    spread = standard_gamma(xp, rng, 1 / safe) * safe * mu
-    return poisson(xp, rng, xp.where(alpha > 0, spread, mu))
+    spread = rng.gamma(1 / safe) * safe * mu
+    return rng.poisson(xp.where(alpha > 0, spread, mu))

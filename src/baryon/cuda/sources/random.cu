@@ -78,6 +78,95 @@ extern "C" __global__ void draw(A* out, Generator g, const unsigned long long* a
   }
 }
 
+// ---- by rejection: rounds of two values an element, in float64 -----------------------------------
+
+// Value i of those drawn together from block `first` on, two a block.
+__device__ inline double uniform_at(const Generator& g, const unsigned long long* advance,
+                                    Index first, Index i) {
+  double values[2];
+  uniforms(philox(g, advance, static_cast<unsigned long long>(first + i / 2)), values);
+  return values[i % 2];
+}
+__device__ inline double normal_at(const Generator& g, const unsigned long long* advance,
+                                   Index first, Index i) {
+  double values[2];
+  uniforms(philox(g, advance, static_cast<unsigned long long>(first + i / 2)), values);
+  const double radius = sqrt(-2 * log1p(-values[0])), angle = values[1] * 6.283185307179586;
+  return radius * (i % 2 ? sin(angle) : cos(angle));
+}
+
+// The methods of ops/sampling.py; `each`: blocks that one value for every element takes.
+extern "C" __global__ void draw_gamma(const double* alphas, double* out, Generator g,
+                                      const unsigned long long* advance, Index count, Index each,
+                                      int rounds) {
+  for (Index i = first_element(); i < count; i += all_threads()) {
+    const double alpha = alphas[i], d = (alpha < 1 ? alpha + 1 : alpha) - 1.0 / 3;
+    const double c = 1 / sqrt(9 * d);
+    double value = d;
+    for (Index round = 0; round < rounds; ++round) {
+      const Index first = each * (1 + 2 * round);
+      const double x = normal_at(g, advance, first, i);
+      const double v = (1 + c * x) * (1 + c * x) * (1 + c * x);
+      const double log_u = log1p(-uniform_at(g, advance, first + each, i));
+      if (!(v > 0 && log_u < 0.5 * x * x + d * (1 - v + log(v)))) continue;
+      value = d * v;
+      break;
+    }
+    if (alpha < 1) value *= pow(uniform_at(g, advance, 0, i), 1 / (alpha > 0 ? alpha : 1.0));
+    out[i] = value;
+  }
+}
+
+__device__ inline double log_factorial(double k) {  // Stirling's series from k + 10 downwards
+  const double x = k + 10;
+  double product = 1;
+  for (int i = 1; i < 10; ++i) product *= k + i;
+  const double series = (x - 0.5) * log(x) - x + 0.9189385332046727 + 1 / (12 * x) -
+                        1 / (360 * x * x * x) + 1 / (1260 * x * x * x * x * x);
+  return series - log(product);
+}
+
+__device__ inline double poisson_by_inversion(double lam, double u) {
+  double mass = exp(-lam), total = mass;
+  int count = 0;
+  for (int k = 1; k < 100 && u >= total; ++k) {
+    count = k;
+    mass = mass * lam / k;
+    total += mass;
+  }
+  return count;
+}
+
+extern "C" __global__ void draw_poisson(const double* lams, double* out, Generator g,
+                                        const unsigned long long* advance, Index count, Index each,
+                                        int rounds) {
+  for (Index i = first_element(); i < count; i += all_threads()) {
+    const double lam = lams[i];
+    if (!(lam >= 10)) {
+      out[i] = poisson_by_inversion(lam, uniform_at(g, advance, 0, i));
+      continue;
+    }
+    const double b = 0.931 + 2.53 * sqrt(lam), a = -0.059 + 0.02483 * b;
+    const double inverse = 1.1239 + 1.1328 / (b - 3.4), limit = 0.9277 - 3.6224 / (b - 2);
+    double value = floor(lam);
+    for (Index round = 0; round < rounds; ++round) {
+      const Index first = each * (1 + 2 * round);
+      const double u = uniform_at(g, advance, first, i) - 0.5;
+      const double v = uniform_at(g, advance, first + each, i);
+      const double us = max(0.5 - fabs(u), 1e-300), k = floor((2 * a / us + b) * u + lam + 0.43);
+      bool good = us >= 0.07 && v <= limit;
+      if (!good && k >= 0 && !(us < 0.013 && v > us)) {
+        const double log_v = log(max(v, 1e-300) * inverse / (a / (us * us) + b));
+        good = log_v <= k * log(lam) - lam - log_factorial(k);
+      }
+      if (!good) continue;
+      value = k;
+      break;
+    }
+    out[i] = value;
+  }
+}
+
 // ---- dropout -------------------------------------------------------------------------------------
 
 // Four neighbours a thread: one block of words.
