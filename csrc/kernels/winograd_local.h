@@ -9,7 +9,6 @@
 namespace baryon::BARYON_ISA {
 
 constexpr Int kLocalWeights = 160 * 1024;  // transformed weights at most, in floats
-constexpr Int kLocalTiles = 96 * 1024;     // and tiles
 
 // Images as rows of tiles see them: each has four rows of every block for itself.
 struct TiledImages {
@@ -156,10 +155,9 @@ TilesFn tiles_of(Int rows) {
   return table[rows - 1];
 }
 
-// How rows of tiles are shared out to tasks.
-inline Int local_rows(const TileGrid& grid, Int blocks, Int kept) {
-  const Int row = grid.columns * blocks * kBlock * kTilePlaces;
-  return std::clamp<Int>(kept / row, 1, parts(grid.all(), 4 * num_threads()));
+// Rows of tiles that a task works on together, with about as many tiles as it should.
+inline Int local_rows(const TileGrid& grid, Int tiles) {
+  return std::clamp<Int>(tiles / grid.columns, 1, parts(grid.all(), 4 * num_threads()));
 }
 
 class LocalWinograd {
@@ -169,7 +167,7 @@ class LocalWinograd {
         grid_(grid),
         data_{p.data, p.channel_blocks, p.size[0], p.size[1], p.pad[0], p.pad[1]},
         out_{p.out, p.filter_blocks, p.out_size[0], p.out_size[1]},
-        rows_(local_rows(grid, p.channel_blocks + p.filter_blocks, kLocalTiles)) {}
+        rows_(local_rows(grid, 2 * (p.filter_blocks > 1 ? kPairRows : kSingleRows))) {}
 
   void run() const {
     const Scratch<float> made(p_.spread == nullptr ? p_.weights->all() : 0);
@@ -233,16 +231,20 @@ class LocalWinograd {
       to_results(from, place, tile);
       if (measured && c == 0) shift = tile[0] * factor + start;
       const Int right = std::min<Int>(kTileStep, out_.width - c * kTileStep);
-      for (Int r = 0; r < bottom; ++r)
+      for (Int r = 0; r < bottom; ++r) {
+        Lane near{}, squares{};
         for (Int x = 0; x < right; ++x) {
           float* at = to + r * line + x * kBlock;
           const Lane value = p_.finish(tile[r * kTileStep + x] * factor + start, at);
           store(at, value);
           if constexpr (measured) {
-            one += value - shift;
-            two += (value - shift) * (value - shift);
+            near += value - shift;
+            squares += (value - shift) * (value - shift);
           }
         }
+        one += near;
+        two += squares;
+      }
     }
     if constexpr (measured) p_.parts->set(row, block, bottom * out_.width, shift, one, two);
   }

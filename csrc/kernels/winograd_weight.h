@@ -58,7 +58,7 @@ class LocalWeights {
         data_{data, s.channels / kBlock, s.in[1], s.in[2], s.pad[1], s.pad[2]},
         cuts_(std::clamp<Int>(grid_.tiles() / kFewest, 1, std::min(kMost, grid_.all()))),
         rows_(std::min(parts(grid_.all(), cuts_),
-                       local_rows(grid_, head_.blocks + data_.blocks, kLocalTiles))) {}
+                       local_rows(grid_, kTiles / (head_.blocks + data_.blocks)))) {}
 
   void run(float* weight) const {
     const Int size = kTilePlaces * weight_place(s_);
@@ -78,6 +78,7 @@ class LocalWeights {
 
  private:
   static constexpr Int kFewest = 64, kMost = 16;  // tiles of a part, and parts
+  static constexpr Int kTiles = 192;              // blocks of tiles that a task works on together
 
   void add(Int first, Int rows, const TileSpace& data, const TileSpace& heads, float* sums) const {
     TileSpreader<OfData>(grid_, data_).spread(first, rows, data);
