@@ -35,6 +35,7 @@ struct Ending {
   const float *bias = nullptr, *scale = nullptr;
   Finish finish;
   const Moments* moments = nullptr;
+  const OnLoad* norm = nullptr;  // of the data
 };
 
 // A product of images of `channels` with weights that are transformed; whether moments were found.
@@ -59,6 +60,7 @@ bool winograd(const Call& call, const ConvShape& s, const Tensor& data, const Te
   p.bias = ending.bias;
   p.scale = ending.scale;
   p.finish = ending.finish;
+  p.norm = ending.norm;
   p.out = out.as<float>();
   const TileGrid grid(results, p.channel_blocks + p.filter_blocks, spread.all());
   const bool local = spread.all() <= kLocalWeights, measures = local && ending.moments != nullptr;
@@ -201,15 +203,24 @@ void forward_fused(const Call& call) {
   convolve(call, ending);
 }
 
+void measured(const Call& call, int bias, int eps, const OnLoad* norm) {
+  const Moments moments{call.out[1].as<float>(), call.out[2].as<float>(), call.params[eps]};
+  Ending ending;
+  if (call.n_in > bias) ending.bias = call.in[bias].as<float>();
+  ending.moments = &moments;
+  ending.norm = norm;
+  convolve(call, ending);
+}
+
 // data, weight[, bias] -> out, mean and scale of its channels; behind the convolution's params:
 // eps, and the last two of all convolutions.
-void forward_measured(const Call& call) {
-  const Moments moments{call.out[1].as<float>(), call.out[2].as<float>(),
-                        call.params[call.n_params - 3]};
-  Ending ending;
-  if (call.n_in == 3) ending.bias = call.in[2].as<float>();
-  ending.moments = &moments;
-  convolve(call, ending);
+void forward_measured(const Call& call) { measured(call, 2, call.n_params - 3, nullptr); }
+
+// data, weight, four vectors of a batch norm of the data[, bias] -> the same; behind eps: whether
+// gamma is 1, and bounds of the normalised data.
+void forward_normed(const Call& call) {
+  const NormOfCall norm(call, 2, call.n_params - 5);
+  measured(call, 6, call.n_params - 6, &norm.get());
 }
 
 // head, weight -> gradient by data: a product for each phase of the stride.
@@ -275,6 +286,16 @@ void backward_weight(const Call& call) {
   if (call.n_out == 2) blocked_bias(s, head.as<float>(), call.out[1].as<float>());
 }
 
+// head, data, four vectors of a batch norm of the data -> the same; behind the convolution's
+// params: whether gamma is 1, and bounds of the normalised data.
+void backward_weight_normed(const Call& call) {
+  const Tensor &head = call.in[0], &data = call.in[1];
+  const ConvShape s = shape_of(call, data, call.out[0], head);
+  const NormOfCall norm(call, 2, call.n_params - 5);
+  LocalWeights(s, head.as<float>(), data.as<float>(), &norm.get()).run(call.out[0].as<float>());
+  if (call.n_out == 2) blocked_bias(s, head.as<float>(), call.out[1].as<float>());
+}
+
 // `more` numbers stand behind those of a convolution.
 template <int more>
 bool forward_fits(const Call& call) {
@@ -296,6 +317,22 @@ bool weight_gradient_fits(const Call& call) {
   return s.filters % kBlock == 0 && (data.ndim < head.ndim || is_whole(s));
 }
 
+// Data is normalised as it is read where that is done for one core's cache.
+bool normed_fits(const Call& call) {
+  const Tensor &data = call.in[0], &out = call.out[0];
+  const int rank = out.ndim - 3;
+  if (!simple(call, rank) || given(call, rank) != 6 || !is_blocked(data, rank)) return false;
+  const ConvShape s = shape_of(call, data, call.in[1], out);
+  return by_winograd(call, s) && SpreadWeights(s, nullptr, false, s).all() <= kLocalWeights;
+}
+bool normed_weight_gradient_fits(const Call& call) {
+  const Tensor &head = call.in[0], &data = call.in[1];
+  const int rank = head.ndim - 3;
+  if (!simple(call, rank) || given(call, rank) != 5 || !is_blocked(data, rank)) return false;
+  const ConvShape s = shape_of(call, data, call.out[0], head);
+  return s.batch > 0 && by_winograd(call, s) && kTilePlaces * weight_place(s) <= kLocalWeights;
+}
+
 }  // namespace
 }  // namespace baryon::BARYON_ISA
 
@@ -305,6 +342,9 @@ BARYON_REGISTER(blocked_convolution) {
   add("_blocked_Convolution", forward, forward_fits<2>, kept_bytes);
   add("_blocked__fused_Convolution", forward_fused, forward_fits<5>, kept_bytes);
   add("_blocked__measured_Convolution", forward_measured, measured_fits, kept_bytes);
+  add("_blocked__normed_Convolution", forward_normed, normed_fits, kept_bytes);
   add("_blocked__backward_Convolution_data", backward_data, data_gradient_fits);
   add("_blocked__backward_Convolution_weight", backward_weight, weight_gradient_fits);
+  add("_blocked__backward_normed_Convolution_weight", backward_weight_normed,
+      normed_weight_gradient_fits);
 }

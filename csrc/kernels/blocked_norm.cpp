@@ -99,7 +99,9 @@ void affine(const Call& call) {
   if (fixed) std::fill_n(call.out[2].as<float>(), count, 1.0f);
 }
 
-// dy, data, gamma, mean, scale, moving mean and variance -> gradients by data, gamma and beta.
+// dy, data, gamma, mean, scale, moving mean and variance[, beta] -> gradients by data, gamma and
+// beta; `masked`: of the norm and the relu behind it.
+template <bool masked>
 void backward(const Call& call) {
   const Layout l = layout_of(call);
   const bool batch = call.params[3] != 0, fixed = call.params[4] != 0;
@@ -116,16 +118,23 @@ void backward(const Call& call) {
   const Scratch<float> factors(3 * channels);
   double *one = sums.get(), *two = one + channels;
   float *factor = factors.get(), *flat = factor + channels, *slope = flat + channels;
-  two_sums(l, one, two, [=](Int at, Int block, Lane& u, Lane& v) {
+  const float* beta = masked ? call.in[7].as<float>() : nullptr;
+  for (Int k = 0; k < channels; ++k) factor[k] = fixed ? scale[k] : scale[k] * gamma[k];
+  // The head gradient, where `apart` is what the data is from the mean.
+  const auto head = [=](Int at, Int block, Lane apart) {
     const Lane d = load(dy + at);
+    if constexpr (!masked) return d;
+    return apart * load(factor + block * kBlock) + load(beta + block * kBlock) <= 0 ? Lane{} : d;
+  };
+  two_sums(l, one, two, [=](Int at, Int block, Lane& u, Lane& v) {
+    const Lane apart = load(x + at) - load(mean + block * kBlock), d = head(at, block, apart);
     u += d;
-    v += d * (load(x + at) - load(mean + block * kBlock));
+    v += d * apart;
   });
   for (Int k = 0; k < channels; ++k) {
     const double unit = static_cast<double>(scale[k]);
     d_beta[k] = static_cast<float>(one[k]);
     d_gamma[k] = fixed ? 0.0f : static_cast<float>(two[k] * unit);
-    factor[k] = fixed ? scale[k] : scale[k] * gamma[k];
     flat[k] = batch ? static_cast<float>(one[k] / l.count()) : 0.0f;
     slope[k] = batch ? static_cast<float>(two[k] * unit * unit / l.count()) : 0.0f;
     if (!batch) continue;
@@ -135,8 +144,10 @@ void backward(const Call& call) {
   each_plane(l, [&](Int at, Int block) {
     const Int k = block * kBlock;
     const Lane f = load(factor + k), s = load(slope + k), m = load(mean + k), b = load(flat + k);
-    for (Int i = at; i < at + l.plane(); i += kBlock)
-      store(dx + i, (load(dy + i) - b - (load(x + i) - m) * s) * f);
+    for (Int i = at; i < at + l.plane(); i += kBlock) {
+      const Lane apart = load(x + i) - m;
+      store(dx + i, (head(i, block, apart) - b - apart * s) * f);
+    }
   });
 }
 
@@ -160,5 +171,6 @@ BARYON_REGISTER(blocked_norm) {
   add("_blocked__fused_BatchNorm", forward_fused, fits<false>);
   add("_blocked__again_BatchNorm", again, fits<true>);
   add("_BatchNorm_affine", affine, same_dtype<DType::f32>);
-  add("_blocked__backward_BatchNorm", backward, fits<true>);
+  add("_blocked__backward_masked_BatchNorm", backward<true>, fits<true>);
+  add("_blocked__backward_BatchNorm", backward<false>, fits<true>);
 }

@@ -11,6 +11,7 @@
 #include "../parallel.h"
 #include "blocked_moments.h"
 #include "conv_shape.h"
+#include "on_load.h"
 #include "transpose.h"
 #include "winograd_tile.h"
 
@@ -186,6 +187,7 @@ struct WinogradProduct {
   float* out;
   Finish finish;
   const PartMoments* parts = nullptr;  // of each row of tiles, to be set; or null
+  const OnLoad* norm = nullptr;        // of the data, or null
 };
 
 class WinogradRunner {

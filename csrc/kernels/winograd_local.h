@@ -14,7 +14,8 @@ constexpr Int kLocalWeights = 160 * 1024;  // transformed weights at most, in fl
 struct TiledImages {
   const float* data;
   Int blocks, height, width;
-  Int pad_y = 0, pad_x = 0;  // tiles begin as much before their place
+  Int pad_y = 0, pad_x = 0;      // tiles begin as much before their place
+  const OnLoad* norm = nullptr;  // what is done to values as they are read
 
   Int line() const { return width * kBlock; }
   const float* plane(Int image, Int block) const {
@@ -58,16 +59,15 @@ class TileSpreader {
       : grid_(grid),
         images_(images),
         line_(((grid.columns - 1) * kTileStep + Axis::kIn) * kBlock),
-        half_(Axis::kOut * line_),
-        zeros_(images.line()) {
-    std::fill_n(zeros_.get(), images.line(), 0.0f);
-  }
+        half_(Axis::kOut * line_) {}
 
   void spread(Int first, Int rows, const TileSpace& to) const {
     for (Int r = 0; r < rows; ++r)
       for (Int block = 0; block < images_.blocks; ++block) {
         const Int y = (first + r) % grid_.rows * kTileStep - images_.pad_y;
-        along_columns(images_.plane((first + r) / grid_.rows, block), y);
+        const float* plane = images_.plane((first + r) / grid_.rows, block);
+        images_.norm == nullptr ? along_columns(plane, y, [](Lane value) { return value; })
+                                : along_columns(plane, y, images_.norm->of(block));
         for (Int c = 0; c < grid_.columns; ++c)
           along_rows(half_.get() + c * kTileStep * kBlock, to.at(0, block, r * grid_.columns + c),
                      to.place());
@@ -75,16 +75,21 @@ class TileSpreader {
   }
 
  private:
-  void along_columns(const float* plane, Int y) const {
-    const float* rows[Axis::kIn];
+  template <class Read>
+  void along_columns(const float* plane, Int y, const Read& read) const {
     const Int width = images_.line(), begin = -images_.pad_x * kBlock, line = line_;
-    for (int i = 0; i < Axis::kIn; ++i)
-      rows[i] = y + i >= 0 && y + i < images_.height ? plane + (y + i) * width : zeros_.get();
+    const int top = static_cast<int>(std::max<Int>(0, -y));
+    const int bottom = static_cast<int>(std::min<Int>(Axis::kIn, images_.height - y));
     float* to = half_.get();
     for (Int at = begin; at < begin + line; at += kBlock, to += kBlock) {
       Lane in[Axis::kIn] = {}, out[Axis::kOut];
-      if (at >= 0 && at < width)
-        for (int i = 0; i < Axis::kIn; ++i) in[i] = load(rows[i] + at);
+      if (at >= 0 && at < width) {
+        if (top == 0 && bottom == Axis::kIn)
+          for (int i = 0; i < Axis::kIn; ++i) in[i] = read(load(plane + (y + i) * width + at));
+        else
+          for (int i = 0; i < Axis::kIn; ++i)
+            if (i >= top && i < bottom) in[i] = read(load(plane + (y + i) * width + at));
+      }
       Axis::apply(in, 1, out, 1);
       for (int i = 0; i < Axis::kOut; ++i) store(to + i * line, out[i]);
     }
@@ -102,7 +107,7 @@ class TileSpreader {
   const TileGrid& grid_;
   const TiledImages& images_;
   Int line_;  // floats of a transformed row
-  Scratch<float> half_, zeros_;
+  Scratch<float> half_;
 };
 
 // A tile of products, `next` floats apart, to results.
@@ -165,7 +170,7 @@ class LocalWinograd {
   LocalWinograd(const WinogradProduct& p, const TileGrid& grid)
       : p_(p),
         grid_(grid),
-        data_{p.data, p.channel_blocks, p.size[0], p.size[1], p.pad[0], p.pad[1]},
+        data_{p.data, p.channel_blocks, p.size[0], p.size[1], p.pad[0], p.pad[1], p.norm},
         out_{p.out, p.filter_blocks, p.out_size[0], p.out_size[1]},
         rows_(local_rows(grid, 2 * (p.filter_blocks > 1 ? kPairRows : kSingleRows))) {}
 

@@ -51,11 +51,12 @@ inline void write_weights(const ConvShape& s, const float* sums, Int cuts, float
 // The same where sums fit a core's cache: each task has its own, of a part of the rows of tiles.
 class LocalWeights {
  public:
-  LocalWeights(const ConvShape& s, const float* head, const float* data)
+  LocalWeights(const ConvShape& s, const float* head, const float* data,
+               const OnLoad* norm = nullptr)
       : s_(s),
         grid_(s, 1),
         head_{head, s.filters / kBlock, s.out[1], s.out[2]},
-        data_{data, s.channels / kBlock, s.in[1], s.in[2], s.pad[1], s.pad[2]},
+        data_{data, s.channels / kBlock, s.in[1], s.in[2], s.pad[1], s.pad[2], norm},
         cuts_(std::clamp<Int>(grid_.tiles() / kFewest, 1, std::min(kMost, grid_.all()))),
         rows_(std::min(parts(grid_.all(), cuts_),
                        local_rows(grid_, kTiles / (head_.blocks + data_.blocks)))) {}

@@ -66,6 +66,68 @@ def test_training_gives_what_single_operators_give(monkeypatch):
         np.testing.assert_allclose(got[name], want, rtol=2e-4, atol=2e-5, err_msg=name)
 
 
+def layers(fix_gamma=False, act="relu", residual=False):
+    """Convolutions with batch norm and an activation between them."""
+    x = before = mx.sym.var("data")
+    for i in range(4):
+        y = mx.sym.Convolution(
+            x, kernel=(3, 3), pad=(1, 1), num_filter=32, no_bias=i % 2, name=f"conv{i}"
+        )
+        y = mx.sym.BatchNorm(y, fix_gamma=fix_gamma, name=f"norm{i}")
+        y = y + before if residual and i % 2 else y
+        x = mx.sym.Activation(y, act_type=act)
+        before = x if i % 2 else before
+    return mx.sym.MakeLoss(mx.sym.mean(x * x))
+
+
+def trained(symbol, steps=3, **more):
+    """Parameters, states and gradients after some steps of descent on the same data."""
+    executor = bound(symbol, data=(9, 32, 18, 22), **more)
+    for _ in range(steps):
+        found = results(executor)
+        for name, grad in executor.grad_dict.items():
+            if grad is not None and name != "data":
+                executor.arg_dict[name][:] -= 0.1 * grad
+    return {**found, **{n: a.asnumpy() for n, a in executor.arg_dict.items()}}, executor
+
+
+@pytest.mark.parametrize(
+    ("more", "loads"),
+    [({}, 3), ({"residual": True}, 2), ({"fix_gamma": True}, 0), ({"act": "tanh"}, 0)],
+)
+def test_training_with_norms_computed_on_loading(more, loads, monkeypatch):
+    got, executor = trained(layers(**more))
+    found = names(executor)
+    assert found.count("_blocked__normed_Convolution") == loads
+    assert found.count("_blocked__backward_normed_Convolution_weight") == loads
+    assert found.count("_blocked__backward_masked_BatchNorm") == loads
+    monkeypatch.setenv("BARYON_FUSE", "0")
+    want, plain = trained(layers(**more))
+    assert not any("normed" in name for name in names(plain))
+    for name, value in want.items():
+        scale = np.abs(value).max() + 1e-6
+        np.testing.assert_allclose(got[name] / scale, value / scale, atol=2e-4, err_msg=name)
+
+
+def test_what_others_read_is_not_computed_on_loading():
+    """A head, a reader of another kind, or a batch norm of moving statistics keeps the value."""
+
+    def built(**more):
+        x = convolution(mx.sym.var("data"), num_filter=32)
+        y = mx.sym.Activation(norm(x, **more), act_type="relu")
+        z = mx.sym.Convolution(y, kernel=(3, 3), pad=(1, 1), num_filter=32, name="next")
+        return y, mx.sym.BatchNorm(z, fix_gamma=False, name="last")
+
+    def loads(symbol):
+        return sum("normed" in n for n in names(bound(symbol, data=(9, 32, 18, 22))))
+
+    y, z = built()
+    assert loads(z) == 2
+    assert loads(mx.sym.Group([z, y])) == 0
+    assert loads(z + mx.sym.tanh(y)) == 0
+    assert loads(built(use_global_stats=True)[1]) == 0
+
+
 @pytest.mark.parametrize("channels", [16, 64, 128])
 def test_moments_far_from_zero(channels):
     """Convolutions measure results whose mean is 10,000 deviations, on any number of threads."""

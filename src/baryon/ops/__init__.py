@@ -38,6 +38,7 @@ from . import (
     fused,
     fused_attention,
     fused_linear,
+    fused_loading,
     fused_training,
     hawkes,
     heads,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 
@@ -69,6 +70,14 @@ class Fusion(NamedTuple):
     measures: ``(inputs, attrs, eps)`` -> the `Beginning` of a call that also gives, of each channel
               of its result, the mean and ``1 / sqrt(variance + eps)``.
     measured_eps : ``attrs`` -> the eps with which the operator measures its first input, or None.
+    loadable : ``attrs`` -> whether readers may compute the result from the first input and the four
+              vectors that follow it.    rectifies : ``attrs`` -> whether it ends in relu alone.
+    on_load : positions of inputs of this kind -> ``(inputs, attrs, vectors, attrs of the other)``
+              -> the `Beginning` that does so, with the other's first input at that position.
+    rectified : ``attrs`` -> whether the operator passes on its first input where the second one,
+              which is nowhere below 0, is above 0.
+    masked  : ``(inputs, attrs, dy, beta)`` -> the `Beginning` that does this itself to `dy`, its
+              first input, where the second one is what it gets from its inputs and `beta`.
     given   : ``(inputs, attrs, moments)`` -> the `Beginning` that does the rest of its work.
     """
 
@@ -88,6 +97,11 @@ class Fusion(NamedTuple):
     softens: Callable[[Any, int], float | None] | None = None
     measures: Callable[[Sequence[Any], Any, float], Beginning] | None = None
     measured_eps: Callable[[Any], float | None] | None = None
+    loadable: Callable[[Any], bool] | None = None
+    rectifies: Callable[[Any], bool] | None = None
+    on_load: Mapping[int, Callable[..., Beginning]] = MappingProxyType({})
+    rectified: Callable[[Any], bool] | None = None
+    masked: Callable[[Sequence[Any], Any, Any, Any], Beginning] | None = None
     given: Callable[[Sequence[Any], Any, Sequence[Any]], Beginning] | None = None
     weighs: Callable[[Sequence[Any], Any], Weighed | None] | None = None
     curve: Callable[[Any], str | None] | None = None

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 from ... import settings
 from ..graph import Entry
-from . import attention, endings, idle, lean, linear, moments, trained
+from . import attention, endings, idle, lean, linear, loading, moments, trained
 from .chains import chained
 from .redraw import Rule, redraw
 
@@ -42,7 +42,8 @@ def fuse(*groups: Sequence[Entry], on_gpu: bool = False) -> list[list[Entry]]:
     if not settings.get("BARYON_FUSE"):
         return [list(heads) for heads in groups]
     rules = GPU_RULES if on_gpu else CPU_RULES
-    drawn = iter(redraw([e for heads in groups for e in heads], rules))
+    heads = redraw([e for heads in groups for e in heads], rules)
+    drawn = iter(heads if on_gpu else loading.loaded(heads))
     return chained([[next(drawn) for _ in heads] for heads in groups], on_gpu)
 
 
