@@ -142,10 +142,37 @@ void Program::add_keeper(std::size_t index, const std::vector<bool>& fixed) {
     step.kept.push_back(static_cast<std::size_t>(known - kept_.begin()));
     if (known == kept_.end()) kept_.push_back(ins[i].offset);
   }
+  keeping_.resize(kept_.size());
+  if (const Step* like = step_like(index)) {
+    step.keeper = like->keeper;
+    step.stamp = like->stamp;
+    return;
+  }
+  keeping_[step.kept[0]].push_back(index);
+  kept_bytes_ += bytes;
   keepers_.push_back(std::make_unique<Keeper>(bytes));
   kept_stamps_.push_back(std::make_unique<StampOfMany>());
   step.keeper = keepers_.back().get();
   step.stamp = kept_stamps_.back().get();
+}
+
+// An earlier step that makes the same of the same weights, for other samples; or null.
+const Program::Step* Program::step_like(std::size_t index) const {
+  const auto alike = [](const Tensor& a, const Tensor& b) {
+    return a.dtype == b.dtype && a.ndim == b.ndim && std::equal(a.shape, a.shape + a.ndim, b.shape);
+  };
+  const Step& step = steps_[index];
+  const Call call = call_of(blank_, step);
+  for (const std::size_t i : keeping_[step.kept[0]]) {
+    const Step& other = steps_[i];
+    if (other.kernel != step.kernel || other.kept != step.kept) continue;
+    const Call its = call_of(blank_, other);
+    if (std::equal(call.in, call.in + call.n_in, its.in, its.in + its.n_in, alike) &&
+        std::equal(call.out, call.out + call.n_out, its.out, its.out + its.n_out, alike) &&
+        std::equal(call.params, call.params + call.n_params, its.params, its.params + its.n_params))
+      return &other;
+  }
+  return nullptr;
 }
 
 Call Program::call_of(const Frame& frame, const Step& step) {

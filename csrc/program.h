@@ -76,6 +76,8 @@ class Program {
   // Externals of which kernels would keep something between runs; none is written by the program
   // or read by the host.
   const std::vector<std::int64_t>& kept() const { return kept_; }
+  // Bytes of all that they would keep.
+  std::int64_t kept_bytes() const { return kept_bytes_; }
   // Bytes that the kernels of a range touch.
   std::int64_t kernel_bytes(std::size_t begin, std::size_t end) const;
 
@@ -100,6 +102,7 @@ class Program {
   void check(const Instruction& instruction, const Ref& ref, bool output) const;
   void add(Instruction& instruction);
   void add_keepers();
+  const Step* step_like(std::size_t index) const;
   void add_keeper(std::size_t index, const std::vector<bool>& fixed);
   void execute(const Step& step, Call call, const std::vector<std::uint64_t>& stamps) const;
   static Call call_of(const Frame& frame, const Step& step);
@@ -115,9 +118,10 @@ class Program {
   std::int64_t arena_bytes_;
   std::uint64_t random_count_ = 0;
   std::size_t last_random_ = 0;  // where its parameters end
-  std::int64_t bytes_ = 0;
+  std::int64_t bytes_ = 0, kept_bytes_ = 0;
   Frame blank_;
   std::vector<std::int64_t> kept_;
+  std::vector<std::vector<std::size_t>> keeping_;  // steps with a keeper, by what it is of first
   std::vector<std::unique_ptr<Keeper>> keepers_;
   std::vector<std::unique_ptr<StampOfMany>> kept_stamps_;
   mutable std::mutex mutex_;  // guards idle_

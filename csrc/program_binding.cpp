@@ -81,6 +81,7 @@ class PythonProgram {
 
   std::size_t size() const { return program_.size(); }
   const std::vector<std::int64_t>& kept() const { return program_.kept(); }
+  std::int64_t kept_bytes() const { return program_.kept_bytes(); }
   std::int64_t arena_bytes() const { return program_.arena_bytes(); }
 
  private:
@@ -218,6 +219,8 @@ void bind_program(py::module_& m) {
            "The memory of a list of NDArrays, if they are as the first externals; else None.")
       .def_property_readonly("kept", &PythonProgram::kept,
                              "Externals of which something may be kept between runs.")
+      .def_property_readonly("kept_bytes", &PythonProgram::kept_bytes,
+                             "Bytes of all that may be kept between runs.")
       .def("__len__", &PythonProgram::size)
       .def_property_readonly("arena_bytes", &PythonProgram::arena_bytes);
 }

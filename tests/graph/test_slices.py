@@ -7,6 +7,7 @@ import pytest
 
 import baryon as mx
 from baryon.graph import slices
+from baryon.native import native
 
 BATCH = 8
 DATA = (BATCH, 3, 32, 32)
@@ -118,6 +119,25 @@ def test_hybridized_networks_are_sliced_too():
     whole = net(x).asnumpy()
     parts = [net(x[i : i + 2]).asnumpy() for i in range(0, BATCH, 2)]
     np.testing.assert_allclose(whole, np.concatenate(parts), rtol=2e-5, atol=2e-5)
+
+
+@pytest.mark.skipif(native is None, reason="kernels of the native extension keep weights")
+def test_slices_share_what_is_kept_of_their_weights(monkeypatch):
+    x = mx.sym.var("data")
+    for i in range(3):
+        x = convolution(x, 64, f"c{i}", size=1)
+    net = mx.sym.Pooling(x, global_pool=True, kernel=(1, 1), pool_type="avg")
+    net = mx.sym.exp(net)
+
+    def kept():
+        exe = bound(net, (16, 64, 16, 16))
+        exe.forward()
+        return exe._program(False)._native.kept_bytes, instructions(exe).count("slice_axis")
+
+    sliced = kept()
+    monkeypatch.setenv("BARYON_SLICE_BATCH", "0")
+    assert sliced[0] == kept()[0] == 3 * 64 * 64 * 4
+    assert sliced[1] > 1
 
 
 # ---- values that are joined ----------------------------------------------------------------------
