@@ -99,3 +99,23 @@ def test_programs_that_read_by_coordinates_are_captured():
     want[1, 0], want[2, 2] = 4, 2
     np.testing.assert_array_equal(grad.asnumpy(), want)
     assert exe._program(True).on_gpu(0).refusal is None
+
+
+@pytest.mark.parametrize("mode", ["constant", "edge", "reflect"])
+def test_padding(mode):
+    width = (0, 0, 2, 0, 3, 4, 0, 5)
+    data = RNG.normal(size=(2, 3, 5, 6))
+    check("Pad", data, mode=mode, pad_width=width, constant_value=1.5)
+    check("Pad", data.astype(np.int32), mode=mode, pad_width=width)
+    if mode != "constant":
+        check("_backward_Pad", RNG.normal(size=(2, 5, 12, 11)), mode=mode, pad_width=width)
+
+
+def test_cross_entropy_along_any_axis():
+    for shape, axis in (((7, 2500), -1), ((3, 40, 33), 1), ((1, 1), -1)):
+        data, kept = RNG.normal(size=shape), list(shape)
+        kept[axis] = 1
+        label = RNG.integers(-2, shape[axis] + 2, kept).astype(np.float32)
+        check("_cross_entropy", data, label, axis=axis)
+        arrays = RNG.normal(size=kept), data, label, RNG.normal(4, 0.1, kept)
+        check("_backward_cross_entropy", *arrays, axis=axis)

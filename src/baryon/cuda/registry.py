@@ -36,6 +36,10 @@ FAMILIES: tuple[str, ...] = (
     "indexing",
     "planes",
     "shifted",
+    "padding",
+    "entropy",
+    "deconvolution",
+    "batch_norm_other",
     "activation",
     "chain",
 )

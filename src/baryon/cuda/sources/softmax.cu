@@ -4,20 +4,7 @@
 
 typedef Wide<T>::type A;
 
-// exp(scale x - most) and its sum, kept up to date element by element.
-struct Running {
-  A most, sum;
-  __device__ void add(A x) {
-    if (x == lowest<A>()) return;
-    if (x > most) {
-      sum = sum * exp(most - x) + 1;
-      most = x;
-    } else {
-      sum += exp(x - most);
-    }
-    sum += x - x;  // NaN if x is infinite or NaN
-  }
-};
+#include "running.cuh"
 
 extern "C" __global__ void softmax_rows(const T* data, U* out, const int* length, Index rows,
                                         Index n, A scale, int logarithm) {
