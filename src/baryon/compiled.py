@@ -32,6 +32,7 @@ from .ndarray.sealed import peek, read
 from .ops.op import Spec
 from .ops.stored import Stored
 
+_NO_STREAMS = np.zeros(2, np.int64)  # the key of a run without random numbers
 WORTH_KEEPING = 16 << 10  # bytes of weights: asking who wrote to smaller ones costs more
 
 
@@ -244,8 +245,9 @@ class _Call:
     def is_wanted(self, inputs: Sequence[Any]) -> bool:
         """Whether a recorded call of these inputs is one of this variant, as far as tapes go."""
         nodes = [x._node for x in inputs]
+        leaves = [n for n in nodes if type(n) is Leaf]
         return [n is not None for n in nodes] == self._wants and not any(
-            map(_collects_sparse, nodes)
+            [isinstance(leaf.grad._data, Stored) for leaf in leaves]
         )
 
     def __call__(
@@ -279,7 +281,7 @@ class _Call:
         streams: tuple[int, int],
     ) -> None:
         """Put a run on the tape."""
-        key = np.array(streams, np.uint64).view(np.int64)
+        key = np.array(streams, np.uint64).view(np.int64) if any(streams) else _NO_STREAMS
         key = key if isinstance(arena, np.ndarray) else key.view(HostKey)
         saved = (*arrays, *outs, arena, key)
         parents, indices = tuple(x._node for x in inputs), tuple(x._index for x in inputs)
@@ -325,8 +327,8 @@ class _Call:
         n, count = len(self.ins), len(self._empty)
         inputs, outs, dys = data[:n], data[n : n + count], data[n + count + 2 :]
         arena, streams = data[n + count], data[n + count + 1]
-        streams = tuple(map(int, streams.view(np.uint64)))
-        self.compiled.backward(inputs, outs, dys, grads, arena, streams)
+        seed, first = streams.view(np.uint64).tolist()
+        self.compiled.backward(inputs, outs, dys, grads, arena, (seed, first))
 
     def _inline(self, inputs: Sequence[Entry], saved: Sequence[Any]) -> list[Entry]:
         """The graph itself drawn over other inputs, for gradients of gradients."""

@@ -324,7 +324,9 @@ class Parameter:
 
     def _copies(self) -> list:
         """The arrays on all contexts, however they are stored."""
-        return self._check_and_get(self._data, list)
+        if self._data is None:
+            raise self._missing()
+        return self._data
 
     def _wrong_storage(self, asked: str, instead: str) -> MXNetError:
         return MXNetError(
@@ -345,8 +347,10 @@ class Parameter:
 
     def list_grad(self) -> list:
         """The gradients on all contexts."""
-        self._require_grad()
-        return self._check_and_get(self._grad, list)
+        if self._grad is None:
+            self._require_grad()
+            raise self._missing()
+        return self._grad
 
     def row_sparse_data(self, row_id: Any) -> Any:
         """The rows `row_id` of a row_sparse Parameter that a Trainer has, on their context."""

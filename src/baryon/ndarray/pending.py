@@ -16,7 +16,12 @@ import numpy as np
 
 from . import invoke as eager
 
-_waiting = threading.local()
+
+class _Waiting(threading.local):
+    arrays: Any = ()
+
+
+_waiting = _Waiting()
 
 
 class Pending(NamedTuple):
@@ -66,15 +71,15 @@ def begin(plan: Any, arrays: Sequence[np.ndarray]) -> tuple[Pending, list[np.nda
 
 def note(array: Any) -> None:
     """Remember an array that waits."""
-    if not hasattr(_waiting, "arrays"):
+    if not _waiting.arrays:
         _waiting.arrays = []
     _waiting.arrays.append(weakref.ref(array))
 
 
-def waiting() -> list[Any]:
+def waiting() -> Sequence[Any]:
     """The arrays of this thread that may still wait, forgotten from now on."""
-    found = getattr(_waiting, "arrays", None)
+    found = _waiting.arrays
     if not found:
-        return []
-    _waiting.arrays = []
+        return ()
+    _waiting.arrays = ()
     return [x for x in (ref() for ref in found) if x is not None]

@@ -43,7 +43,7 @@ def update_together(
     """
     if not works_by_operators(optimizer, weights):
         return False
-    on_host = all(type(x._data) is np.ndarray for x in (*weights, *grads))
+    on_host = {type(x._data) for x in (*weights, *grads)} == {np.ndarray}
     if on_host and native is None or not (on_host or _on_one_gpu((*weights, *grads))):
         return False
     calls = optimizer.calls(indices, weights, states)
