@@ -14,7 +14,7 @@ from cuda_emulator import cache, compiler
 import baryon as mx
 from baryon import backend
 from baryon.cuda import chain as printed
-from baryon.cuda.launch import SOURCES, common_source
+from baryon.cuda.launch import common_source, file_text
 from baryon.graph.fuse import fuse
 from baryon.graph.graph import draw, variable, walk
 from baryon.ops import REGISTRY, get
@@ -144,7 +144,7 @@ def test_sources_compile_for_hopper_without_a_warning():
     nvcc = shutil.which("nvcc")
     if nvcc is None:
         pytest.skip("nvcc is not installed")
-    text = [common_source(), (SOURCES / "chain.cuh").read_text()]
+    text = [common_source(), file_text("chain.cuh")]
     varies = ((True, True, True), (False, True, False), (True, False, True))
     for i, pairs in enumerate(PARTS):
         for dtype, take, is_long in (("float64", 2, True), ("float16", 4, False)):

@@ -21,7 +21,7 @@ from ..ops.chain import Chain, Step, expression, printable, read, value_dtypes, 
 from ..ops.entry import Op
 from ..ops.rules import broadcast, broadcast_shapes
 from ..ops.scalar import number
-from .launch import SOURCES, TYPES, blocks, common_source, dense, launch, output, width
+from .launch import TYPES, blocks, common_source, dense, file_text, launch, output, width
 from .registry import kernel
 
 # No products and sums joined across steps, which would round otherwise than one by one.
@@ -199,7 +199,7 @@ def _is_printable(program: str, ins: tuple[np.dtype, ...]) -> bool:
 @cache
 def _compiled(xp: Any, program: str, ins: tuple, varies: tuple, take: int, is_long: bool) -> Any:
     own = declared(take, is_long) + source(read(program), ins, varies)
-    code = common_source() + (SOURCES / "chain.cuh").read_text() + own
+    code = common_source() + file_text("chain.cuh") + own
     return xp.RawModule(code=code, options=OPTIONS).get_function("chain")
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
-from pathlib import Path
 from threading import local
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from ..dtypes import bfloat16
 
-SOURCES = Path(__file__).parent / "sources"
+_SOURCES = os.path.join(os.path.dirname(__file__), "sources")
 OPTIONS = ("-std=c++17",)
 TYPES = {
     np.dtype(np.float16): "Half",
@@ -47,13 +47,19 @@ def own_source(family: str, **settings: Any) -> str:
 
 def _text(name: str) -> str:
     """A file of the sources with the files that it includes: NVRTC looks for none."""
-    text = (SOURCES / name).read_text()
+    text = file_text(name)
     return _INCLUDE.sub(lambda found: _text(found[1]), text)
+
+
+def file_text(name: str) -> str:
+    """The text of a file of the sources."""
+    with open(os.path.join(_SOURCES, name), encoding="utf-8") as file:
+        return file.read()
 
 
 def common_source() -> str:
     """What all families build on."""
-    return (SOURCES / "common.cuh").read_text()
+    return file_text("common.cuh")
 
 
 @cache
