@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import sys
 
 import numpy as np
 import pytest
@@ -201,3 +202,47 @@ def test_image_functions_of_the_cpu_say_so(x):
     image = mx.nd.zeros((4, 4, 3), ctx=GPU, dtype="uint8")
     with pytest.raises(mx.MXNetError, match="imresize runs on the CPU only"):
         mx.image.imresize(image, 2, 2)
+
+
+PREPARED = {
+    "add": lambda x, y: x + y,
+    "broadcast": lambda x, y: mx.nd.broadcast_mul(x, y[:1]),
+    "relu": lambda x, y: mx.nd.relu(x),
+    "tanh": lambda x, y: mx.nd.tanh(x),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+@pytest.mark.parametrize("name", PREPARED)
+def test_pointwise_calls_are_one_prepared_launch(name, dtype, counts):
+    """One kernel and one allocation, and few steps of Python; gradients as ever."""
+    function = PREPARED[name]
+    found = []
+    for ctx in (mx.cpu(), GPU):
+        mx.random.seed(1)
+        x, y = (mx.nd.random.normal(shape=(3, 8)).as_in_context(ctx).astype(dtype) for _ in "xy")
+        x.attach_grad()
+        with mx.autograd.record():
+            out = function(x, y)
+        out.backward()
+        found.append([out.astype("float32").asnumpy(), x.grad.astype("float32").asnumpy()])
+    for want, got in zip(*found, strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-3, atol=1e-3)
+    frames: list[str] = []
+
+    def listen(frame, event, argument):
+        if event == "call" and "/baryon/" in frame.f_code.co_filename:
+            frames.append(frame.f_code.co_name)
+
+    y = y[:1].copy()
+    function = mx.nd.broadcast_mul if name == "broadcast" else function
+    y = y if name == "broadcast" else x
+    function(x, y)
+    counts.clear()
+    sys.setprofile(listen)
+    try:
+        function(x, y)
+    finally:
+        sys.setprofile(None)
+    assert counts["allocations"] == 1 and counts["synchronizations"] == counts["uploads"] == 0
+    assert len(frames) <= 15, frames

@@ -24,6 +24,8 @@ from ..ops.scalar import number
 from .launch import TYPES, blocks, common_source, dense, file_text, launch, output, width
 from .registry import kernel
 
+ALIGNED = 16  # bytes that one access takes
+_THREADS = 256
 # No products and sums joined across steps, which would round otherwise than one by one.
 OPTIONS = ("-std=c++17", "--fmad=false")
 
@@ -217,9 +219,28 @@ def fused_chain(xp, *data, program, num_args):
     results = [output(xp, shape, dtypes[k]) for k in chain.outputs]
     vectors = [x for x, along in zip(data, found.varies, strict=True) if along[-1]]
     take = width(*vectors, *results, along=found.sizes[-1])
-    is_long = prod(shape) >= 2**31
-    count = np.int64 if is_long else np.uint32
-    takes = prod(shape) // take
+    run = _prepare(xp, program, ins, found, take)
+    launch(run.kernel, run.grid, _THREADS, *data, *results, *run.numbers)
+    return tuple(results)
+
+
+class Prepared(NamedTuple):
+    """A compiled chain and what it is launched with after inputs and outputs."""
+
+    kernel: Any
+    grid: int
+    numbers: tuple
+
+    def launch(self, arrays: tuple) -> None:
+        """Run on inputs and outputs."""
+        self.kernel((self.grid,), (_THREADS,), arrays + self.numbers)
+
+
+def _prepare(xp: Any, program: str, ins: tuple, found: Layout, take: int) -> Prepared:
+    """A chain on inputs of these types and places, `take` elements of which are read at once."""
+    count = prod(found.sizes)
+    is_long = count >= 2**31
+    number = np.int64 if is_long else np.uint32
     steps = [
         stride
         for i, along in enumerate(found.varies)
@@ -227,9 +248,8 @@ def fused_chain(xp, *data, program, num_args):
         if varies
     ]
     run = _compiled(xp, program, ins, found.varies, take, is_long)
-    numbers = map(count, (takes, *found.sizes, *steps))
-    launch(run, blocks(takes), 256, *data, *results, *numbers)
-    return tuple(results)
+    numbers = tuple(map(number, (count // take, *found.sizes, *steps)))
+    return Prepared(run, blocks(count // take), numbers)
 
 
 # ---- one operator --------------------------------------------------------------------------------
@@ -264,6 +284,24 @@ def alone(op: Op) -> Callable[..., Any] | None:
         return found if found is NotImplemented else found[0]
 
     return run
+
+
+def prepared(xp: Any, op: Op, attrs: Attrs, specs: Sequence[Any], out: Any) -> Prepared | None:
+    """A pointwise operator on arrays of these specs, aligned and in C order, if it is printed."""
+    shapes, ins = [s.shape for s in specs], tuple(np.dtype(s.dtype) for s in specs)
+    if op.many or op.element is None or not specs or not prod(out.shape):
+        return None
+    if op.shape_rule is not broadcast and len(set(shapes)) > 1:
+        return None
+    program = _program_of_one(op, attrs, len(specs), True)
+    if program is None or not _is_printable(program, ins):
+        return None
+    found = layout(shapes)
+    types = [t for t, along in zip(ins, found.varies, strict=True) if along[-1]]
+    take = ALIGNED // max(t.itemsize for t in (*types, out.dtype))
+    while found.sizes[-1] % take:
+        take //= 2
+    return _prepare(xp, program, ins, found, take)
 
 
 @lru_cache(maxsize=4096)

@@ -31,6 +31,8 @@ def _make(op: Op) -> Callable[..., Any]:
     """The eager function of an operator."""
 
     def function(*args: Any, out: Any = None, name: str | None = None, **kwargs: Any) -> Any:
+        if not kwargs and accelerate.are_inputs(op, args) and op.instantiate is None:
+            return invoke(op, args, {}, out)
         actual = namespaces.meant(op, kwargs, None)
         inputs, raw = namespaces.split(actual, args, kwargs)
         given = [x for x in inputs if x is not None]

@@ -18,6 +18,7 @@ from .invoke import find_plan, invoke
 from .ndarray import NDArray
 from .np_ndarray import ndarray
 
+_DENSE = {NDArray, ndarray}
 available = native is not None
 _METHODS = [f"__{stem}{kind}__" for kind in NUMPY_TABLE for stem in ("", "r")]
 
@@ -42,8 +43,15 @@ _NUMPY_METHODS = {
 }
 
 
+def are_inputs(op: Op, args: tuple) -> bool:
+    """Whether arguments are the operator's inputs, all of them dense arrays."""
+    return len(args) == len(op.inputs) and not op.many and _DENSE.issuperset(map(type, args))
+
+
 def call(op: Op, args: tuple, kwargs: Mapping[str, Any] | None) -> Any:
     """Apply an operator to arguments as users write them."""
+    if not kwargs and are_inputs(op, args):
+        return invoke(op, args, {})
     inputs, raw = namespaces.split(op, args, dict(kwargs or {}))
     given = [x for x in inputs if x is not None]
     return invoke(op, given, raw, None, None if given else NDArray)

@@ -20,6 +20,7 @@ from ..ops.op import Op, Spec
 from ..ops.rules import known
 from ..ops.stored import Stored, converted, dense, settled, stype_of, write
 from ..streams import reserve
+from .prepared import launched
 
 _PLANS: dict[Any, Plan] = {}
 _PLAN_LIMIT = 16384  # plans kept before the memo starts afresh
@@ -52,7 +53,33 @@ def invoke(
     if op.variadic and op.variadic not in raw:
         raw = {**raw, op.variadic: len(inputs)}
     attrs = op.attributes(raw, state.is_training())
+    if out is None and op.element is not None and inputs:
+        made = _prepared(op, inputs, attrs, cls)
+        if made is not None:
+            return made
     return invoke_parsed(op, inputs, attrs, out, cls)
+
+
+def _prepared(op: Op, inputs: Sequence[Any], attrs: Attrs, cls: type | None) -> Any:
+    """What a prepared launch makes of dense arrays of one GPU; None: as any other call."""
+    ctx = getattr(inputs[0], "_ctx", None)
+    if ctx is None or ctx.device_typeid != 2 or not (state.precision is state.listener is None):
+        return None
+    kind, arrays, key = type(inputs[0]._data), [], [op, id(attrs), ctx.device_id]
+    for x in inputs:
+        data = getattr(x, "_data", None)
+        if type(data) is not kind or x._ctx.device_id != ctx.device_id:
+            return None
+        arrays.append(data)
+        key += data.shape, data.dtype
+    found = launched(tuple(key), attrs, arrays, find_plan)
+    if found is None:
+        return None
+    data, plan = found
+    made = _new(cls or dense_class(inputs[0]), data, ctx)
+    if state.is_recording() and plan.differentiable and any(x._node is not None for x in inputs):
+        _record(plan, inputs, arrays, [data], [made])
+    return made
 
 
 def invoke_parsed(

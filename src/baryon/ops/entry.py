@@ -326,7 +326,7 @@ class Op:
         """Parsed attributes with defaults filled in; equal ones are the same object."""
         train = train and self.needs_mode
         try:
-            key = (train, *raw.items(), *negative_zeros(raw))
+            key = (train, *raw.items(), *negative_zeros(raw)) if raw else (train,)
             found = self._memo.get(key)
         except TypeError:  # a list among the values
             key = found = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -171,11 +172,17 @@ def function(name: str, names: list[str] | None, numpy: Callable[..., Any]) -> C
 
 
 def _same_order(numpy: Callable[..., Any], names: list[str]) -> bool:
+    found = _parameters(numpy)
+    return found is None or found[1 : len(names)] == names[1:]
+
+
+@cache
+def _parameters(numpy: Callable[..., Any]) -> list[str] | None:
+    """Names in NumPy's order; None where Python cannot tell."""
     try:
-        found = [p.name for p in inspect.signature(numpy).parameters.values()]
+        return [*inspect.signature(numpy).parameters]
     except (TypeError, ValueError):
-        return True
-    return found[1 : len(names)] == names[1:]
+        return None
 
 
 def check(name: str, args: tuple, given: dict) -> None:
