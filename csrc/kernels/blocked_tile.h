@@ -153,13 +153,15 @@ struct WeightTile {
   const float* head;
   Int head_row, head_block;
   Int rows, columns;
-  float* sums;  // [value][vector of filters]
+  float* sums;                   // [value][vector of filters]
+  const float* ahead = nullptr;  // lines that are fetched meanwhile, one a pixel
 };
 
 template <int values, int vectors, bool blocked>
 void run_weights(const WeightTile& tile) {
   Lane sums[values][vectors];
   Int places[values];
+  const float* ahead = tile.ahead;
   for (int i = 0; i < values; ++i) places[i] = blocked ? i : tile.places[i];
 #pragma GCC unroll 16
   for (int i = 0; i < values; ++i)
@@ -172,6 +174,7 @@ void run_weights(const WeightTile& tile) {
       Lane heads[vectors];
 #pragma GCC unroll 2
       for (int v = 0; v < vectors; ++v) heads[v] = load(head + v * tile.head_block);
+      if (ahead != nullptr) __builtin_prefetch(ahead, 0, 2), ahead += kBlock;
 #pragma GCC unroll 16
       for (int i = 0; i < values; ++i)
 #pragma GCC unroll 2
@@ -190,8 +193,10 @@ constexpr int kPairValues = 8;  // of a tile of two vectors of filters
 inline void add_block(Int vectors, WeightTile tile) {
   constexpr int kPart = kBlock < kPairValues ? kBlock : kPairValues;
   if (vectors == 1) return run_weights<kBlock, 1, true>(tile);
-  for (Int i = 0; i < kBlock; i += kPart, tile.data += kPart, tile.sums += kPart * 2 * kBlock)
+  for (Int i = 0; i < kBlock; i += kPart, tile.data += kPart, tile.sums += kPart * 2 * kBlock) {
     run_weights<kPart, 2, true>(tile);
+    tile.ahead = nullptr;
+  }
 }
 
 }  // namespace baryon::BARYON_ISA

@@ -23,31 +23,60 @@ struct TiledImages {
   }
 };
 
-// Fetches what rows of tiles [first, first + rows) have for themselves, one of some shares of it.
+// Tells, some lines at a time, what rows of tiles [first, first + rows) have for themselves, so
+// that it is fetched while something else is computed.
 class Fetcher {
  public:
   Fetcher(const TileGrid& grid, const TiledImages& images, Int first, Int rows)
-      : grid_(grid), images_(images), first_(first), run_(kTileStep * images.width) {
-    lines_ = std::max<Int>(0, std::min(rows, grid.all() - first)) * images.blocks * run_;
+      : grid_(grid), images_(images), row_(first), end_(std::min(first + rows, grid.all())) {
+    begin();
   }
 
-  void fetch(Int share, Int shares) const {
-    Int i = lines_ * share / shares, k = i % run_;
-    const Int end = lines_ * (share + 1) / shares;
-    for (; i < end; k = 0) {
-      const Int row = first_ + i / run_ / images_.blocks, block = i / run_ % images_.blocks;
-      const Int y = row % grid_.rows * kTileStep + images_.pad_y;
-      const float* from = images_.plane(row / grid_.rows, block) + y * images_.line();
-      const Int stop = std::min(run_, k + end - i);
-      i += stop - k;
-      for (; k < stop; ++k) __builtin_prefetch(from + k * kBlock, 0, 2);
+  bool more() const { return row_ < end_; }
+
+  // Where the next lines lie; `count` of them, or fewer where a row of tiles ends.
+  const float* next(Int count) {
+    const float* from = run_ + line_ * kBlock;
+    line_ += count;
+    if (line_ >= kTileStep * images_.width) {
+      line_ = 0;
+      block_ = block_ + 1 < images_.blocks ? block_ + 1 : 0;
+      if (block_ == 0) ++row_;
+      begin();
     }
+    return from;
   }
 
  private:
+  void begin() {
+    if (!more()) return;
+    const Int y = row_ % grid_.rows * kTileStep + images_.pad_y;
+    run_ = images_.plane(row_ / grid_.rows, block_) + y * images_.line();
+  }
+
   const TileGrid& grid_;
   const TiledImages& images_;
-  Int first_, run_, lines_;
+  const float* run_ = nullptr;
+  Int row_, end_, block_ = 0, line_ = 0;
+};
+
+// Two of them in turn; when both have no more, the last lines once more.
+class Ahead {
+ public:
+  Ahead(const Fetcher& one, const Fetcher& two, const float* last)
+      : one_(one), two_(two), last_(last) {}
+
+  const float* next(Int count) {
+    turn_ = !turn_;
+    Fetcher& now = (turn_ && one_.more()) || !two_.more() ? one_ : two_;
+    if (now.more()) last_ = now.next(count);
+    return last_;
+  }
+
+ private:
+  Fetcher one_, two_;
+  const float* last_;
+  bool turn_ = false;
 };
 
 // Rows of tiles to transformed space: along the columns of an image first, which serves tiles that
@@ -129,14 +158,16 @@ inline void to_results(const float* from, Int next, Lane* tile) {
 // The products at one place: some tiles by one or two vectors of filters.
 template <int rows, int vectors>
 void multiply_tiles(const float* from, Int blocks, Int block_step, const float* weights, float* to,
-                    Int to_block) {
+                    Int to_block, Ahead& ahead) {
   Lane sums[rows][vectors];
 #pragma GCC unroll 16
   for (int r = 0; r < rows; ++r)
 #pragma GCC unroll 2
     for (int v = 0; v < vectors; ++v) sums[r][v] = Lane{};
-  for (Int b = 0; b < blocks; ++b, from += block_step)
-    for (int i = 0; i < kBlock; ++i, weights += vectors * kBlock) {
+  for (Int b = 0; b < blocks; ++b, from += block_step) {
+    const float* later = ahead.next(kBlock);
+    for (int i = 0; i < kBlock; ++i, weights += vectors * kBlock, later += kBlock) {
+      __builtin_prefetch(later, 0, 2);
       Lane filters[vectors];
 #pragma GCC unroll 2
       for (int v = 0; v < vectors; ++v) filters[v] = load(weights + v * kBlock);
@@ -145,13 +176,14 @@ void multiply_tiles(const float* from, Int blocks, Int block_step, const float* 
 #pragma GCC unroll 2
         for (int v = 0; v < vectors; ++v) sums[r][v] += from[r * kBlock + i] * filters[v];
     }
+  }
 #pragma GCC unroll 16
   for (int r = 0; r < rows; ++r)
 #pragma GCC unroll 2
     for (int v = 0; v < vectors; ++v) store(to + v * to_block + r * kBlock, sums[r][v]);
 }
 
-using TilesFn = void (*)(const float*, Int, Int, const float*, float*, Int);
+using TilesFn = void (*)(const float*, Int, Int, const float*, float*, Int, Ahead&);
 template <int vectors, int most>
 TilesFn tiles_of(Int rows) {
   constexpr auto table = []<int... i>(std::integer_sequence<int, i...>) {
@@ -194,12 +226,10 @@ class LocalWinograd {
  private:
   void multiply(Int first, Int rows, const float* weights, const TileSpace& data,
                 const TileSpace& sums) const {
-    const Fetcher next(grid_, data_, first + rows, rows), results(grid_, out_, first, rows);
+    Ahead ahead({grid_, data_, first + rows, rows}, {grid_, out_, first, rows}, p_.data);
     const Int tiles = rows * grid_.columns, pairs = p_.weights->pairs();
     const Int width = p_.weights->width();
     for (Int i = 0; i < kTilePlaces * pairs; ++i) {
-      next.fetch(i, kTilePlaces * pairs);
-      results.fetch(i, kTilePlaces * pairs);
       const Int place = i / pairs, pair = i % pairs, block = pair * width;
       const Int vectors = std::min<Int>(width, p_.filter_blocks - block);
       const Int pieces = parts(tiles, vectors == 2 ? kPairRows : kSingleRows);
@@ -209,7 +239,7 @@ class LocalWinograd {
         const TilesFn run =
             vectors == 2 ? tiles_of<2, kPairRows>(count) : tiles_of<1, kSingleRows>(count);
         run(data.at(place, 0, from), p_.channel_blocks, data.block(), own,
-            sums.at(place, block, from), sums.block());
+            sums.at(place, block, from), sums.block(), ahead);
       }
     }
   }

@@ -12,7 +12,8 @@ inline Int weight_place(const ConvShape& s) {
 
 // One place: the products of tiles of heads and of data are added to sums.
 inline void add_tiles(const TileSpace& heads, const TileSpace& data, Int place, Int filter_block,
-                      Int vectors, Int channel_blocks, Int tiles, float* sums) {
+                      Int vectors, Int channel_blocks, Int tiles, float* sums,
+                      Ahead* ahead = nullptr) {
   WeightTile tile{};
   tile.head = heads.at(place, filter_block, 0);
   tile.head_block = heads.block();
@@ -22,6 +23,7 @@ inline void add_tiles(const TileSpace& heads, const TileSpace& data, Int place, 
   tile.sums = sums;
   for (Int c = 0; c < channel_blocks; ++c, tile.sums += vectors * kBlock * kBlock) {
     tile.data = data.at(place, c, 0);
+    if (ahead != nullptr) tile.ahead = ahead->next(tiles);
     add_block(vectors, tile);
   }
 }
@@ -84,15 +86,12 @@ class LocalWeights {
   void add(Int first, Int rows, const TileSpace& data, const TileSpace& heads, float* sums) const {
     TileSpreader<OfData>(grid_, data_).spread(first, rows, data);
     TileSpreader<OfHeads>(grid_, head_).spread(first, rows, heads);
-    const Fetcher next(grid_, data_, first + rows, rows);
-    const Fetcher next_heads(grid_, head_, first + rows, rows);
+    Ahead ahead({grid_, data_, first + rows, rows}, {grid_, head_, first + rows, rows}, data_.data);
     for (int place = 0; place < kTilePlaces; ++place) {
-      next.fetch(place, kTilePlaces);
-      next_heads.fetch(place, kTilePlaces);
       for (Int block = 0; block < head_.blocks; block += 2)
         add_tiles(heads, data, place, block, std::min<Int>(2, head_.blocks - block), data_.blocks,
                   rows * grid_.columns,
-                  sums + place * weight_place(s_) + block * kBlock * s_.channels);
+                  sums + place * weight_place(s_) + block * kBlock * s_.channels, &ahead);
     }
   }
 
