@@ -157,6 +157,97 @@ def test_expansion_and_depthwise_windows_are_one_call(size, stride, space, threa
     np.testing.assert_allclose(got, want, rtol=2e-4, atol=2e-5)
 
 
+def mixed(x, size):
+    """Convolutions of several widths side by side, as in Inception, cut and joined again."""
+    parts = []
+    for i, filters in enumerate((2 * BLOCK, BLOCK, 3 * BLOCK - 1)):
+        y = mx.sym.Convolution(x, kernel=(1, 1), num_filter=filters, name=f"{size}_{i}")
+        parts.append(mx.sym.relu(y))
+    x = mx.sym.Concat(*parts[:2], mx.sym.Pooling(parts[2], kernel=(1, 1), pool_type="avg"), dim=-3)
+    x = mx.sym.Dropout(mx.sym.BatchNorm(x, fix_gamma=False, name=f"{size}_norm"))
+    one, two = mx.sym.split(parts[0], num_outputs=2, axis=1)
+    last = mx.sym.split_v2(x, (2 * BLOCK, 3 * BLOCK), axis=1)
+    cut = mx.sym.slice_axis(x, axis=1, begin=BLOCK, end=3 * BLOCK)
+    rest = mx.sym.slice_axis(x, axis=-3, begin=1 - 3 * BLOCK, end=None)
+    return mx.sym.Concat(one * two, cut, mx.sym.tanh(last[0]), last[1], last[2] * rest)
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_channels_are_joined_and_cut_by_whole_blocks(batch, monkeypatch):
+    x = mx.sym.Convolution(mx.sym.var("data"), kernel=(3, 3), num_filter=BLOCK, name="stem")
+    symbol = mx.sym.Flatten(mx.sym.Convolution(mixed(x, 1), kernel=(1, 1), num_filter=BLOCK))
+    data = np.random.default_rng(0).normal(size=(batch, 3, 7, 9)).astype(np.float32)
+    executor = bound(symbol, data=data.shape)
+    found = names(executor, False)
+    assert found.count("_from_blocked") == 1 and "_to_blocked" not in found
+    got = executor.forward(is_train=False, data=data)[0].asnumpy()
+    monkeypatch.setenv("BARYON_LAYOUT", "0")
+    want = bound(symbol, data=data.shape).forward(is_train=False, data=data)[0].asnumpy()
+    np.testing.assert_allclose(got, want, rtol=2e-4, atol=2e-5)
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda x: mx.sym.split(x, num_outputs=4, axis=1)[1],
+        lambda x: mx.sym.slice_axis(x, axis=1, begin=1, end=BLOCK + 1),
+        lambda x: mx.sym.slice_axis(x, axis=1, begin=0, end=BLOCK - 1),
+        lambda x: mx.sym.slice_axis(x, axis=2, begin=0, end=2),
+        lambda x: mx.sym.split_v2(x, (1, BLOCK + 1), axis=1)[0],
+        lambda x: mx.sym.Concat(x, x, dim=0),
+        lambda x: mx.sym.Concat(mx.sym.slice_axis(x, axis=1, begin=0, end=1), x),
+    ],
+)
+def test_what_cuts_blocks_sees_plain_images(draw, monkeypatch):
+    x = mx.sym.Convolution(mx.sym.var("data"), kernel=(1, 1), num_filter=2 * BLOCK, name="c")
+    symbol, shape = mx.sym.tanh(draw(x)), (2, BLOCK, 4, 4)
+    got = results(bound(symbol, data=shape))
+    monkeypatch.setenv("BARYON_LAYOUT", "0")
+    for name, want in results(bound(symbol, data=shape)).items():
+        np.testing.assert_allclose(got[name], want, rtol=2e-4, atol=2e-5, err_msg=name)
+
+
+def test_training_joins_and_cuts_blocks(monkeypatch):
+    """The gradients of joins are slices, and the other way round."""
+    x = mx.sym.Convolution(mx.sym.var("data"), kernel=(1, 1), num_filter=2 * BLOCK, name="stem")
+    parts = [
+        mx.sym.Convolution(x, kernel=(3, 3), pad=(1, 1), num_filter=BLOCK, name=f"c{i}")
+        for i in range(2)
+    ]
+    x = mx.sym.BatchNorm(mx.sym.Concat(x, *parts), fix_gamma=False, name="norm")
+    one, two = mx.sym.split(x, num_outputs=2, axis=1)
+    symbol = mx.sym.Convolution(one * two, kernel=(1, 1), num_filter=BLOCK, name="last")
+    shape = (3, BLOCK, 6, 5)
+    executor = bound(symbol, data=shape)
+    found = names(executor)
+    assert found.count("_from_blocked") == 2  # the output and data's gradient
+    got = results(executor)
+    monkeypatch.setenv("BARYON_LAYOUT", "0")
+    for name, want in results(bound(symbol, data=shape)).items():
+        np.testing.assert_allclose(got[name], want, rtol=2e-4, atol=2e-4, err_msg=name)
+
+
+def test_eager_joins_and_cuts_of_blocked_images(monkeypatch):
+    """The same as on plain ones, recorded and not."""
+    rng = np.random.default_rng(1)
+    x = mx.nd.array(rng.normal(size=(2, BLOCK, 5, 4)))
+    weight = mx.nd.array(rng.normal(size=(2 * BLOCK, BLOCK, 1, 1)))
+    found = []
+    for layout in ("1", "0"):
+        monkeypatch.setenv("BARYON_LAYOUT", layout)
+        weight.attach_grad()
+        for _ in range(2):
+            with mx.autograd.record():
+                y = mx.nd.Convolution(x, weight, kernel=(1, 1), num_filter=2 * BLOCK, no_bias=True)
+                one, two = mx.nd.split(mx.nd.relu(y), num_outputs=2, axis=1)
+                z = mx.nd.slice_axis(mx.nd.concat(one, y, two), axis=1, begin=BLOCK, end=None)
+                z = mx.nd.Dropout(z, p=0.0) * z
+            z.backward()
+        found.append((z.asnumpy(), weight.grad.asnumpy()))
+    for got, want in zip(*found, strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-4)
+
+
 def test_three_spatial_axes_and_groups_and_doubles_stay_plain():
     for shape, more, dtype in (
         ((1, 16, 3, 4, 4), {"kernel": (3, 3, 3)}, "float32"),

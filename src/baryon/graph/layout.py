@@ -14,7 +14,7 @@ import numpy as np
 from .. import settings
 from ..native import native
 from ..ops.attrs import Attrs
-from ..ops.blocked import BLOCK, Twin, blocked_shape
+from ..ops.blocked import BLOCK, Twin, Whole, blocked_shape
 from ..ops.op import Op, Spec, get
 from .channels_last import ChannelsLast, are_turned
 from .graph import Entry, Node, variable, walk
@@ -121,11 +121,26 @@ class _Blocked(Relayout):
         """Lanes of the last block without a channel."""
         return -entry.shape[1] % self.block
 
+    def _of_blocks(self, node: Node, form: Whole) -> bool:
+        """Draw a node on whole blocks of channels, if one of its inputs is blocked."""
+        images = (*node.inputs, *node.entries)
+        if not any(e.key in self.other for e in node.inputs) or not all(map(self._fits, images)):
+            return False
+        shapes = [[e.shape for e in entries] for entries in (node.inputs, node.entries)]
+        changed = form.change(node.params, *shapes, self.block)
+        if changed is None:
+            return False
+        raw = {k: v for k, v in node.params.items() if k in node.op.attrs} | changed
+        self._draw(node, node.op.attributes(raw))
+        return True
+
     def _form(self, node: Node) -> bool:
         """Draw the blocked form of a node, if it has one that accepts the call and pays."""
-        twin: Twin | None = node.op.blocked if node.op is not None else None
+        twin: Twin | Whole | None = node.op.blocked if node.op is not None else None
         if twin is None:
             return False
+        if isinstance(twin, Whole):
+            return self._of_blocks(node, twin)
         places = [i for i in twin.inputs if i < len(node.inputs)]
         if not twin.heavy and not any(node.inputs[i].key in self.other for i in places):
             return False

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ..ops.attrs import Attrs
 from ..ops.op import Spec, get
 from .graph import Entry, Key, Node, with_inputs
 
@@ -26,8 +27,9 @@ class Relayout:
 
     def rewritten(self, nodes: Sequence[Node], heads: Sequence[Entry]) -> list[Entry]:
         """Every node in its new form; the heads in plain layout."""
+        read = {e.key for node in nodes for e in node.inputs} | {e.key for e in heads}
         for node in nodes:
-            if not self.takes(node):
+            if not (self.takes(node) or self._idle(node, read)):
                 new = with_inputs(node, [self.as_plain(e) for e in node.inputs])
                 self.plain.update(zip(keys(node), new.entries, strict=True))
         return [self.as_plain(e) for e in heads]
@@ -47,6 +49,16 @@ class Relayout:
         if entry.key not in self.other:
             self.other[entry.key] = self._to_other(self.plain[entry.key], self._spec(entry))
         return self.other[entry.key]
+
+    def _idle(self, node: Node, read: set[Key]) -> bool:
+        """Take the input of a node that does nothing in this mode, if it lies otherwise."""
+        idle = node.op.fusion.idle if node.op is not None else None
+        if idle is None or not idle(node.params) or node.inputs[0].key not in self.other:
+            return False
+        if any(key in read for key in keys(node)[1:]):
+            return False
+        self.other[(node, 0)] = self.other[node.inputs[0].key]
+        return True
 
     # ---- what layouts differ in ------------------------------------------------------------------
 
@@ -79,11 +91,15 @@ class Relayout:
             return False
         if not all(map(self._fits, (*node.inputs, *node.entries))):
             return False
+        self._draw(node, node.params)
+        return True
+
+    def _draw(self, node: Node, params: Attrs) -> None:
+        """Draw a node all of whose images lie in the other layout."""
         inputs = [self.as_other(e) for e in node.inputs]
         specs = tuple(self._spec(e) for e in node.entries)
-        drawn = Node(node.op, node.name, inputs, node.params, node.attrs, specs)
+        drawn = Node(node.op, node.name, inputs, params, node.attrs, specs)
         self.other.update(zip(keys(node), drawn.entries, strict=True))
-        return True
 
 
 def keys(node: Node) -> list[Key]:

@@ -37,6 +37,17 @@ class Twin(NamedTuple):
     options: tuple[str, ...]
 
 
+class Whole(NamedTuple):
+    """How an operator that moves channels about does the same to whole blocks of them.
+
+    change : ``(attrs, shapes of inputs, shapes of outputs, block)`` -> the attributes that differ
+    where all images are blocked, or None if it would cut blocks.
+    """
+
+    change: Callable[[Attrs, Sequence[Shape], Sequence[Shape], int], dict[str, Any] | None]
+    heavy: bool = False
+
+
 def blocked_shape(shape: ShapeLike, block: int) -> ShapeLike:
     """``(batch, channels, *space)`` as ``(batch, channels / block, *space, block)``."""
     return (shape[0], -(-shape[1] // block), *shape[2:], block)

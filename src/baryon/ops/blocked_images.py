@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from .blocked import BLOCK, blocked, image
+from .attrs import Attrs, Shape
+from .blocked import BLOCK, Whole, blocked, image
 from .convolution import backward_data, backward_weight, convolution
+from .join import concat, slice_channel, split_v2
 from .norm import backward_batch_norm, batch_norm
 from .op import Op
 from .pooling import backward_pooling, pooling
 from .samples import Draw, distinct, normal
 from .samples import uniform as spread
+from .slicing import slice_axis
 
 # `winograd` lets the kernels compute windows of 3 x 3 by minimal filtering where that pays: more
 # often where weights are transformed once and kept (`keep_weights`).
@@ -22,6 +26,56 @@ _batch_norm = blocked(batch_norm, ("data",), (0,))
 _norm_gradient = blocked(backward_batch_norm, ("dy", "data"), (0,))
 _pooling = blocked(pooling, ("data",), (0,))
 _pooling_gradient = blocked(backward_pooling, ("head", "data"), (0,))
+
+
+# ---- channels that are joined and split --------------------------------------------------------
+
+
+def _along_channels(axis: int, shape: Shape) -> bool:
+    return axis in (1, 1 - len(shape))
+
+
+def _cut(sizes: Sequence[int], block: int) -> bool:
+    """Whether parts of so many channels, one after the other, share a block."""
+    return any(size % block for size in sizes[:-1])
+
+
+def _join(attrs: Attrs, ins: Sequence[Shape], outs: Sequence[Shape], block: int) -> Any:
+    along = _along_channels(attrs.dim, outs[0]) and not _cut([s[1] for s in ins], block)
+    return {"dim": 1} if along else None
+
+
+def _split(attrs: Attrs, ins: Sequence[Shape], outs: Sequence[Shape], block: int) -> Any:
+    along = _along_channels(attrs.axis, ins[0]) and not attrs.squeeze_axis
+    return {"axis": 1} if along and not _cut([s[1] for s in outs], block) else None
+
+
+def _split_at(attrs: Attrs, ins: Sequence[Shape], outs: Sequence[Shape], block: int) -> Any:
+    changed = _split(attrs, ins, outs, block)
+    if changed is None or attrs.sections:
+        return changed
+    begins = [b + ins[0][1] if b < 0 else b for b in attrs.indices]
+    if any(b % block for b in begins):
+        return None
+    return {**changed, "indices": tuple(b // block for b in begins)}
+
+
+def _slice(attrs: Attrs, ins: Sequence[Shape], outs: Sequence[Shape], block: int) -> Any:
+    (_, channels, *_), count = ins[0], outs[0][1]
+    begin = attrs.begin + channels if attrs.begin < 0 else attrs.begin
+    ends = (begin + count) % block == 0 or begin + count == channels
+    if not _along_channels(attrs.axis, ins[0]) or begin % block or not ends:
+        return None
+    return {"axis": 1, "begin": begin // block, "end": -(-(begin + count) // block)}
+
+
+concat.blocked = Whole(_join)
+slice_channel.blocked = Whole(_split)
+split_v2.blocked = Whole(_split_at)
+slice_axis.blocked = Whole(_slice)
+
+
+# ---- samples -----------------------------------------------------------------------------------
 
 
 def _sample(op: Op, **given: Any) -> None:

@@ -127,7 +127,7 @@ class Op:
         self.host: bool = facts.get("host", False)
         self.pointwise: bool | Callable[[Attrs], bool] = facts["pointwise"]
         self.element: str | Callable[[Attrs], str | None] | None = facts["element"]
-        self.blocked: Any = None  # its form on channel-blocked images, see `blocked.Twin`
+        self.blocked: Any = None  # its form on channel-blocked images, see `ops.blocked`
         self.channels_last: Any = None  # how it says that images lie so, see `ops.channels_last`
         self.origin: Op | None = None  # what it is the blocked form of
         self.fusion: Fusion = NOTHING
