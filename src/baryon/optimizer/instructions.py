@@ -63,8 +63,12 @@ def instruction_of(call: Call, refs: Sequence[Ref]) -> Instruction | None:
 def numbers_of(instructions: Sequence[Instruction], calls: Sequence[Call]) -> list[float]:
     """The kernels' parameters with the calls' own attributes."""
     numbers: list[float] = []
+    found: dict[Any, Sequence[float]] = {}  # most calls share their attributes
     for known, call in zip(instructions, calls, strict=True):
-        numbers += known.op.params({**_defaults(known.op), **call.attrs}, (), ())
+        key = (known.op, id(call.attrs))
+        if key not in found:
+            found[key] = known.op.params({**_defaults(known.op), **call.attrs}, (), ())
+        numbers += found[key]
     return numbers
 
 

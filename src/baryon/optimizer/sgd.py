@@ -13,8 +13,9 @@ from .by_operator import ByOperator, Call
 def _sgd_call(state: Any, mixed: bool, attrs: dict[str, float]) -> Call:
     """The operator of one parameter's step, with momentum if that is among the attributes."""
     name = ("mp_" if mixed else "") + ("sgd_mom_update" if "momentum" in attrs else "sgd_update")
-    arrays = state if mixed else (state,)
-    return Call(name, tuple([a for a in arrays if a is not None]), attrs)
+    if not mixed:
+        return Call(name, () if state is None else (state,), attrs)
+    return Call(name, tuple([a for a in state if a is not None]), attrs)
 
 
 def sgd_update_all(
@@ -108,10 +109,11 @@ class SGD(ByOperator, MixedMomentum):
         """The calls that make a step of these parameters, all counted before the first."""
         self._update_count(indices)
         common = self._common() | ({"momentum": self.momentum} if self.momentum != 0.0 else {})
-        rates = zip(self._get_lrs(indices), self._get_wds(indices), strict=True)
+        rates = list(zip(self._get_lrs(indices), self._get_wds(indices), strict=True))
+        attrs = {(lr, wd): {**common, "lr": lr, "wd": wd} for lr, wd in set(rates)}
         return [
-            _sgd_call(s, self._is_mixed(w), {**common, "lr": lr, "wd": wd})
-            for w, s, (lr, wd) in zip(weights, states, rates, strict=True)
+            _sgd_call(s, self._is_mixed(w), attrs[rate])
+            for w, s, rate in zip(weights, states, rates, strict=True)
         ]
 
     def _call(self, index: Any, weight: NDArray, state: Any, mixed: bool) -> Call:
