@@ -28,12 +28,35 @@ TARGET = Path(__file__).with_name("cupy_facts.json")
 
 
 def parameters(function: Any) -> list[str] | None:
-    """Names of a function's parameters, ``*`` before what may come in any number; None: unknown."""
+    """Names of a function's parameters; None: unknown.
+
+    Stars stand before what may come in any number, ``=`` behind what must be named.
+    """
     try:
         found = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):
         return _documented(function)
-    return [str(p).split("=")[0].split(":")[0].strip() for p in found if p.name != "self"]
+    return [_written(p) for p in found if p.name != "self"]
+
+
+def _written(p: inspect.Parameter) -> str:
+    stars = {p.VAR_POSITIONAL: "*", p.VAR_KEYWORD: "**"}.get(p.kind, "")
+    return f"{stars}{p.name}{'=' if p.kind is p.KEYWORD_ONLY else ''}"
+
+
+def keywords(cupy: Any) -> list[str]:
+    """Keywords that functions by element take: others are wrong before a driver is looked for."""
+    found = []
+    for name in ("out", "dtype", "casting", "where", "order", "subok", "axis", "keepdims", "sig"):
+        try:
+            cupy.add(1, 2, **{name: None})
+        except TypeError as error:
+            if "Wrong arguments" in str(error):
+                continue
+        except Exception:  # there may be no driver
+            pass
+        found.append(name)
+    return found
 
 
 def _documented(function: Any) -> list[str] | None:
@@ -71,6 +94,7 @@ def main() -> None:
         for n, m in methods.items()
         if not n.startswith("_") or n.startswith("__")
     }
+    facts["ufunc_keywords"] = keywords(cupy)
     facts["version"] = cupy.__version__
     facts["ufunc"] = [n for n in dir(cupy.ufunc) if not n.startswith("_")]
     TARGET.write_text(json.dumps(facts, sort_keys=True, separators=(",", ":")) + "\n")

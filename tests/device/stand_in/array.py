@@ -198,7 +198,10 @@ class ndarray:
         keys = self._keys(key, False)
 
         def put(a: np.ndarray, value: Any, *k: Any) -> None:
-            a[in_range(a, k)] = value
+            k = in_range(a, k)
+            if np.ndim(value) and any(isinstance(x, np.ndarray) for x in k):
+                _refuse_repetitions(a, k)
+            a[k] = value
 
         call(put, (self, value, *keys), inplace=True)
 
@@ -274,6 +277,13 @@ class ndarray:
 
     def __dlpack_device__(self) -> tuple[int, int]:
         return 2, self._device
+
+
+def _refuse_repetitions(a: np.ndarray, keys: tuple) -> None:
+    """CuPy does not say which value stays of those that are written to one place."""
+    numbers = np.arange(a.size).reshape(a.shape)[keys].ravel()
+    if len(np.unique(numbers)) < numbers.size:
+        raise AssertionError("which value stays of those written to one place is not defined")
 
 
 def in_range(a: np.ndarray, keys: tuple) -> tuple:

@@ -49,7 +49,9 @@ class Ufunc:
         self.nout = len(types[0].split("->")[1])
 
     def __call__(self, *args: Any, out: Any = None, dtype: Any = None, casting: Any = "same_kind",
-                 where: Any = True, order: str = "K", subok: Any = None) -> Any:  # fmt: skip
+                 **others: Any) -> Any:  # fmt: skip
+        if others:  # `where` and `order`, too: see ufunc_keywords in the facts
+            raise TypeError(f"Wrong arguments {others}")
         if len(args) > self.nin:
             args, out = args[: self.nin], args[self.nin]
         for x in args:
@@ -59,8 +61,6 @@ class Ufunc:
         kwargs = {} if dtype is None else {"dtype": dtype}
         if out is not None:
             kwargs.update(out=out, casting=casting)
-        if where is not True:
-            kwargs["where"] = where
         found = call(self.function, args, kwargs)
         if types is None or out is not None or isinstance(found, tuple):
             return found
@@ -137,11 +137,11 @@ def bound(name: str, names: list[str] | None, args: tuple, kwargs: dict) -> dict
     """Arguments by parameter; TypeError for one that CuPy's function does not have."""
     if names is None:
         raise TypeError(f"cupy.{name}: its parameters are not known")
-    named = [n for n in names if not n.startswith("*")]
-    many = any(n.startswith("*") and not n.startswith("**") and n != "*" for n in names)
+    named = [n for n in names if not n.startswith("*") and not n.endswith("=")]
+    many = any(n.startswith("*") and not n.startswith("**") for n in names)
     if not many and len(args) > len(named):
         raise TypeError(f"cupy.{name}() takes {len(named)} arguments but {len(args)} were given")
-    unknown = set(kwargs) - set(named)
+    unknown = set(kwargs) - {n.removesuffix("=") for n in names}
     if unknown and not any(n.startswith("**") for n in names):
         raise TypeError(f"cupy.{name}() got an unexpected keyword argument {min(unknown)!r}")
     return {} if many else dict(zip(named, args, strict=False))
@@ -319,6 +319,9 @@ def put_along_axis(arr: Any, indices: Any, values: Any, axis: Any) -> None:
     """Write elements at indices along an axis, which wrap."""
 
     def put(a: np.ndarray, indices: np.ndarray, values: Any) -> None:
+        rows = np.moveaxis(_in_range(indices, a.shape[axis]), axis, -1)
+        if np.ndim(values) and (np.diff(np.sort(rows, axis=-1), axis=-1) == 0).any():
+            raise AssertionError("which value stays of those written to one place is not defined")
         np.put_along_axis(a, _in_range(indices, a.shape[axis]), values, axis)
 
     call(put, (arr, indices, values), inplace=True)
