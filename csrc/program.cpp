@@ -39,7 +39,8 @@ Program::Program(std::vector<Instruction> instructions, std::vector<Tensor> exte
     : instructions_(std::move(instructions)),
       externals_(std::move(externals)),
       constants_(std::move(constants)),
-      arena_bytes_(arena_bytes) {
+      arena_bytes_(arena_bytes),
+      memory_(std::make_unique<KeptMemory>()) {
   if (arena_bytes < 0) throw Error("program: arena_bytes is negative");
   for (Instruction& instruction : instructions_) {
     for (const Ref& ref : instruction.ins) check(instruction, ref, false);
@@ -150,7 +151,7 @@ void Program::add_keeper(std::size_t index, const std::vector<bool>& fixed) {
   }
   keeping_[step.kept[0]].push_back(index);
   kept_bytes_ += bytes;
-  keepers_.push_back(std::make_unique<Keeper>(bytes));
+  keepers_.push_back(std::make_unique<Keeper>(*memory_, bytes));
   kept_stamps_.push_back(std::make_unique<StampOfMany>());
   step.keeper = keepers_.back().get();
   step.stamp = kept_stamps_.back().get();

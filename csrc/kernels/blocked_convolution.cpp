@@ -12,7 +12,7 @@
 #include "blocked_pack.h"
 #include "blocked_product.h"
 #include "blocked_weight.h"
-#include "winograd_local.h"
+#include "winograd.h"
 #include "winograd_weight.h"
 
 namespace baryon::BARYON_ISA {
@@ -24,10 +24,10 @@ constexpr Int kFewChannels = 8;
 int given(const Call& call, int rank) { return call.n_params - 1 - 4 * rank; }
 
 // The last two numbers: whether windows of 3 x 3 may be computed by Winograd's method, and whether
-// transformed weights are likely to be kept.
-bool by_winograd(const Call& call, const ConvShape& s) {
+// transformed weights are likely to be kept. The side of its tiles, or 0.
+int winograd_step(const Call& call, const ConvShape& s) {
   const double* last = call.params + call.n_params - 2;
-  return s.groups == 1 && is_whole(s) && last[0] != 0 && winograd_pays(s, last[1] != 0);
+  return s.groups == 1 && is_whole(s) && last[0] != 0 ? winograd_step(s, last[1] != 0) : 0;
 }
 
 // What a convolution does to its filters and to its results, and what it is to say of these.
@@ -38,37 +38,46 @@ struct Ending {
   const OnLoad* norm = nullptr;  // of the data
 };
 
-// A product of images of `channels` with weights that are transformed; whether moments were found.
-bool winograd(const Call& call, const ConvShape& s, const Tensor& data, const Tensor& out,
+// Calls `run` with the kind of tiles that have this side.
+template <class Run>
+auto with_tiles(int step, const Run& run) {
+  return step == LargeTiles::kStep ? run(LargeTiles()) : run(SmallTiles());
+}
+
+// Floats of transformed weights.
+Int spread_size(int step, const ConvShape& s) {
+  return with_tiles(
+      step, [&](auto tiles) { return SpreadWeights<decltype(tiles)>(s, nullptr, false).all(); });
+}
+
+// A product of images of `channels` with weights that are transformed.
+void winograd(int step, const Call& call, const ConvShape& s, const Tensor& data, const Tensor& out,
               const Ending& ending, bool turned) {
   WinogradProduct p{};
   const Int channels = turned ? s.filters : s.channels, filters = turned ? s.channels : s.filters;
-  p.channel_blocks = channels / kBlock;
-  p.filter_blocks = filters / kBlock;
   ConvShape results = s;  // whose tiles are computed
   if (turned) results.out = s.in;
-  for (int i = 0; i < 2; ++i) {
-    p.pad[i] = turned ? 2 - s.pad[1 + i] : s.pad[1 + i];
-    p.size[i] = turned ? s.out[1 + i] : s.in[1 + i];
-    p.out_size[i] = results.out[1 + i];
-  }
-  const SpreadWeights spread(s, call.in[1].as<float>(), turned, results);
-  p.data = data.as<float>();
-  p.weights = &spread;
+  const Int3& size = turned ? s.out : s.in;
+  p.data = {data.as<float>(), channels / kBlock, size[1], size[2]};
+  p.data.pad_y = turned ? 2 - s.pad[1] : s.pad[1];
+  p.data.pad_x = turned ? 2 - s.pad[2] : s.pad[2];
+  p.results = {out.as<float>(), filters / kBlock, results.out[1], results.out[2]};
   p.spread = static_cast<const float*>(call.kept);
-  if (call.kept != nullptr && !call.filled) spread.spread_all(static_cast<float*>(call.kept));
   p.bias = ending.bias;
   p.scale = ending.scale;
   p.finish = ending.finish;
-  p.norm = ending.norm;
+  p.data.norm = ending.norm;
   p.out = out.as<float>();
-  const TileGrid grid(results, p.channel_blocks + p.filter_blocks, spread.all());
-  const bool local = spread.all() <= kLocalWeights, measures = local && ending.moments != nullptr;
-  const PartMoments parts(measures ? grid.all() : 0, filters);
-  if (measures) p.parts = &parts;
-  local ? LocalWinograd(p, grid).run() : WinogradRunner(p, grid).run();
-  if (measures) parts.join(*ending.moments);
-  return measures;
+  with_tiles(step, [&](auto tiles) {
+    using Tiles = decltype(tiles);
+    const TileGrid grid(results, step);
+    const SpreadWeights<Tiles> spread(s, call.in[1].as<float>(), turned);
+    if (call.kept != nullptr && !call.filled) spread.spread_all(static_cast<float*>(call.kept));
+    const PartMoments parts(ending.moments == nullptr ? 0 : grid.all(), filters);
+    if (ending.moments != nullptr) p.parts = &parts;
+    WinogradRunner<Tiles>(p, grid, spread).run();
+    if (ending.moments != nullptr) parts.join(*ending.moments);
+  });
 }
 
 bool simple(const Call& call, int rank) {
@@ -164,14 +173,11 @@ void convolve_directly(const Call& call, const ConvShape& s, const Ending& endin
 void convolve(const Call& call, const Ending& ending) {
   const Tensor &data = call.in[0], &out = call.out[0];
   const ConvShape s = shape_of(call, data, call.in[1], out);
-  bool measured = ending.moments == nullptr;
-  if (s.batch > 0 && volume(s.out) > 0) {
-    if (data.ndim == out.ndim && by_winograd(call, s))
-      measured |= winograd(call, s, data, out, ending, false);
-    else
-      convolve_directly(call, s, ending);
-  }
-  if (!measured)
+  const bool empty = s.batch == 0 || volume(s.out) == 0;
+  const int step = data.ndim == out.ndim && !empty ? winograd_step(call, s) : 0;
+  if (step != 0) return winograd(step, call, s, data, out, ending, false);
+  if (!empty) convolve_directly(call, s, ending);
+  if (ending.moments != nullptr)
     measure({s.batch, s.filters / kBlock, volume(s.out), s.filters}, out.as<float>(),
             *ending.moments);
 }
@@ -180,9 +186,8 @@ void convolve(const Call& call, const Ending& ending) {
 std::int64_t kept_bytes(const Call& call) {
   const Tensor &data = call.in[0], &out = call.out[0];
   const ConvShape s = shape_of(call, data, call.in[1], out);
-  const bool transforms = data.ndim == out.ndim && by_winograd(call, s);
-  const Int count =
-      transforms ? SpreadWeights(s, nullptr, false, s).all() : out.shape[1] * kBlock * s.depth();
+  const int step = data.ndim == out.ndim ? winograd_step(call, s) : 0;
+  const Int count = step != 0 ? spread_size(step, s) : out.shape[1] * kBlock * s.depth();
   return count * static_cast<Int>(sizeof(float));
 }
 
@@ -227,10 +232,8 @@ void forward_normed(const Call& call) {
 void backward_data(const Call& call) {
   const ConvShape s = shape_of(call, call.out[0], call.in[1], call.in[0]);
   if (s.batch == 0 || volume(s.in) == 0) return;
-  if (by_winograd(call, s)) {
-    winograd(call, s, call.in[0], call.out[0], Ending(), true);
-    return;
-  }
+  if (const int step = winograd_step(call, s); step != 0)
+    return winograd(step, call, s, call.in[0], call.out[0], Ending(), true);
   const Scratch<float> packed(s.filters * s.depth());
   for_each_place(s.stride, [&](Int, const Int3& phase) {
     BlockedProduct p = product_of(call.in[0], call.out[0]);
@@ -275,8 +278,8 @@ void backward_weight(const Call& call) {
     std::fill_n(weight, s.filters * s.depth(), 0.0f);
   } else if (s.groups > 1) {
     blocked_depthwise_weights(s, head.as<float>(), data.as<float>(), weight);
-  } else if (data.ndim == head.ndim && by_winograd(call, s)) {
-    if (kTilePlaces * weight_place(s) <= kLocalWeights)
+  } else if (data.ndim == head.ndim && winograd_step(call, s) == LargeTiles::kStep) {
+    if (LocalWeights::fits(s))
       LocalWeights(s, head.as<float>(), data.as<float>()).run(weight);
     else
       WinogradWeights(s, head.as<float>(), data.as<float>()).run(weight);
@@ -323,14 +326,15 @@ bool normed_fits(const Call& call) {
   const int rank = out.ndim - 3;
   if (!simple(call, rank) || given(call, rank) != 6 || !is_blocked(data, rank)) return false;
   const ConvShape s = shape_of(call, data, call.in[1], out);
-  return by_winograd(call, s) && SpreadWeights(s, nullptr, false, s).all() <= kLocalWeights;
+  const int step = winograd_step(call, s);
+  return step != 0 && spread_size(step, s) <= kLocalWeights;
 }
 bool normed_weight_gradient_fits(const Call& call) {
   const Tensor &head = call.in[0], &data = call.in[1];
   const int rank = head.ndim - 3;
   if (!simple(call, rank) || given(call, rank) != 5 || !is_blocked(data, rank)) return false;
   const ConvShape s = shape_of(call, data, call.out[0], head);
-  return s.batch > 0 && by_winograd(call, s) && kTilePlaces * weight_place(s) <= kLocalWeights;
+  return s.batch > 0 && winograd_step(call, s) == LargeTiles::kStep && LocalWeights::fits(s);
 }
 
 }  // namespace

@@ -107,7 +107,7 @@ class PartMoments {
       to[c] = static_cast<double>(shift[c]) + a / n;
       to[channels_ + c] = b - a * a / n;
     }
-    counts_.get()[part] = n;
+    if (block == 0) counts_.get()[part] = n;
   }
 
   void join(const Moments& moments) const {

@@ -151,7 +151,9 @@ class BlockedRunner {
     tile.to_pixel = p_.out_step[2] * kBlock;
     tile.to_block = out_block;
     tile.finish = p_.finish;
+    const Int spans = (last_image(chunk) - first_image(chunk)) * parts(last - first, both ? 2 : 1);
     tile.ahead = ahead;
+    tile.ahead_step = ahead == nullptr ? 0 : parts(vectors * kBlock, spans * tiles);
     const Int to_row = p_.out_step[1] * p_.out_size[2] * kBlock;
     for (Int n = first_image(chunk); n < last_image(chunk); ++n) {
       const float* image = direct_ ? p_.data + n * p_.groups() * group_
@@ -170,8 +172,7 @@ class BlockedRunner {
           tile.from = from + x * p_.inner();
           tile.to = to + x * tile.to_pixel;
           (rows == 2 ? two_rows_of(columns) : pixels_of(end - x, vectors, p_.blocked))(tile);
-          const bool first_tile = tile.ahead != nullptr && tile.ahead == ahead;
-          tile.ahead = first_tile ? ahead + tile.count * p_.inner() * kBlock : nullptr;
+          if (ahead != nullptr) tile.ahead += tile.count * p_.inner() * tile.ahead_step;
         }
       }
     }

@@ -48,8 +48,9 @@ struct PixelTile {
   Int to_pixel, to_block;  // distances of pixels and of blocks of filters in the result
   Finish finish;
   Int gap = 0, to_gap = 0;  // what lies between the halves
-  // Weights of later tiles that are fetched meanwhile, a vector for each value of the terms.
+  // Weights of later tiles, fetched meanwhile: after each value of the terms `ahead_step` further.
   const float* ahead = nullptr;
+  Int ahead_step = 0;
   // How many of the last terms read only so many lanes of a block.
   Int cut = 0;
   int lanes = 0;
@@ -74,12 +75,6 @@ inline void store_pixels(const PixelTile& tile, Lane (&sums)[rows][vectors]) {
   }
 }
 
-template <int count>
-inline void fetch(const float* vectors) {
-#pragma GCC unroll 16
-  for (int i = 0; i < count; ++i) __builtin_prefetch(vectors + i * kBlock, 0, 2);
-}
-
 template <int rows, int vectors, int inner, bool split = false>
 void run_pixels(const PixelTile& tile) {
   Lane sums[rows][vectors];
@@ -89,11 +84,13 @@ void run_pixels(const PixelTile& tile) {
     for (int v = 0; v < vectors; ++v) sums[r][v] = Lane{};
   constexpr int kSoon = 16 * vectors * kBlock;  // how far weights are fetched before their use
   const float* weights = tile.weights;
+  const float* ahead = tile.ahead == nullptr ? weights : tile.ahead;
   for (Int t = 0; t < tile.count; ++t) {
     const float* from = tile.from + tile.terms[t];
     const float* second = split ? from + tile.gap : from;
-    if (inner > 1 && tile.ahead != nullptr) fetch<inner>(tile.ahead + t * inner * kBlock);
-    const float* next = tile.from + tile.terms[t + 1 < tile.count ? t + 1 : t];
+    // What comes two terms later, or in the tile behind this one, may lie in another core's cache.
+    const Int later = t + 2 < tile.count ? tile.terms[t + 2] : rows * inner + tile.terms[0];
+    const float* next = tile.from + later;
     const auto add = [&](int i) __attribute__((always_inline)) {
       Lane filters[vectors];
 #pragma GCC unroll 2
@@ -101,7 +98,11 @@ void run_pixels(const PixelTile& tile) {
         filters[v] = load(weights + v * kBlock);
         __builtin_prefetch(weights + kSoon + v * kBlock);
       }
-      if (inner > 1) __builtin_prefetch(next + i * inner);
+      if (inner > 1) {
+        __builtin_prefetch(next + i * inner);
+        __builtin_prefetch(ahead, 0, 2);
+        ahead += tile.ahead_step;
+      }
 #pragma GCC unroll 16
       for (int r = 0; r < rows; ++r)
 #pragma GCC unroll 2

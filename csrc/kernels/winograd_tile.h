@@ -1,5 +1,5 @@
-// The transforms of Winograd's minimal filtering with tiles of 6 x 6: F(4x4, 3x3) and, for the
-// gradient by weights, F(3x3, 4x4).
+// The transforms of Winograd's minimal filtering: F(4x4, 3x3), F(2x2, 3x3) and, for the gradient by
+// weights, F(3x3, 4x4).
 // (Lavin and Gray, Fast Algorithms for Convolutional Neural Networks, 2016, arXiv:1509.09308.)
 #pragma once
 
@@ -7,7 +7,7 @@
 
 namespace baryon::BARYON_ISA {
 
-constexpr int kTilePlaces = 36, kTileStep = 4, kTileTaps = 3;
+// ---- tiles of 6 x 6 ---------------------------------------------------------------------------
 
 // The points beside 0 and infinity are plus and minus A and B. With 1 and 2, of which the rational
 // transforms of the literature are made, errors are three to four times those with these.
@@ -88,6 +88,55 @@ struct ToWeights {  // to the gradient by the weights of a filter
   }
 };
 
+// ---- tiles of 4 x 4, with the points 0, 1, -1 and infinity --------------------------------------
+
+struct OfSmallData {
+  static constexpr int kIn = 4, kOut = 4;
+  static void apply(const Lane* d, int from, Lane* t, int to) {
+    const Lane d1 = d[from], d2 = d[2 * from];
+    t[0] = d[0] - d2;
+    t[to] = d1 + d2;
+    t[2 * to] = d2 - d1;
+    t[3 * to] = d[3 * from] - d1;
+  }
+};
+
+struct OfSmallWeights {
+  static constexpr int kIn = 3, kOut = 4;
+  static void apply(const Lane* g, int from, Lane* t, int to) {
+    const Lane even = 0.5f * (g[0] + g[2 * from]), odd = 0.5f * g[from];
+    t[0] = g[0];
+    t[to] = even + odd;
+    t[2 * to] = even - odd;
+    t[3 * to] = g[2 * from];
+  }
+};
+
+struct ToSmallResults {
+  static constexpr int kIn = 4, kOut = 2;
+  static void apply(const Lane* m, int from, Lane* y, int to) {
+    y[0] = m[0] + m[from] + m[2 * from];
+    y[to] = m[from] - m[2 * from] + m[3 * from];
+  }
+};
+
+// ---- both axes --------------------------------------------------------------------------------
+
+// A way of filtering: how many results a tile has along each axis, places in transformed space, and
+// the transforms.
+struct LargeTiles {
+  static constexpr int kStep = 4, kPlaces = 36;
+  using Data = OfData;
+  using Weights = OfWeights;
+  using Results = ToResults;
+};
+struct SmallTiles {
+  static constexpr int kStep = 2, kPlaces = 16;
+  using Data = OfSmallData;
+  using Weights = OfSmallWeights;
+  using Results = ToSmallResults;
+};
+
 // Both axes of a tile, row by row.
 template <class Axis>
 inline void transform(const Lane* in, Lane* out) {
@@ -99,15 +148,20 @@ inline void transform(const Lane* in, Lane* out) {
     Axis::apply(half + y * Axis::kIn, 1, out + y * Axis::kOut, 1);
 }
 
-// A tile of `side` from an image, zero where it leaves the image.
-template <int side>
-inline void load_tile(const float* image, Int height, Int width, Int y, Int x, Lane* tile) {
-  const bool inside = y >= 0 && x >= 0 && y + side <= height && x + side <= width;
-  for (int i = 0; i < side; ++i)
-    for (int j = 0; j < side; ++j) {
-      const bool there = inside || (y + i >= 0 && y + i < height && x + j >= 0 && x + j < width);
-      tile[i * side + j] = there ? load(image + ((y + i) * width + x + j) * kBlock) : Lane{};
-    }
+// The same from places that are `next` floats apart.
+template <class Axis>
+inline void transform(const float* from, Int next, Lane* out) {
+  Lane half[Axis::kOut * Axis::kIn];
+#pragma GCC unroll 6
+  for (int x = 0; x < Axis::kIn; ++x) {
+    Lane in[Axis::kIn];
+#pragma GCC unroll 6
+    for (int y = 0; y < Axis::kIn; ++y) in[y] = load(from + (y * Axis::kIn + x) * next);
+    Axis::apply(in, 1, half + x, Axis::kIn);
+  }
+#pragma GCC unroll 6
+  for (int y = 0; y < Axis::kOut; ++y)
+    Axis::apply(half + y * Axis::kIn, 1, out + y * Axis::kOut, 1);
 }
 
 }  // namespace baryon::BARYON_ISA

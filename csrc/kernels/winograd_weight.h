@@ -1,7 +1,10 @@
 // The gradient by weights in transformed space: a sum over tiles at each of 36 places.
 #pragma once
 
-#include "winograd_local.h"
+#include <algorithm>
+
+#include "transpose.h"
+#include "winograd_space.h"
 
 namespace baryon::BARYON_ISA {
 
@@ -32,15 +35,16 @@ inline void add_tiles(const TileSpace& heads, const TileSpace& data, Int place, 
 inline void write_weights(const ConvShape& s, const float* sums, Int cuts, float* weight) {
   const Int filters = s.filters / kBlock, place = weight_place(s);
   parallel_for(filters * s.channels, 64, [&](Int begin, Int end) {
-    Lane spread[kTilePlaces], window[9];
+    Lane spread[LargeTiles::kPlaces], window[9];
     float values[9 * kBlock];
     for (Int i = begin; i < end; ++i) {
       const Int block = i / s.channels, channel = i % s.channels;
       const Int pair = block / 2 * 2, vectors = std::min<Int>(2, filters - pair);
       const float* from = sums + (pair * s.channels + channel * vectors + block % 2) * kBlock;
-      for (int p = 0; p < kTilePlaces; ++p, from += place) {
+      for (int p = 0; p < LargeTiles::kPlaces; ++p, from += place) {
         spread[p] = load(from);
-        for (Int cut = 1; cut < cuts; ++cut) spread[p] += load(from + cut * kTilePlaces * place);
+        for (Int cut = 1; cut < cuts; ++cut)
+          spread[p] += load(from + cut * LargeTiles::kPlaces * place);
       }
       transform<ToWeights>(spread, window);
       for (int t = 0; t < 9; ++t) store(values + t * kBlock, window[t]);
@@ -56,19 +60,24 @@ class LocalWeights {
   LocalWeights(const ConvShape& s, const float* head, const float* data,
                const OnLoad* norm = nullptr)
       : s_(s),
-        grid_(s, 1),
+        grid_(s, LargeTiles::kStep),
         head_{head, s.filters / kBlock, s.out[1], s.out[2]},
         data_{data, s.channels / kBlock, s.in[1], s.in[2], s.pad[1], s.pad[2], norm},
         cuts_(std::clamp<Int>(grid_.tiles() / kFewest, 1, std::min(kMost, grid_.all()))),
-        rows_(std::min(parts(grid_.all(), cuts_),
-                       local_rows(grid_, kTiles / (head_.blocks + data_.blocks)))) {}
+        rows_(std::clamp<Int>(kTiles / (head_.blocks + data_.blocks) / grid_.columns, 1,
+                              parts(grid_.all(), cuts_))) {}
+
+  static bool fits(const ConvShape& s) { return kPlaces * weight_place(s) <= kLocalWeights; }
 
   void run(float* weight) const {
-    const Int size = kTilePlaces * weight_place(s_);
+    const Int size = LargeTiles::kPlaces * weight_place(s_);
     const Scratch<float> sums(cuts_ * size);
     parallel_for(cuts_, 1, [&](Int begin, Int end) {
-      const TileSpace data(data_.blocks, rows_ * grid_.columns);
-      const TileSpace heads(head_.blocks, rows_ * grid_.columns);
+      const Int tiles = rows_ * grid_.columns,
+                spread = kPlaces * TileSpace::place(data_.blocks, tiles);
+      const Scratch<float> rooms(spread + kPlaces * TileSpace::place(head_.blocks, tiles));
+      const TileSpace data(data_.blocks, tiles, rooms.get());
+      const TileSpace heads(head_.blocks, tiles, rooms.get() + spread);
       for (Int cut = begin; cut < end; ++cut) {
         std::fill_n(sums.get() + cut * size, size, 0.0f);
         const Int last = grid_.all() * (cut + 1) / cuts_;
@@ -80,14 +89,15 @@ class LocalWeights {
   }
 
  private:
+  static constexpr int kPlaces = LargeTiles::kPlaces;
   static constexpr Int kFewest = 64, kMost = 16;  // tiles of a part, and parts
   static constexpr Int kTiles = 192;              // blocks of tiles that a task works on together
 
   void add(Int first, Int rows, const TileSpace& data, const TileSpace& heads, float* sums) const {
-    TileSpreader<OfData>(grid_, data_).spread(first, rows, data);
-    TileSpreader<OfHeads>(grid_, head_).spread(first, rows, heads);
+    spread_tiles<OfData>(grid_, data_, first, rows, data);
+    spread_tiles<OfHeads>(grid_, head_, first, rows, heads);
     Ahead ahead({grid_, data_, first + rows, rows}, {grid_, head_, first + rows, rows}, data_.data);
-    for (int place = 0; place < kTilePlaces; ++place) {
+    for (int place = 0; place < kPlaces; ++place) {
       for (Int block = 0; block < head_.blocks; block += 2)
         add_tiles(heads, data, place, block, std::min<Int>(2, head_.blocks - block), data_.blocks,
                   rows * grid_.columns,
@@ -106,50 +116,57 @@ class WinogradWeights {
  public:
   WinogradWeights(const ConvShape& s, const float* head, const float* data)
       : s_(s),
-        head_(head),
-        data_(data),
-        channels_(s.channels / kBlock),
-        filters_(s.filters / kBlock),
-        grid_(s, channels_ + filters_),
-        tiles_(grid_.chunk * grid_.columns),
-        spread_data_(channels_, tiles_),
-        spread_heads_(filters_, tiles_),
-        sums_(kTilePlaces * place()) {}
+        head_{head, s.filters / kBlock, s.out[1], s.out[2]},
+        data_{data, s.channels / kBlock, s.in[1], s.in[2], s.pad[1], s.pad[2]},
+        grid_(s, LargeTiles::kStep),
+        chunk_(chunk_of(grid_, data_.blocks + head_.blocks)),
+        tiles_(chunk_ * grid_.columns),
+        rooms_(kPlaces *
+               (TileSpace::place(data_.blocks, tiles_) + TileSpace::place(head_.blocks, tiles_))),
+        spread_data_(data_.blocks, tiles_, rooms_.get()),
+        spread_heads_(head_.blocks, tiles_,
+                      rooms_.get() + kPlaces * TileSpace::place(data_.blocks, tiles_)),
+        sums_(kPlaces * place()) {}
 
   void run(float* weight) {
-    for (Int first = 0; first < grid_.all(); first += grid_.chunk) {
-      const Int rows = std::min(grid_.chunk, grid_.all() - first);
-      spread_tiles<OfData>(grid_, first, rows, data_, channels_, s_.in[1], s_.in[2], s_.pad[1],
-                           s_.pad[2], spread_data_);
-      spread_tiles<OfHeads>(grid_, first, rows, head_, filters_, s_.out[1], s_.out[2], 0, 0,
-                            spread_heads_);
+    for (Int first = 0; first < grid_.all(); first += chunk_) {
+      const Int rows = std::min(chunk_, grid_.all() - first);
+      spread_tiles<OfData>(grid_, data_, first, rows, spread_data_);
+      spread_tiles<OfHeads>(grid_, head_, first, rows, spread_heads_);
       add(first == 0, rows * grid_.columns);
     }
     write_weights(s_, sums_.get(), 1, weight);
   }
 
  private:
+  static constexpr int kPlaces = LargeTiles::kPlaces;
+
+  // Rows of tiles that are worked on together, so that they stay in the caches of all threads.
+  static Int chunk_of(const TileGrid& grid, Int blocks) {
+    constexpr Int kKept = 768 * 1024;  // floats
+    return parts(grid.all(), grid.chunks(grid.columns * blocks * kBlock * kPlaces, kKept));
+  }
   Int place() const { return weight_place(s_); }
-  Int pairs() const { return parts(filters_, 2); }
+  Int pairs() const { return parts(head_.blocks, 2); }
 
   // Sums at a place: [pair of filter blocks][channel][vector of filters].
   void add(bool first, Int tiles) const {
-    parallel_for(kTilePlaces * pairs(), 1, [&](Int begin, Int end) {
+    parallel_for(kPlaces * pairs(), 1, [&](Int begin, Int end) {
       for (Int i = begin; i < end; ++i) {
         const Int at = i / pairs(), block = i % pairs() * 2;
-        const Int vectors = std::min<Int>(2, filters_ - block);
+        const Int vectors = std::min<Int>(2, head_.blocks - block);
         float* sums = sums_.get() + at * place() + block * kBlock * s_.channels;
         if (first) std::fill_n(sums, vectors * kBlock * s_.channels, 0.0f);
-        add_tiles(spread_heads_, spread_data_, at, block, vectors, channels_, tiles, sums);
+        add_tiles(spread_heads_, spread_data_, at, block, vectors, data_.blocks, tiles, sums);
       }
     });
   }
 
   const ConvShape& s_;
-  const float *head_, *data_;
-  Int channels_, filters_;  // blocks
+  const TiledImages head_, data_;
   const TileGrid grid_;
-  Int tiles_;
+  Int chunk_, tiles_;
+  Scratch<float> rooms_;
   TileSpace spread_data_, spread_heads_;
   Scratch<float> sums_;
 };
