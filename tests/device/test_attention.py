@@ -15,6 +15,7 @@ from baryon import autograd, gluon
 from baryon.cuda import cudnn
 
 GPU = mx.gpu(0)
+HARDWARE = mx.context.num_gpus() > 0  # (before the stand-in is installed)
 NAMES = {"_fused_attention", "_attention", "_backward_attention"}
 CASES = {n: c for n, c in SAMPLES.items() if c.op.name in NAMES and c.dtype != "float32"}
 
@@ -84,7 +85,28 @@ def test_training_gives_the_numbers_of_the_cpu(dtype, library):
             np.testing.assert_allclose(a, b, **how)
 
 
-@pytest.mark.skipif("__import__('test_cudnn').on_hardware()")
+@pytest.mark.parametrize("train", [False, True])
+def test_softmax_in_float32_joins_as_mixed_precision_draws_it(train, monkeypatch):
+    if not on_hardware():
+        monkeypatch.setitem(sys.modules, "cudnn", fake.module())
+    cudnn.library.cache_clear()
+    x, ops = mx.sym.var("x"), mx.sym.contrib
+    weights = mx.sym.softmax(mx.sym.amp_cast(ops.interleaved_matmul_selfatt_qk(x, heads=2),
+                                             dtype="float32"))  # fmt: skip
+    weights = mx.sym.amp_cast(mx.sym.Dropout(weights, p=0.2), dtype="float16")
+    out = ops.interleaved_matmul_selfatt_valatt(
+        mx.sym.amp_cast(x, dtype="float16"), weights, heads=2
+    )
+    req = "write" if train else "null"
+    exe = out.simple_bind(GPU, x=(9, 2, 48), type_dict={"x": "float16"}, grad_req=req)
+    names = [i.op.name for i in exe._program(train).lowered.instructions]
+    expected = ["_dropped_attention", "_backward_attention"] if train else ["_fused_attention"]
+    if cudnn.library() is not None or not train:
+        assert names == expected
+    cudnn.library.cache_clear()
+
+
+@pytest.mark.skipif(HARDWARE, reason="the random numbers are the stand-in's")
 def test_passes_agree_about_what_is_dropped(counts, monkeypatch):
     """Gradients by differences: the same seed drops the same weights."""
     monkeypatch.setitem(sys.modules, "cudnn", fake.module())

@@ -23,6 +23,8 @@ def _cudnn(monkeypatch):
     if not on_hardware():
         monkeypatch.setitem(sys.modules, "cudnn", fake.module())
     cudnn.library.cache_clear()
+    if cudnn.library() is None:
+        pytest.skip("cuDNN's Python front end is not installed")
     yield
     cudnn.library.cache_clear()
     cudnn._plans.clear()

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 
 from ... import settings
 from ..graph import Entry
+from ..simplify import simplify
 from . import attention, endings, idle, lean, linear, loading, moments, trained
 from .chains import chained
 from .redraw import Rule, redraw
@@ -32,7 +33,7 @@ GPU_RULES: tuple[Rule, ...] = (
     _IDLE,
     Rule(endings.on_gpu, lambda op: op.fusion.begins),
     Rule(linear.activated, lambda op: op.fusion.linear),
-    Rule(attention.attended, lambda op: op.fusion.weighs),
+    Rule(attention.on_gpu, lambda op: op.fusion.weighs),
 )
 TRAINED_RULES: tuple[Rule, ...] = (Rule(trained.attended, lambda op: op.fusion.weighs),)
 
@@ -49,4 +50,4 @@ def fuse(*groups: Sequence[Entry], on_gpu: bool = False) -> list[list[Entry]]:
 
 def fuse_before_gradients(heads: Sequence[Entry]) -> list[Entry]:
     """The same values on a GPU, by operators that have gradients of their own."""
-    return redraw(heads, TRAINED_RULES) if settings.get("BARYON_FUSE") else list(heads)
+    return redraw(simplify(heads), TRAINED_RULES) if settings.get("BARYON_FUSE") else list(heads)

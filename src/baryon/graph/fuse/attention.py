@@ -8,11 +8,13 @@ left as they are.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from math import prod
 from typing import NamedTuple
 
 import numpy as np
 
+from ...dtypes import is_float
 from ...ops.fused_attention import fused_attention
 from ...ops.fusion import NOTHING, Fusion, Scored, Weighed
 from ..graph import Entry, Node, draw, drawing
@@ -36,13 +38,23 @@ def on_cpu(redrawn: Redrawn, node: Node, inputs: list[Entry]) -> Sequence[Entry]
     return attended(redrawn, node, inputs) if fits else None
 
 
-def attended(redrawn: Redrawn, node: Node, inputs: list[Entry]) -> Sequence[Entry] | None:
-    """The node drawn as the end of attention, if that is what it is."""
+def on_gpu(redrawn: Redrawn, node: Node, inputs: list[Entry]) -> Sequence[Entry] | None:
+    """`attended`, with softmax in whatever type, which is float32 inside in any case."""
+    return attended(redrawn, node, inputs, casts=True)
+
+
+def attended(
+    redrawn: Redrawn, node: Node, inputs: list[Entry], casts: bool = False
+) -> Sequence[Entry] | None:
+    """The node drawn as the end of attention, if that is what it is.
+
+    casts : whether conversions on the way to softmax and from it are passed by.
+    """
     fact = fact_of(node).weighs
     weighed = fact(inputs, node.params) if fact is not None else None
     if weighed is None:
         return None
-    found = weights_of(redrawn, weighed.weights)
+    found = weights_of(redrawn, weighed.weights, casts)
     if found is None or found.scored.layout != weighed.layout:
         return None
     given = held_by(found.scored, weighed)
@@ -60,18 +72,30 @@ def held_by(scored: Scored, weighed: Weighed) -> list[Entry] | None:
     return list(scored.inputs) if scored.inputs[-1].key == weighed.values.key else None
 
 
-def weights_of(redrawn: Redrawn, weights: Entry) -> Weights | None:
+def uncast(redrawn: Redrawn, entry: Entry) -> Entry:
+    """An entry before conversions of floats that nobody else reads."""
+    while entry.node.op is not None and entry.node.op.converts and redrawn.alone(entry):
+        if len(entry.node.inputs) > 1 or not is_float(entry.node.inputs[0].dtype):
+            break
+        entry = entry.node.inputs[0]
+    return entry
+
+
+def weights_of(redrawn: Redrawn, weights: Entry, casts: bool = False) -> Weights | None:
     """What weights come from, if they are softmax of scores that nobody else reads."""
+    bare = partial(uncast, redrawn) if casts else lambda entry: entry
+    weights = bare(weights)
     soft = weights.node
     fact = fact_of(soft).softens
     factor = fact(soft.params, weights.ndim) if fact is not None else None
     if factor is None or not redrawn.alone(weights) or weights.shape[-2] < FEWEST_QUERIES:
         return None
     scores, *lengths = soft.inputs
-    mask: list[Entry] = []
+    scores, mask = bare(scores), []
     if fact_of(scores.node).adds and factor == 1 and redrawn.alone(scores):
         scores, mask = _sum(scores)
-    scores, scale = _factors(redrawn, scores)
+    scores, scale = _factors(redrawn, bare(scores))
+    scores = bare(scores)
     fact, node = fact_of(scores.node).scores, scores.node
     scored = fact(node.inputs, node.params) if fact is not None and redrawn.alone(scores) else None
     if scored is None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ...cuda import sdpa
 from ...ops.trained_attention import attention, dropped_attention
 from ..graph import Entry, Node, draw, drawing
-from .attention import fact_of, held_by, weights_of
+from .attention import fact_of, held_by, uncast, weights_of
 from .redraw import Redrawn
 
 
@@ -20,12 +20,12 @@ def attended(redrawn: Redrawn, node: Node, inputs: list[Entry]) -> Sequence[Entr
     weighed = fact(inputs, node.params) if fact is not None else None
     if weighed is None:
         return None
-    weights, p = weighed.weights, None
+    weights, p = uncast(redrawn, weighed.weights), None
     drops = fact_of(weights.node).drops
     if drops is not None and redrawn.alone(weights):
         p = drops(weights.node.params)
         weights = weights.node.inputs[0] if p is not None else weights
-    found = weights_of(redrawn, weights)
+    found = weights_of(redrawn, weights, casts=True)
     if found is None or found.extra or found.scored.layout != weighed.layout:
         return None
     given = held_by(found.scored, weighed)
