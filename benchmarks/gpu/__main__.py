@@ -20,6 +20,7 @@ from .report import markdown
 from .sections import SECTIONS, Bar, Section
 
 ROOT = Path(__file__).parents[2]
+PATIENCE = 30.0  # seconds for a probe
 TAIL = 6000  # characters of a failing command's output that are kept
 
 
@@ -34,6 +35,11 @@ def _run(command: list[str], seconds: float) -> tuple[int | None, str]:
         text = error.stdout or b""
         return None, text.decode(errors="replace") if isinstance(text, bytes) else text
     return done.returncode, done.stdout
+
+
+def _slow(device: str) -> int:
+    """How much more patience a device asks for: a stand-in is slow."""
+    return 10 if device == "cpu" else 1
 
 
 def _facts(device: str) -> dict[str, str]:
@@ -71,11 +77,24 @@ def _tests(section: Section, seconds: float) -> tuple[str, str]:
     return last.strip("= "), "" if status == 0 else text[-TAIL:]
 
 
+def _probe(name: str, device: str, seconds: float) -> dict[str, Any]:
+    """What a probe found, or why it failed."""
+    begun = time.monotonic()
+    command = [sys.executable, "-m", "benchmarks.gpu.probes", name, "--device", device]
+    status, text = _run(command, seconds)
+    last = text.strip().splitlines()[-1][:300] if text.strip() else "no output"
+    took = time.monotonic() - begun
+    if status == 0:
+        return {"found": json.loads(last)["found"], "took": took}
+    why = "took too long" if status is None else f"exit status {status}: {last}"
+    return {"error": why, "said": text[-TAIL:], "took": took}
+
+
 def _contestant(name: str, device: str, seconds: float) -> dict[str, Any]:
     """Times of a contestant, or why there are none."""
     peer, workload, way, half = name.split("/")
     command = [_python(peer), "-m", "benchmarks.gpu.contestant", peer, workload, "--way", way]
-    command += ["--device", device, "--seconds", "0.2" if device == "cpu" else "3"]
+    command += ["--device", device, "--seconds", "0.2" if device == "cpu" else "2"]
     command += ["--half", half] if half else []
     status, text = _run(command, seconds)
     if status == 0:
@@ -98,6 +117,14 @@ def _judged(bar: Bar, times: dict[str, dict]) -> dict[str, Any]:
 def _section(section: Section, device: str, seconds: float) -> dict[str, Any]:
     begun, times = time.monotonic(), {}
     made: dict[str, Any] = {"name": section.name, "outcome": "measured", "said": ""}
+    made["probes"] = {}
+    for name in section.probes:
+        left = seconds - (time.monotonic() - begun)
+        found = made["probes"][name] = _probe(name, device, min(left, PATIENCE * _slow(device)))
+        made["said"] += found.pop("said", "")
+    if section.probes:
+        failed = sum("error" in p for p in made["probes"].values())
+        made["outcome"] = f"{failed} of {len(section.probes)} failed" if failed else "all hold"
     if section.tests:
         made["outcome"], made["said"] = _tests(section, seconds)
     wanted = [c for c in section.contestants if device == "gpu" or c.startswith("baryon/")]
@@ -130,7 +157,7 @@ def main() -> int:
         left = end - time.monotonic()
         if (chosen.section and section.name not in chosen.section) or left < 10:
             continue
-        patience = section.seconds * (10 if chosen.device == "cpu" else 1)  # a stand-in is slow
+        patience = section.seconds * _slow(chosen.device)
         made = _section(section, chosen.device, min(patience, left - 5))
         run["sections"].append(made)
         print(f"{section.name}: {made['outcome']} ({made['took']:.0f} s)", flush=True)

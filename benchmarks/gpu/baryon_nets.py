@@ -132,6 +132,38 @@ def mlp(sizes: Sizes, ctx: Any, half: str | None) -> Prepared:
     return _training(net, [data], label, half, momentum=0.9)
 
 
+def _fitting(net: Any, data: Any, label: Any) -> Prepared:
+    """What ``Module.fit`` does for a batch: passes and update as one graph."""
+    loss = mx.sym.SoftmaxOutput(net, name="softmax")
+    module = mx.mod.Module(loss, context=data.context)
+    module.bind([("data", data.shape)], [("softmax_label", label.shape)])
+    module.init_params(mx.init.Xavier())
+    module.init_optimizer(optimizer_params={"learning_rate": 1e-4, "momentum": 0.9})
+    batch = mx.io.DataBatch([data], [label])
+    return lambda: module._train_on(batch), mx.nd.waitall
+
+
+def mlp_fit(sizes: Sizes, ctx: Any, half: str | None) -> Prepared:
+    """`mlp` by ``Module.fit``."""
+    batch, inputs, *widths, classes = sizes.mlp
+    x = mx.sym.var("data")
+    for width in widths:
+        x = mx.sym.relu(mx.sym.FullyConnected(x, num_hidden=width))
+    x = mx.sym.FullyConnected(x, num_hidden=classes)
+    return _fitting(x, _array(ctx, batch, inputs), _array(ctx, batch, high=classes))
+
+
+def lenet_fit(sizes: Sizes, ctx: Any, half: str | None) -> Prepared:
+    """`lenet` by ``Module.fit``."""
+    x = mx.sym.var("data")
+    for filters in (20, 50):
+        x = mx.sym.relu(mx.sym.Convolution(x, kernel=(5, 5), num_filter=filters))
+        x = mx.sym.Pooling(x, kernel=(2, 2), stride=(2, 2))
+    x = mx.sym.relu(mx.sym.FullyConnected(x, num_hidden=500))
+    x = mx.sym.FullyConnected(x, num_hidden=10)
+    return _fitting(x, _array(ctx, sizes.digits, 1, 28, 28), _array(ctx, sizes.digits, high=10))
+
+
 def lenet(sizes: Sizes, ctx: Any, half: str | None) -> Prepared:
     """LeNet on 28 x 28 pixels."""
     net = nn.HybridSequential()
@@ -183,4 +215,10 @@ def eager(sizes: Sizes, ctx: Any, half: str | None) -> Prepared:
     return step, mx.nd.waitall
 
 
-WORKLOADS = {f.__name__: f for f in (resnet50, bert, mlp, lenet, lstm, pointwise, copy, eager)}
+WORKLOADS = {
+    f.__name__: f
+    for f in (
+        *(resnet50, bert, mlp, mlp_fit, lenet, lenet_fit, lstm),
+        *(pointwise, copy, eager),
+    )
+}

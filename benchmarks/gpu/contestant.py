@@ -15,13 +15,18 @@ from .sizes import FULL, TINY
 from .timing import measure
 
 
-def _stand_in() -> None:
-    """CuPy's stand-in of the tests in its place, to try the code where there is no GPU."""
+def use_stand_in() -> None:
+    """The tests' stand-ins for CuPy, cuBLAS and cuDNN, to try the code where there is no GPU."""
     tests = Path(__file__).parents[2] / "tests"
     sys.path[:0] = [str(tests), str(tests / "device")]
     import stand_in
+    from stand_in import cublas, cudnn
 
     stand_in.install()
+    sys.modules["cudnn"] = cudnn.module()
+    from baryon.cuda import blas
+
+    blas.library = lambda major: cublas.library
 
 
 def _prepared(chosen: argparse.Namespace) -> Any:
@@ -32,7 +37,7 @@ def _prepared(chosen: argparse.Namespace) -> Any:
         device = "cpu" if chosen.device == "cpu" else "cuda"
         return torch_nets.WORKLOADS[chosen.workload](sizes, device, chosen.half, chosen.way)
     if chosen.device == "cpu":
-        _stand_in()
+        use_stand_in()
     import baryon as mx
 
     from . import baryon_nets

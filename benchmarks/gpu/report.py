@@ -18,6 +18,11 @@ def markdown(run: dict[str, Any]) -> str:
     lines += ["", "| section | outcome | seconds |", "| --- | --- | --- |"]
     for s in run["sections"]:
         lines.append(f"| {s['name']} | {s['outcome']} | {s['took']:.0f} |")
+    lines += ["", "| probe | found | seconds |", "| --- | --- | --- |"]
+    for s in run["sections"]:
+        for name, p in s["probes"].items():
+            found = p["found"] if "found" in p else f"**failed**: {p['error']}"
+            lines.append(f"| {name} | {found.replace('|', '/')} | {p['took']:.0f} |")
     lines += ["", "| contestant | ms a step | spread | warm-up s |", "| --- | --- | --- | --- |"]
     for s in run["sections"]:
         for name, t in s["times"].items():

@@ -20,13 +20,14 @@ class Bar(NamedTuple):
 
 
 class Section(NamedTuple):
-    """Tests (files under ``tests/device``), or contestants of workloads; and seconds it may take.
+    """Probes, tests (files under ``tests/device``), contestants; and seconds that it may take.
 
     contestants : "peer/workload/way/half".
     """
 
     name: str
     seconds: int
+    probes: tuple[str, ...] = ()
     tests: tuple[str, ...] = ()
     contestants: tuple[str, ...] = ()
     bars: tuple[Bar, ...] = ()
@@ -53,24 +54,37 @@ def _all(workload: str, half: str = "", ways: tuple[str, ...] = ("eager", "compi
 
 
 SECTIONS = (
-    Section("kernels", 100, ("test_kernels.py", "test_kernel_shapes.py")),
-    Section("cudnn", 40, ("test_cudnn.py",)),
     Section(
-        "resnet50", 130, contestants=_all("resnet50", "float16"),
+        "risks", 80,
+        ("copies", "by_value", "bfloat16", "cublas", "cudnn", "graphs", "steps", "calls",
+         "compiling"),
+    ),
+    Section(
+        "cudnn", 50,
+        tests=("test_cudnn.py", "test_attention.py", "test_linear.py", "test_channels_last.py"),
+    ),
+    Section(
+        "resnet50", 120, contestants=_all("resnet50", "float16"),
         bars=_faster("resnet50", "float16", ("compile", 1.0), ("eager", 1.3)),
     ),
     Section(
-        "bert", 110, contestants=_all("bert", "float16"),
+        "bert", 100, contestants=_all("bert", "float16"),
         bars=_faster("bert", "float16", ("compile", 1.0)),
     ),
     Section(
-        "programs", 60,
-        ("test_device_programs.py", "test_device_arrays.py", "test_mixed_precision.py",
-         "test_multi_gpu.py"),
+        "programs", 70,
+        tests=("test_device_steps.py", "test_device_programs.py", "test_device_arrays.py",
+               "test_mixed_precision.py", "test_multi_gpu.py"),
     ),
     Section(
-        "launches", 60, contestants=_all("mlp") + _all("lenet") + ("torch/mlp/graphs/",),
-        bars=_faster("mlp", "", ("eager", 5.0)) + _faster("lenet", "", ("eager", 5.0)),
+        "launches", 70,
+        contestants=("baryon/mlp_fit/eager/", "baryon/lenet_fit/eager/", *_all("mlp"),
+                     *_all("lenet"), "torch/mlp/graphs/"),
+        bars=(
+            *_faster("mlp", "", ("eager", 5.0)), *_faster("lenet", "", ("eager", 5.0)),
+            *(Bar(f"{net} by Module.fit: at least 5 x torch eager", f"torch/{net}/eager/",
+                  f"baryon/{net}_fit/eager/", 5.0) for net in ("mlp", "lenet")),
+        ),
     ),
     Section(
         "lstm", 50, contestants=_all("lstm", ways=("eager",)),
@@ -88,5 +102,6 @@ SECTIONS = (
         "eager", 20, contestants=_all("eager", ways=("eager",)),
         bars=(Bar("eager: at most 6 us a call", "baryon/eager/eager/", None, 6.0, True, 1e4),),
     ),
-    Section("contract", 150, ("test_device_contract.py",)),
+    Section("kernels", 80, tests=("test_kernels.py", "test_kernel_shapes.py")),
+    Section("contract", 100, tests=("test_device_contract.py",)),
 )  # fmt: skip
