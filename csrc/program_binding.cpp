@@ -62,21 +62,33 @@ class PythonProgram {
     }
   }
 
-  // The memory of NDArrays, in a list, if they are the first externals as the program takes them;
-  // else None. Sealed, sparse and other unusual arrays are not for here.
-  py::object take(const py::list& inputs) const {
+  // The memory of NDArrays, in a list, if they are the first externals as the program takes them,
+  // and, if it `keeps`, the stamps of those kept, which have to be sealed; else None. Other sealed
+  // arrays, sparse and other unusual ones are not for here.
+  py::object take(const py::list& inputs, bool keeps) const {
     const std::vector<Tensor>& wanted = program_.externals();
     const auto count = static_cast<Py_ssize_t>(inputs.size());
-    if (inputs.size() > wanted.size()) return py::none();
-    py::list found(inputs.size());
-    for (Py_ssize_t i = 0; i < count; ++i) {
-      PyObject* input = PyList_GET_ITEM(inputs.ptr(), i);
-      if (classes.array == nullptr || !is_array(input)) return py::none();
-      PyObject* data = classes.data.of(input);
-      if (data == nullptr || !matches(data, wanted[i])) return py::none();
-      PyList_SET_ITEM(found.ptr(), i, Py_NewRef(data));
+    if (classes.array == nullptr || inputs.size() > wanted.size()) return py::none();
+    py::list found(inputs.size()), stamps(keeps ? kept().size() : 0);
+    for (std::size_t k = 0; k < stamps.size(); ++k) {
+      PyObject* input = kept()[k] < count ? PyList_GET_ITEM(inputs.ptr(), kept()[k]) : nullptr;
+      PyObject* held = input == nullptr ? nullptr : sealed(input);
+      if (held == nullptr) return py::none();
+      PyList_SET_ITEM(found.ptr(), kept()[k], Py_NewRef(PyTuple_GET_ITEM(held, 0)));
+      PyList_SET_ITEM(stamps.ptr(), static_cast<Py_ssize_t>(k),
+                      Py_NewRef(PyTuple_GET_ITEM(held, 1)));
     }
-    return found;
+    for (Py_ssize_t i = 0; i < count; ++i) {
+      PyObject* data = PyList_GET_ITEM(found.ptr(), i);
+      if (data == nullptr) {
+        PyObject* input = PyList_GET_ITEM(inputs.ptr(), i);
+        data = is_array(input) ? classes.data.of(input) : nullptr;
+        if (data == nullptr) return py::none();
+        PyList_SET_ITEM(found.ptr(), i, Py_NewRef(data));
+      }
+      if (!matches(data, wanted[i])) return py::none();
+    }
+    return py::make_tuple(found, stamps);
   }
 
   std::size_t size() const { return program_.size(); }
@@ -85,6 +97,14 @@ class PythonProgram {
   std::int64_t arena_bytes() const { return program_.arena_bytes(); }
 
  private:
+  // What a sealed NDArray holds, (memory, stamp), or null.
+  static PyObject* sealed(PyObject* input) {
+    if (!PyObject_TypeCheck(input, classes.array)) return nullptr;
+    PyObject* held = classes.data.of(input);
+    const bool is_pair = held != nullptr && PyTuple_CheckExact(held) && PyTuple_GET_SIZE(held) == 2;
+    return is_pair ? held : nullptr;
+  }
+
   // Runs callbacks on views of a run's memory.
   class PythonHost : public Host {
    public:
@@ -215,8 +235,10 @@ void bind_program(py::module_& m) {
            "is given the time before them and after each. Stamps, one for each external of `kept`, "
            "stay the same while nobody writes to it; zero: that is not known. Numbers take the "
            "place of the parameters of the last instructions.")
-      .def("take", &PythonProgram::take, py::arg("inputs"),
-           "The memory of a list of NDArrays, if they are as the first externals; else None.")
+      .def("take", &PythonProgram::take, py::arg("inputs"), py::arg("keeps"),
+           "The memory of a list of NDArrays, if they are as the first externals, and, if it "
+           "`keeps`, "
+           "the stamps of those of `kept`, if they are sealed; else None.")
       .def_property_readonly("kept", &PythonProgram::kept,
                              "Externals of which something may be kept between runs.")
       .def_property_readonly("kept_bytes", &PythonProgram::kept_bytes,

@@ -205,6 +205,21 @@ def test_copies_of_sealed_arrays_are_ordinary(dup):
     np.testing.assert_array_equal(made.asnumpy(), weight.asnumpy())
 
 
+def test_sealed_arrays_are_taken_natively_until_a_seal_breaks():
+    exe = warm(bound())
+    compiled = exe._compile(False)
+    given = [*exe.arg_dict.values()]
+    memory, stamps = compiled.take(given)
+    assert [m.shape for m in memory] == [x.shape for x in given] and all(stamps)
+    del memory  # (held, it could not be sealed again)
+    assert compiled.program.take(given, False) is None  # whoever keeps nothing breaks seals
+    assert compiled.program.take(given[:1], True) is None
+    exe.arg_dict["c1_weight"][:] = 1
+    assert compiled.take(given) is None
+    run(exe)
+    assert compiled.take(given)[1] != stamps
+
+
 def test_two_executors_keep_the_same_weights_apart():
     one = bound()
     args = {**one.arg_dict, "data": mx.nd.ones((3, *SHAPE[1:]))}

@@ -114,6 +114,10 @@ class Compiled:
         self._no_dys = [None] * len(drawn.dys)
         self._no_grads = [None] * len(drawn.wanted)
 
+    def take(self, inputs: list[Any]) -> tuple[list[np.ndarray], list[int]] | None:
+        """The memory and the stamps for `forward` of arrays as they most often are; else None."""
+        return self.program.take(inputs, bool(self.kept))
+
     def forward(
         self,
         inputs: Sequence[np.ndarray],
@@ -166,9 +170,9 @@ class CachedGraph:
         recording, train = state.is_recording(), state.is_training()
         recent = self._recent.get((train, recording))
         if recent is not None and (not recording or recent.is_wanted(inputs)):
-            arrays = recent.compiled.program.take(inputs)
-            if arrays is not None:
-                return recent(inputs, arrays, ())
+            taken = recent.compiled.take(inputs)
+            if taken is not None:
+                return recent(inputs, *taken)
         if self._dynamic:
             return evaluate(self._entries, dict(zip(self._names, inputs, strict=True)))
         sparse = _sparse(self._names, inputs, recording)
@@ -181,8 +185,9 @@ class CachedGraph:
         call = self._calls.get(key)
         if call is None:
             call = self._calls[key] = self._compile(arrays, train, wants, on_gpu)
-        stamps = read(inputs, arrays, call.compiled.kept)
-        if not (stamps or on_gpu):
+        del arrays  # (what is held cannot be sealed)
+        arrays, stamps = read(inputs, call.compiled.kept)
+        if not on_gpu:
             self._recent[train, recording] = call
         return call(inputs, arrays, stamps)
 

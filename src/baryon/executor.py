@@ -16,7 +16,7 @@ from .graph.plan import MemoryPlan
 from .graph.program import Program
 from .interpreted import Interpreted, is_dynamic
 from .ndarray import NDArray, zeros
-from .ndarray.sealed import peek, read
+from .ndarray.sealed import read
 from .ops.op import Spec
 from .ops.stored import write
 from .util import np_shape
@@ -172,8 +172,7 @@ class Executor:
             self._streams = compiled.program.reserve_streams()
             outs = [x._data for x in self.outputs]
             given = [*self.arg_dict.values(), *self.aux_dict.values()]
-            inputs = [peek(x) for x in given]
-            stamps = read(given, inputs, compiled.kept)
+            inputs, stamps = compiled.take(given) or read(given, compiled.kept)
             compiled.forward(inputs, outs, self._arena(is_train), self._streams, stamps)
         self._trained, self._spent = is_train, False
         if self._watched is not None:

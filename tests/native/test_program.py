@@ -257,12 +257,13 @@ def test_arrays_are_taken_that_are_as_the_externals():
 
     program = native.Program([add([(EXTERNAL, 0)] * 2, (EXTERNAL, 1))], [((4,), F32)] * 2, 16)
     x = mx.nd.ones((4,))
-    (taken,) = program.take([x])
-    assert taken is x._data
+    (taken,), stamps = program.take([x], False)
+    assert taken is x._data and stamps == []
     for other in (mx.nd.ones((2, 2)), x.astype("float64"), x.tostype("row_sparse"), x.asnumpy(), 1):
-        assert program.take([other]) is None
-    assert program.take([x, x, x]) is None
-    assert program.take([]) == []
+        assert program.take([other], False) is None
+    assert program.take([x, x, x], False) is None
+    assert program.take([], False) == ([], [])
+    assert program.take([x], True) == ([taken], [])  # this program keeps nothing
 
 
 def test_numbers_take_the_place_of_the_last_parameters_for_one_run():

@@ -242,3 +242,25 @@ def test_boolean_mask():
     assert nd.contrib.boolean_mask(x, nd.zeros(3)).shape == (0, 2)
     with pytest.raises(mx.MXNetError, match="index"):
         nd.contrib.boolean_mask(x, nd.zeros(2))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16", "int64", "bool"])
+def test_all_of_a_large_array_is_written(dtype):
+    """By a kernel where source and target are alike and apart, else by NumPy; all give the same."""
+    values = np.arange(60_000).reshape(200, 300) % 7
+    source = mx.nd.array(values).astype(dtype)
+    wide = mx.nd.zeros((200, 300), dtype=dtype)
+    wide[:] = source
+    np.testing.assert_array_equal(wide.asnumpy(), source.asnumpy())
+    wide[...] = source.asnumpy()[::-1]
+    np.testing.assert_array_equal(wide.asnumpy(), source.asnumpy()[::-1])
+    wide[:] = wide
+    wide[:] = source.astype("float64")
+    np.testing.assert_array_equal(wide.asnumpy(), source.asnumpy())
+    frozen = source.asnumpy().copy()
+    frozen.flags.writeable = False
+    wide[:] = 0
+    wide[:] = frozen
+    np.testing.assert_array_equal(wide.asnumpy(), frozen)
+    wide[:] = frozen[:1]
+    np.testing.assert_array_equal(wide.asnumpy(), np.broadcast_to(frozen[:1], (200, 300)))

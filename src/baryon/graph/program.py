@@ -51,9 +51,14 @@ class Program:
             found = self._on_gpu.setdefault(device_id, made)
         return found
 
-    def take(self, inputs: list[Any]) -> list[np.ndarray] | None:
-        """The memory of ordinary NDArrays that fit the first externals; None: look closer."""
-        return None if self._native is None else self._native.take(inputs)
+    def take(
+        self, inputs: list[Any], keeps: bool = False
+    ) -> tuple[list[np.ndarray], list[int]] | None:
+        """The memory of NDArrays that fit the first externals, and the stamps of those `kept`.
+
+        None: look closer, for some are no ordinary ones, or if it `keeps`, no sealed ones.
+        """
+        return None if self._native is None else self._native.take(inputs, keeps)
 
     def reserve_streams(self) -> tuple[int, int]:
         """Seed and first random stream of the next run."""

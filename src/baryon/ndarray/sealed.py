@@ -111,16 +111,14 @@ def peek(x: Any) -> Any:
     return held[0] if type(held) is tuple else held
 
 
-def read(inputs: Sequence[Any], arrays: list[Any], kept: Sequence[int]) -> list[int]:
-    """Stamps of the inputs `kept` of a program that is about to read them; zero: there is none.
+def read(inputs: Sequence[Any], kept: Sequence[int]) -> tuple[list[Any], list[int]]:
+    """Memory of the inputs of a program that is about to read them, and stamps of those `kept`.
 
-    arrays : the memory of all inputs as `peek` gave it. Seals at other places are broken.
+    A stamp of zero: there is none, for somebody else, perhaps the caller, holds that memory. Seals
+    at other places are broken.
     """
-    stamps = [_stamp(inputs[i]) for i in kept]
-    for i, x in enumerate(inputs):
-        if isinstance(x, _Sealed) and i not in kept:
-            arrays[i] = x._data
-    return stamps
+    stamps, places = [_stamp(inputs[i]) for i in kept], {*kept}
+    return [peek(x) if i in places else x._data for i, x in enumerate(inputs)], stamps
 
 
 def _stamp(x: Any) -> int:
@@ -134,7 +132,7 @@ def _stamp(x: Any) -> int:
         return 0
     stamp = next(_stamps)
     x.__class__ = sealed
-    if native.seal(x, stamp, 2):  # the array itself, and the caller's list
+    if native.seal(x, stamp, 1):  # of the array itself
         return stamp
     x.__class__ = sealed._dense_class
     return 0

@@ -77,10 +77,10 @@ def works_by_operators(optimizer: Optimizer, weights: list[NDArray]) -> bool:
 def _run_recent(calls: Sequence[Call], groups: Sequence[Sequence[NDArray]]) -> bool:
     """Run the program that ran last for such calls, if the arrays are what it takes."""
     updates = _RECENT.get(tuple([call.name for call in calls]))
-    arrays = updates and updates.program.take([x for group in groups for x in group])
-    if not arrays:
+    taken = updates and updates.program.take([x for group in groups for x in group])
+    if not taken:
         return False
-    updates.run(calls, arrays)
+    updates.run(calls, taken[0])
     return True
 
 
