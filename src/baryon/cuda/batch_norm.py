@@ -10,6 +10,7 @@ from ..ops.softmax import split_at
 from .launch import blocks, dense, kernel_of, launch, output, width
 from .registry import kernel
 from .rows import floating, wide
+from .tensors import in_order
 
 _SUM_BLOCKS = 132 * 8  # enough for every multiprocessor; more only adds shares to add up
 
@@ -74,7 +75,7 @@ def _normalised(
 ) -> Any:
     """Batch norm, plus an addend, within bounds."""
     gamma = vectors[0]
-    alike = all(v.dtype == gamma.dtype for v in vectors)
+    alike = all(v.dtype == gamma.dtype for v in vectors) and in_order(*vectors)
     if not alike or not floating(data, gamma, addend) or not data.size:
         return NotImplemented
     data, addend = dense(xp, data), dense(xp, addend)
@@ -145,7 +146,7 @@ def backward_batch_norm(
     """See the operator."""
     vectors = gamma, mean, scale, moving_mean, moving_var
     alike = all(v.dtype == gamma.dtype for v in vectors) and dy.dtype == data.dtype
-    if not alike or not floating(data, gamma) or not data.size:
+    if not alike or not in_order(*vectors) or not floating(data, gamma) or not data.size:
         return NotImplemented
     dy, data = dense(xp, dy), dense(xp, data)
     dx = output(xp, data.shape, dy.dtype)

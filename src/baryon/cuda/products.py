@@ -29,7 +29,7 @@ def dot(xp, lhs, rhs, *, transpose_a, transpose_b, forward_stype):
 
 
 def _stack(array: Any, turned: bool) -> Any:
-    array = array.reshape(-1, *array.shape[-2:])
+    array = array.reshape(prod(array.shape[:-2]), *array.shape[-2:])
     return array.transpose(0, 2, 1) if turned else array
 
 
@@ -38,7 +38,7 @@ def _multiplied(xp: Any, lhs: Any, rhs: Any, turned: Sequence[bool], alpha: floa
         return NotImplemented
     a, b = _stack(lhs, turned[0]), _stack(rhs, turned[1])
     out = output(xp, (*lhs.shape[:-2], a.shape[1], b.shape[2]), lhs.dtype)
-    product(xp, a, b, out.reshape(-1, *out.shape[-2:]), alpha)
+    product(xp, a, b, out.reshape(a.shape[0], *out.shape[-2:]), alpha)
     return out
 
 

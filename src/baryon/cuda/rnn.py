@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..ops.attrs import Attrs
 from ..ops.rnn import _walk
 from ..ops.rnn_layout import directions, views
+from .launch import dense
 from .registry import kernel
 from .rnn_cells import backward_layer, bounds, forward_layer
 from .rows import floating, wide
@@ -23,6 +24,7 @@ def rnn(xp, data, parameters, state, state_cell=None, sequence_length=None, *, p
     if not _served((data, parameters, state, state_cell), given):
         return NotImplemented
     attrs, dtype = Attrs(given), data.dtype
+    parameters, state = dense(xp, parameters), dense(xp, state)
     weights, both = views(attrs, parameters, data.shape[2]), directions(attrs)
     shape = (attrs.num_layers - 1, *data.shape[:2], attrs.state_size * both)
     dropping = p > 0 and attrs.num_layers > 1 and attrs.train
@@ -57,6 +59,7 @@ def backward_rnn(
     if not _served((data, parameters, state, state_cell), given):
         return NotImplemented
     attrs, dtype = Attrs(given), data.dtype
+    parameters, state, gates = (dense(xp, a) for a in (parameters, state, gates))
     weights, both = views(attrs, parameters, data.shape[2]), directions(attrs)
     d_parameters = xp.empty(parameters.shape, dtype)
     d_weights = views(attrs, d_parameters, data.shape[2])
