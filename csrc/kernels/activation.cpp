@@ -23,7 +23,7 @@ void activation(const Call& call) {
       return map_inputs<1>(call, [](auto x) { return vm::sigmoid(x); });
     case kSoftrelu:
       return map_inputs<1>(call, [](auto x) {
-        const auto tail = vm::log1p_of_unit(vm::exp(-vm::absolute(x)));
+        const auto tail = vm::log1p_of_unit(vm::exp_of_negative(-vm::absolute(x)));
         return (x < 0 ? decltype(x)(0) : x) + tail;
       });
     case kSoftsign:

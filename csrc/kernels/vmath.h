@@ -124,6 +124,28 @@ inline T exp(T x) {
   return (T(1) + e.p) * power_of_two<T>(half) * power_of_two<T>(e.n - half);
 }
 
+// For x <= 0: a constant factor reaches the denormals.
+template <class T>
+inline T exp_of_negative(T x) {
+  constexpr bool single = sizeof(T) == 4;
+  constexpr T bottom = single ? T(-104.5) : T(-746), lowered = single ? T(0x1p-24) : T(0x1p-54);
+  const Split<T> e = split_exp(x < bottom ? bottom : x);
+  return (T(1) + e.p) * power_of_two<T>(e.n + (single ? 24 : 54)) * lowered;
+}
+
+// For |x| <= 40, where neither range nor precision ends.
+template <class T>
+inline T exp_moderate(T x) {
+  const Split<T> e = split_exp(x);
+  return (T(1) + e.p) * power_of_two<T>(e.n);
+}
+template <class T>
+inline T expm1_moderate(T x) {
+  const Split<T> e = split_exp(x);
+  const T scale = power_of_two<T>(e.n);
+  return scale * e.p + (scale - T(1));
+}
+
 template <class T>
 inline T expm1(T x) {
   constexpr bool single = sizeof(T) == 4;
@@ -227,13 +249,13 @@ inline T tanh(T x) {
   constexpr T saturated = sizeof(T) == 4 ? T(10) : T(20);
   const T a = absolute(x);
   const T limited = a > saturated ? saturated : a;
-  const T e = expm1(T(2) * limited);
+  const T e = expm1_moderate(T(2) * limited);
   return with_sign_of(e / (e + T(2)), x);
 }
 
 template <class T>
 inline T sigmoid(T x) {
-  const T e = exp(-absolute(x));
+  const T e = exp_of_negative(-absolute(x));
   return (x < T(0) ? e : T(1)) / (T(1) + e);
 }
 
@@ -264,7 +286,7 @@ inline float erf(float x) {
   const float a = absolute(x);
   const float near = x + x * polynomial(x * x, kErfNear);
   const float limited = a > 4.f ? 4.f : a;
-  const float far = 1.f - exp(-limited * polynomial(limited, kErfFar));
+  const float far = 1.f - exp_moderate(-limited * polynomial(limited, kErfFar));
   return a < 1.f ? near : with_sign_of(a != a ? a : far, x);
 }
 

@@ -55,6 +55,17 @@ def check(inputs, heads, arrays):
     return fused
 
 
+@pytest.mark.parametrize("kind", ["leaky", "elu", "selu", "gelu"])
+def test_rectifiers_that_draw_no_slopes_are_steps(kind):
+    x, y = given((4, 5), (4, 5))
+    out = apply("LeakyReLU", x * y, act_type=kind, slope=0.3) + y
+    rng = np.random.default_rng(0)
+    check([x, y], [out], [rng.normal(size=(4, 5)).astype(np.float32) for _ in range(2)])
+    assert drawn_names([out]) == ["_fused_chain"]
+    drawn = apply("LeakyReLU", x, act_type="rrelu") + y
+    assert "LeakyReLU" in drawn_names([drawn])
+
+
 def test_a_chain_is_one_node():
     x, y = given((4, 5), (4, 5))
     out = apply("sqrt", apply("exp", x * y + 1.0) - y)

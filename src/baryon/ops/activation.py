@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
 
 from ..base import MXNetError
 from .attrs import Attrs
-from .fusion import Fusion
+from .fusion import Beginning, Fusion
 from .numeric import widen
 from .op import get, op
 from .rules import known, same
@@ -273,6 +274,23 @@ def leaky_relu(
     return (out, a) if act_type == "rrelu" else out
 
 
+@op("_rectifier", derived=True, pointwise=True, kernel="LeakyReLU", params=_leaky_params)
+def rectifier(
+    xp, data, *, act_type: Literal["elu", "gelu", "leaky", "selu"] = "leaky", slope: float = 0.25
+):
+    """`LeakyReLU` of the kinds that neither learn slopes nor draw them: the fuse pass draws it."""
+    return _RECTIFY[act_type](xp, widen(xp, data), slope)
+
+
+def _as_rectifier(inputs: Sequence[Any], attrs: Attrs, parts: Any) -> Beginning | None:
+    if attrs.act_type in ("prelu", "rrelu"):
+        return None
+    return Beginning(rectifier, list(inputs), {"act_type": attrs.act_type, "slope": attrs.slope})
+
+
+leaky_relu.fusion = Fusion(lean=_as_rectifier)
+
+
 @op(
     "_backward_LeakyReLU",
     present={"slopes": lambda a: a.act_type == "prelu"},
@@ -304,6 +322,11 @@ def _(dy, data, out, gamma, act_type, slope):
         positive = data > 0
         return dy * (positive + (1 - positive) * (out / (data + (data == 0))))
     return backward_leaky_relu(dy, data, gamma, act_type=act_type, slope=slope)
+
+
+@rectifier.gradient("data")
+def _(dy, data, act_type, slope):
+    return backward_leaky_relu(dy, data, act_type=act_type, slope=slope)
 
 
 @leaky_relu.gradient("gamma")
@@ -338,6 +361,7 @@ leaky_relu.fusion = Fusion(curve=lambda attrs: "gelu" if attrs.act_type == "gelu
 
 for _kind in ("leaky", "elu", "selu", "gelu"):
     leaky_relu.sample(data=_mixed, act_type=_kind, slope=0.3)
+    rectifier.sample(data=_mixed, act_type=_kind, slope=0.3)
 leaky_relu.sample(data=normal(2, 3, 4), gamma=spread(3, low=0.1, high=0.5), act_type="prelu")
 leaky_relu.sample(data=normal(2, 3), gamma=spread(1, low=0.1, high=0.5), act_type="prelu")
 leaky_relu.sample(data=_mixed, act_type="rrelu", _train=False)
