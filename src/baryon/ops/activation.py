@@ -288,9 +288,6 @@ def _as_rectifier(inputs: Sequence[Any], attrs: Attrs, parts: Any) -> Beginning 
     return Beginning(rectifier, list(inputs), {"act_type": attrs.act_type, "slope": attrs.slope})
 
 
-leaky_relu.fusion = Fusion(lean=_as_rectifier)
-
-
 @op(
     "_backward_LeakyReLU",
     present={"slopes": lambda a: a.act_type == "prelu"},
@@ -357,7 +354,9 @@ def _(d_output, dy, data, act_type, slope):
 
 
 _mixed = constant(np.array([[-2.0, -0.4, 0.3], [1.5, -1.1, 0.8]]))
-leaky_relu.fusion = Fusion(curve=lambda attrs: "gelu" if attrs.act_type == "gelu" else None)
+leaky_relu.fusion = Fusion(
+    curve=lambda attrs: "gelu" if attrs.act_type == "gelu" else None, lean=_as_rectifier
+)
 
 for _kind in ("leaky", "elu", "selu", "gelu"):
     leaky_relu.sample(data=_mixed, act_type=_kind, slope=0.3)
