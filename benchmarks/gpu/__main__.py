@@ -13,6 +13,7 @@ import os
 import subprocess
 import sys
 import time
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -82,11 +83,11 @@ def _probe(name: str, device: str, seconds: float) -> dict[str, Any]:
     begun = time.monotonic()
     command = [sys.executable, "-m", "benchmarks.gpu.probes", name, "--device", device]
     status, text = _run(command, seconds)
-    last = text.strip().splitlines()[-1][:300] if text.strip() else "no output"
+    last = text.strip().splitlines()[-1] if text.strip() else "no output"
     took = time.monotonic() - begun
     if status == 0:
         return {"found": json.loads(last)["found"], "took": took}
-    why = "took too long" if status is None else f"exit status {status}: {last}"
+    why = "took too long" if status is None else f"exit status {status}: {last[:300]}"
     return {"error": why, "said": text[-TAIL:], "took": took}
 
 
@@ -141,6 +142,12 @@ def _section(section: Section, device: str, seconds: float) -> dict[str, Any]:
     return made
 
 
+def _broken(section: Section, said: str) -> dict[str, Any]:
+    bars = [_judged(bar, {}) for bar in section.bars]
+    made = {"name": section.name, "outcome": "broke off", "said": said, "took": 0.0}
+    return made | {"probes": {}, "times": {}, "bars": bars}
+
+
 def main() -> int:
     """Run; 1 where something failed or a bar was not reached."""
     parser = argparse.ArgumentParser(prog="benchmarks.gpu")
@@ -157,8 +164,11 @@ def main() -> int:
         left = end - time.monotonic()
         if (chosen.section and section.name not in chosen.section) or left < 10:
             continue
-        patience = section.seconds * _slow(chosen.device)
-        made = _section(section, chosen.device, min(patience, left - 5))
+        patience = min(section.seconds * _slow(chosen.device), left - 5)
+        try:
+            made = _section(section, chosen.device, patience)
+        except Exception:  # (a mistake in one must not cost the rest)
+            made = _broken(section, traceback.format_exc())
         run["sections"].append(made)
         print(f"{section.name}: {made['outcome']} ({made['took']:.0f} s)", flush=True)
         (chosen.out / "report.json").write_text(json.dumps(run, indent=1) + "\n")
