@@ -18,6 +18,7 @@ from .lower import accepted_params
 
 LARGE = 1 << 20  # bytes: smaller values are not worth an instruction
 MOST = 2  # operators for one value, and large values that they read
+LONGEST = 3  # values in a row that are computed one from the other: all are there with the last
 
 
 def recomputed(outputs: Sequence[Entry], grads: Sequence[Entry]) -> list[Entry]:
@@ -42,10 +43,13 @@ def recomputed(outputs: Sequence[Entry], grads: Sequence[Entry]) -> list[Entry]:
 
 
 class _Again(NamedTuple):
-    """A value drawn once more: the entry, and the large values that all of its operators read."""
+    """A value drawn once more: the entry, how many operators that takes, in which place of a row
+    of such values it is, and the large values that are read.
+    """
 
     entry: Entry
     count: int
+    row: int
     reads: frozenset[Key]
 
 
@@ -63,7 +67,7 @@ class _Kept:
         self._read: set[Key] = set()  # by the backward pass
         self._changed: set[Key] = set()  # by anybody
         self._again: dict[Key, _Again] = {}
-        self._chosen: set[Key] = set()
+        self._chosen: dict[Key, tuple[Entry, int]] = {}  # how, and how many in a row
         for node in walk([*outputs, *grads]):
             if node not in self.first:
                 self._read.update(e.key for e in node.inputs)
@@ -81,30 +85,35 @@ class _Kept:
         if key not in self._read:
             self._again[key] = found  # (somebody behind it may want it)
             return None
-        self._chosen.add(key)
+        self._chosen[key] = found.entry, found.row
         return found.entry
 
     def _once_more(self, node: Node) -> _Again | None:
         drawn = _drawn(node)
         if drawn is None:
             return None
-        count, reads, inputs = 1, set(), []
+        count, row, reads, inputs = 1, 1, set(), []
         for e in drawn.inputs:
             again = self._again.get(e.key)
             if 8 * e.spec.nbytes <= node.specs[0].nbytes:
                 if e.key in self._changed:
                     return None
-            elif e.key in self._read and e.key not in self._chosen:
+            elif e.key in self._chosen:
+                reads.add(e.key)
+                e, before = self._chosen[e.key]
+                row = max(row, before + 1)
+            elif e.key in self._read:
                 reads.add(e.key)
             elif again is not None:
-                count, reads = count + again.count, reads | again.reads
+                count, row, reads = count + again.count, max(row, again.row), reads | again.reads
                 e = again.entry
             else:
                 return None
             inputs.append(e)
-        if count > MOST or len(reads) > MOST or reads & self._changed:
+        few = count <= MOST and len(reads) <= MOST and row <= LONGEST
+        if not few or reads & self._changed:
             return None
-        return _Again(Entry(with_inputs(drawn, inputs)), count, frozenset(reads))
+        return _Again(Entry(with_inputs(drawn, inputs)), count, row, frozenset(reads))
 
 
 def _drawn(node: Node) -> Node | None:
