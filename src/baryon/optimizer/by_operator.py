@@ -21,6 +21,15 @@ class Call(NamedTuple):
         getattr(nd, self.name)(weight, grad, *self.arrays, out=weight, **self.attrs)
 
 
+class Calls(list[Call]):
+    """The calls of one step.
+
+    numbers : their kernels' parameters, once somebody needed them.
+    """
+
+    numbers: list[float] | None = None
+
+
 class ByOperator(Optimizer):
     """An optimizer that says which operator makes a step, and with which numbers.
 
@@ -36,10 +45,10 @@ class ByOperator(Optimizer):
     def _is_mixed(self, weight: NDArray) -> bool:
         return self.multi_precision and is_low_precision(weight)
 
-    def calls(self, indices: list, weights: list[NDArray], states: list) -> list[Call]:
+    def calls(self, indices: list, weights: list[NDArray], states: list) -> Calls:
         """The calls that make a step of these parameters, counted already."""
         each = zip(indices, weights, states, strict=True)
-        return [self._call(i, w, s, self._is_mixed(w)) for i, w, s in each]
+        return Calls(self._call(i, w, s, self._is_mixed(w)) for i, w, s in each)
 
     def update(self, index: Any, weight: NDArray, grad: NDArray, state: Any) -> None:
         """One step of the rule, in place."""

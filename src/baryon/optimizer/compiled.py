@@ -134,7 +134,7 @@ class _Updates:
         updates = updates_of(calls, refs, externals, arrays[0][0])
         return None if updates is None else cls(updates, externals, arrays[0][0])
 
-    def run(self, calls: Sequence[Call], arrays: list[Any]) -> None:
+    def run(self, calls: Calls, arrays: list[Any]) -> None:
         """One step with the calls' own numbers."""
         if isinstance(self._arena, np.ndarray):
             _RECENT[tuple([call.name for call in calls])] = self

@@ -12,7 +12,7 @@ from ..base import MXNetError
 from ..graph.lower import Instruction, Ref, make_instruction
 from ..native import native
 from ..ops.op import Op, Spec, get
-from .by_operator import Call
+from .by_operator import Call, Calls
 from .on_gpu import DeviceUpdates
 
 
@@ -28,9 +28,11 @@ class HostUpdates:
         made = [instruction_of(call, its) for call, its in zip(calls, refs, strict=True)]
         return None if None in made else cls(made)
 
-    def given(self, calls: Sequence[Call]) -> tuple[list[Any], list[float]]:
+    def given(self, calls: Calls) -> tuple[list[Any], list[float]]:
         """What a run takes besides the calls' arrays: more arrays, and numbers."""
-        return [], numbers_of(self.instructions, calls)
+        if calls.numbers is None:
+            calls.numbers = numbers_of(self.instructions, calls)
+        return [], calls.numbers
 
 
 def updates_of(

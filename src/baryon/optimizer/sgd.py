@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from operator import is_
 from typing import Any
 
 from .. import ndarray as nd
 from ..ndarray import NDArray
 from .base import AGGREGATE, Optimizer, as_lists, is_low_precision, register, zeros_like
-from .by_operator import ByOperator, Call
+from .by_operator import ByOperator, Call, Calls
 
 
 def _sgd_call(state: Any, mixed: bool, attrs: dict[str, float]) -> Call:
@@ -101,20 +102,35 @@ class SGD(ByOperator, MixedMomentum):
         self.lazy_update = lazy_update
 
     _mixes = True
+    _last: tuple[tuple, list, Calls] | None = None  # what was asked of `calls`, states and answer
 
     def _state_stype(self, weight: NDArray) -> str:
         return weight.stype if self.lazy_update else "default"
 
-    def calls(self, indices: list, weights: list[NDArray], states: list) -> list[Call]:
-        """The calls that make a step of these parameters, all counted before the first."""
+    def calls(self, indices: list, weights: list[NDArray], states: list) -> Calls:
+        """The calls that make a step of these parameters, all counted before the first.
+
+        While neither rates nor states change they are those of the last step.
+        """
         self._update_count(indices)
         common = self._common() | ({"momentum": self.momentum} if self.momentum != 0.0 else {})
-        rates = list(zip(self._get_lrs(indices), self._get_wds(indices), strict=True))
+        lrs, wds = self._get_lrs(indices), self._get_wds(indices)
+        asked = (common, lrs, wds)
+        if self._last is not None and not self.multi_precision:
+            before, its, made = self._last
+            if before == asked and len(its) == len(states) and all(map(is_, its, states)):
+                return made
+        rates = list(zip(lrs, wds, strict=True))
         attrs = {(lr, wd): {**common, "lr": lr, "wd": wd} for lr, wd in set(rates)}
-        return [
+        made = Calls(
             _sgd_call(s, self._is_mixed(w), attrs[rate])
             for w, s, rate in zip(weights, states, rates, strict=True)
-        ]
+        )
+        self._last = (asked, list(states), made)
+        return made
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_last": None}
 
     def _call(self, index: Any, weight: NDArray, state: Any, mixed: bool) -> Call:
         return self.calls([index], [weight], [state])[0]
