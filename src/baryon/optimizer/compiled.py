@@ -21,7 +21,7 @@ from ..ndarray import NDArray
 from ..ops.op import Spec
 from ..ops.stored import Stored
 from .base import Optimizer, is_low_precision
-from .by_operator import ByOperator, Call
+from .by_operator import ByOperator, Call, Calls
 from .instructions import HostUpdates, updates_of
 from .on_gpu import DeviceUpdates, fixed
 
