@@ -62,6 +62,8 @@ class BlockedRoom {
       float* to = line + before * inner_;
       if (step_[2] == 1) {
         std::copy_n(from + first * inner_, count, to);
+      } else if (inner_ == 1 && step_[2] == 2) {  // (a constant, for which compilers have shuffles)
+        for (Int i = 0; i < count; ++i) to[i] = from[first + i * 2];
       } else if (inner_ == 1) {
         for (Int i = 0; i < count; ++i) to[i] = from[first + i * step_[2]];
       } else {

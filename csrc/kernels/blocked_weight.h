@@ -27,8 +27,10 @@ class BlockedWeights {
         pairs_(parts(blocks_, 2)),
         groups_(blocked ? s.channels / kBlock : 1),
         depth_(s.depth() / groups_) {
-    const Int row = s.out[2] * (2 + s.stride[1] * s.stride[2]) * kBlock;
-    rows_ = std::clamp<Int>(kKept / (1 + row), 1, s.out[1]);
+    // Of few channels a pixel of the heads is read for many values: what counts is how often rows
+    // of the data are copied, and bands are higher.
+    const Int read = blocked ? s.stride[1] * s.stride[2] : 0, kept = blocked ? kKept : 4 * kKept;
+    rows_ = std::clamp<Int>(kept / (1 + s.out[2] * (2 + read) * kBlock), 1, s.out[1]);
     bands_ = s.batch * parts(s.out[1], rows_);
     splits_ = std::clamp<Int>(parts(kUnits, groups_ * pairs_), 1, bands_);
   }
