@@ -119,3 +119,17 @@ def test_cross_entropy_along_any_axis():
         check("_cross_entropy", data, label, axis=axis)
         arrays = RNG.normal(size=kept), data, label, RNG.normal(4, 0.1, kept)
         check("_backward_cross_entropy", *arrays, axis=axis)
+
+
+def test_histograms():
+    values = RNG.normal(size=700)
+    values[:4] = -2, 2, 0.5, np.nan
+    check("_histogram", values, bin_cnt=7, range=(-2.0, 2.0))
+    check("_histogram", values[:3], np.array([-1, -0.5, 0.5, 2]))
+    check("_histogram", RNG.integers(-9, 9, 700).astype(np.int32), bin_cnt=5, range=(-8.0, 7.0))
+    for x in (values[4:], np.full(3, 2.0), np.zeros(0)):
+        counts, edges = mx.nd.histogram(on_gpu(x), 6)
+        want = np.histogram(x.astype(np.float32), 6)
+        assert counts.context == GPU
+        np.testing.assert_array_equal(counts.asnumpy(), want[0])
+        np.testing.assert_allclose(edges.asnumpy(), want[1], rtol=1e-6)

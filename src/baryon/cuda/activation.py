@@ -1,9 +1,11 @@
-"""Launches of LeakyReLU, whose other activations are links of chains."""
+"""Launches of activations that are no links of chains."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from ..ops.functions import sigmoid
+from .chain import alone
 from .launch import blocks, dense, kernel_of, launch, output, width
 from .registry import kernel
 from .rows import floating, wide
@@ -23,3 +25,9 @@ def leaky_relu(xp, data, gamma=None, *, act_type, slope, **attrs):
     more = wide(data.dtype)(slope), np.int32(_KINDS.index(act_type))
     launch(run, blocks(packs), 256, data, out, np.int64(packs), *more)
     return out
+
+
+@kernel("LogisticRegressionOutput")
+def logistic_regression_output(xp, data, label, *, grad_scale):
+    """See the operator."""
+    return alone(sigmoid)(xp, data)

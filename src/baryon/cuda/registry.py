@@ -37,6 +37,7 @@ FAMILIES: tuple[str, ...] = (
     "planes",
     "shifted",
     "padding",
+    "counting",
     "entropy",
     "deconvolution",
     "batch_norm_other",

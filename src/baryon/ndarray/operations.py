@@ -11,7 +11,6 @@ from .. import backend
 from ..base import MXNetError
 from ..operands import binary_functions
 from ..ops.op import get
-from .creation import array
 from .invoke import invoke
 from .ndarray import NDArray
 
@@ -103,8 +102,8 @@ def onehot_encode(indices: NDArray, out: NDArray) -> NDArray:
 def histogram(a: NDArray, bins: Any = 10, range: tuple | None = None) -> tuple[NDArray, NDArray]:
     """Counts of the values in bins, and the edges of the bins.
 
-    bins : their number, over `range` or the extent of the values; or an NDArray of edges.
-    Counts are int64, over the extent of the values float32, as in MXNet.
+    bins : their number, over `range` or the extent of the values, which is waited for; or an
+    NDArray of edges. Counts are int64, over the extent of the values float32, as in MXNet.
 
     >>> counts, edges = mx.nd.histogram(mx.nd.array([0, 1, 1, 3]), bins=3, range=(0, 3))
     >>> counts.asnumpy()
@@ -114,8 +113,11 @@ def histogram(a: NDArray, bins: Any = 10, range: tuple | None = None) -> tuple[N
         return tuple(invoke(get("_histogram"), (a, bins), {}))
     if range is not None:
         return tuple(invoke(get("_histogram"), (a,), {"bin_cnt": bins, "range": range}))
-    counts, edges = np.histogram(a.asnumpy(), bins)
-    return array(counts, a.context), array(edges, a.context)
+    values = a.astype("float64")
+    low, high = (values.min().item(), values.max().item()) if a.size else (0.0, 1.0)
+    extent = (low, high) if low != high else (low - 0.5, high + 0.5)
+    found = invoke(get("_histogram"), (values,), {"bin_cnt": bins, "range": extent})
+    return tuple(x.astype("float32") for x in found)
 
 
 def split_v2(
