@@ -3,8 +3,14 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
+
+#if defined(__SSE2__)
+#include <immintrin.h>
+#endif
 
 #include "loops.h"
+#include "simd.h"
 
 namespace baryon::BARYON_ISA {
 
@@ -25,31 +31,62 @@ struct Philox {
 
   // Words 4 * first ... of blocks first, first + 1, ...: kWords of them.
   void fill(std::uint64_t first, std::uint32_t* words) const {
-    alignas(64) std::uint32_t c0[kBlocks], c1[kBlocks], c2[kBlocks], c3[kBlocks];
-    for (Index i = 0; i < kBlocks; ++i) {
-      const std::uint64_t block = first + static_cast<std::uint64_t>(i);
-      c0[i] = static_cast<std::uint32_t>(block);
-      c1[i] = static_cast<std::uint32_t>(block >> 32);
-      c2[i] = stream[0];
-      c3[i] = stream[1];
+    for (Index i = 0; i < kBlocks; i += kAtOnce * kWide)
+      several(first + static_cast<std::uint64_t>(i), words + 4 * i);
+  }
+
+ private:
+  // Words in the lower halves of lanes of 64 bits, as multiplication takes them; what stands in the
+  // upper halves does not matter.
+  typedef std::uint64_t Wide __attribute__((vector_size(kVectorBytes)));
+  static constexpr int kWide = kVectorBytes / 8, kAtOnce = 4;  // vectors, which need not wait
+
+  static Wide times(Wide words, std::uint32_t factor) {
+#if defined(__AVX512F__)
+    return (Wide)_mm512_maskz_mul_epu32(0xFF, (__m512i)words, _mm512_set1_epi64(factor));
+#elif defined(__AVX2__)
+    return (Wide)_mm256_mul_epu32((__m256i)words, _mm256_set1_epi64x(factor));
+#elif defined(__SSE2__)
+    return (Wide)_mm_mul_epu32((__m128i)words, _mm_set1_epi64x(factor));
+#else
+    return (words & 0xFFFFFFFFu) * factor;
+#endif
+  }
+
+  void several(std::uint64_t first, std::uint32_t* words) const {
+    Wide c[kAtOnce][4];
+    for (int v = 0; v < kAtOnce; ++v) {
+      for (int i = 0; i < kWide; ++i)
+        c[v][0][i] = first + static_cast<std::uint64_t>(v * kWide + i);
+      c[v][1] = c[v][0] >> 32;
+      c[v][2] = Wide{} + stream[0];
+      c[v][3] = Wide{} + stream[1];
     }
     std::uint32_t k0 = key[0], k1 = key[1];
     for (int round = 0; round < 10; ++round, k0 += 0x9E3779B9u, k1 += 0xBB67AE85u)
-#pragma GCC ivdep
-      for (Index i = 0; i < kBlocks; ++i) {
-        const std::uint64_t p0 = std::uint64_t{0xD2511F53u} * c0[i];
-        const std::uint64_t p1 = std::uint64_t{0xCD9E8D57u} * c2[i];
-        c0[i] = static_cast<std::uint32_t>(p1 >> 32) ^ c1[i] ^ k0;
-        c1[i] = static_cast<std::uint32_t>(p1);
-        c2[i] = static_cast<std::uint32_t>(p0 >> 32) ^ c3[i] ^ k1;
-        c3[i] = static_cast<std::uint32_t>(p0);
+#pragma GCC unroll 4
+      for (int v = 0; v < kAtOnce; ++v) {
+        const Wide p0 = times(c[v][0], 0xD2511F53u), p1 = times(c[v][2], 0xCD9E8D57u);
+        c[v][0] = (p1 >> 32) ^ c[v][1] ^ k0;
+        c[v][1] = p1;
+        c[v][2] = (p0 >> 32) ^ c[v][3] ^ k1;
+        c[v][3] = p0;
       }
-    for (Index i = 0; i < kBlocks; ++i) {
-      words[4 * i] = c0[i];
-      words[4 * i + 1] = c1[i];
-      words[4 * i + 2] = c2[i];
-      words[4 * i + 3] = c3[i];
+    for (int v = 0; v < kAtOnce; ++v, words += 4 * kWide) put(c[v], words);
+  }
+
+  // The four words of each block, one after the other.
+  static void put(const Wide* c, std::uint32_t* words) {
+    const Wide front = (c[0] & 0xFFFFFFFFu) | c[1] << 32, back = (c[2] & 0xFFFFFFFFu) | c[3] << 32;
+    const auto pairs = [](int k, int half) { return (k + half * kWide) / 2 + k % 2 * kWide; };
+    Wide low, high;
+    for (int k = 0; k < kWide; ++k) {
+      low[k] = static_cast<std::uint64_t>(pairs(k, 0));
+      high[k] = static_cast<std::uint64_t>(pairs(k, 1));
     }
+    const Wide joined[2] = {__builtin_shuffle(front, back, low),
+                            __builtin_shuffle(front, back, high)};
+    std::memcpy(words, joined, sizeof joined);
   }
 };
 
