@@ -115,20 +115,6 @@ std::vector<Int> all_taps(const ConvShape& s) {
   return all;
 }
 
-// The pixels that a window of one place reads.
-void pick_pixels(const ConvShape& s, const float* data, float* picked) {
-  const Int plane = volume(s.in) * kBlock, row = s.out[2] * kBlock;
-  const Int rows = s.batch * parts(s.channels, kBlock) * s.out[1];
-  parallel_for(rows, 1 + 8192 / row, [&](Int begin, Int end) {
-    for (Int i = begin; i < end; ++i) {
-      const Int y = i % s.out[1] * s.stride[1];
-      const float* from = data + i / s.out[1] * plane + y * s.in[2] * kBlock;
-      for (Int x = 0; x < s.out[2]; ++x)
-        store(picked + i * row + x * kBlock, load(from + x * s.stride[2] * kBlock));
-    }
-  });
-}
-
 void convolve_directly(const Call& call, const ConvShape& s, const Ending& ending) {
   const Tensor &data = call.in[0], &out = call.out[0];
   BlockedProduct p = product_of(data, out);
@@ -151,14 +137,6 @@ void convolve_directly(const Call& call, const ConvShape& s, const Ending& endin
     const Scratch<float> packed(lasts ? 0 : numbers);
     p.weights = made(call, packed, [&](float* to) { pack_depthwise(s, weight, all_taps(s), to); });
     return DepthwiseRunner(p).run();
-  }
-  const bool picks = p.blocked && s.taps() == 1 && p.taps[0] == Int3{0, 0, 0} && !p.in_order();
-  const Scratch<float> picked(picks ? s.batch * p.groups() * kBlock * volume(s.out) : 0);
-  if (picks) {
-    pick_pixels(s, p.data, picked.get());
-    p.data = picked.get();
-    p.size = s.out;
-    p.step = {1, 1, 1};
   }
   const Int inner = p.inner();
   p.pack = [&](Int block, float* to) { pack_pair(s, weight, inner, block, to); };

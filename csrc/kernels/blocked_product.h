@@ -36,10 +36,15 @@ struct BlockedProduct {
   // Weights of a filter.
   Int depth() const { return channels * static_cast<Int>(taps.size()); }
   bool in_order() const { return step == Int3{1, 1, 1} && grid == size; }
-  // Whether windows can be read where the data lies.
+  // Whether windows can be read where the data lies: single pixels of it, all or every second one.
   bool direct() const {
-    return blocked && in_order() && taps.size() == 1 && taps[0] == Int3{0, 0, 0};
+    if (!blocked || taps.size() != 1 || taps[0] != Int3{0, 0, 0} || step[2] > 2) return false;
+    for (int i = 0; i < 3; ++i)
+      if ((grid[i] - 1) * step[i] >= size[i]) return false;
+    return true;
   }
+  // Of places side by side, in pixels, where they are read directly.
+  Int apart() const { return direct() ? step[2] : 1; }
 };
 
 class BlockedRunner {
@@ -95,7 +100,8 @@ class BlockedRunner {
   // A product that reads every pixel once, in order, sees an image as a long row, or as some: each
   // is a task then, whose data was written by the thread that reads it.
   static BlockedProduct flattened(BlockedProduct p) {
-    if (!p.direct() || p.out_size != p.grid || p.out_step != Int3{1, 1, 1}) return p;
+    if (!p.direct() || !p.in_order() || p.out_size != p.grid || p.out_step != Int3{1, 1, 1})
+      return p;
     const Int pixels = p.grid[1] * p.grid[2], rows = rows_for(p, pixels);
     p.grid = p.size = p.out_size = {1, rows, pixels / rows};
     return p;
@@ -113,9 +119,12 @@ class BlockedRunner {
   }
 
   static Int rows_of(const BlockedProduct& p, bool direct) {
-    if (direct) return p.out_step == Int3{1, 1, 1} ? 1 : p.grid[1];
-    const Int line = p.groups() * p.inner() * (p.size[2] + 2) * p.step[1];
-    const Int rows = std::clamp<Int>(kKept / (1 + line), 1, p.grid[1]);
+    if (direct && p.in_order()) return p.out_step == Int3{1, 1, 1} ? 1 : p.grid[1];
+    // Each task has its own rows, if there is more data than weights.
+    const Int data = volume(p.grid) * p.channels, weights = p.depth() * p.filter_blocks * kBlock;
+    const Int shares = weights > data ? 1 : parts(2 * num_threads(), p.batch);
+    const Int line = direct ? 0 : p.groups() * p.inner() * (p.size[2] + 2) * p.step[1];
+    const Int rows = std::clamp<Int>(kKept / (1 + line), 1, parts(p.grid[1], shares));
     return parts(p.grid[1], parts(p.grid[1], rows));
   }
 
@@ -138,7 +147,8 @@ class BlockedRunner {
     const Int columns = p_.grid[2], tiles = parts(columns, most);
     const bool both = p_.blocked && vectors == 2 && 2 * columns <= most;  // rows make a tile
     const Int first = chunk % bands_ * rows_, last = std::min(p_.grid[1], first + rows_);
-    const Int row = direct_ ? p_.size[2] * kBlock : room_.next_row();
+    const Int row = direct_ ? p_.step[1] * p_.size[2] * kBlock : room_.next_row();
+    const Int apart = p_.apart(), pixel = apart * p_.inner();
     const Int out_block = p_.out_size[1] * p_.out_size[2] * kBlock;
     PixelTile tile{};
     tile.terms = terms_.data();
@@ -161,7 +171,7 @@ class BlockedRunner {
       float* out = p_.out + (n * p_.filter_blocks + block) * out_block;
       for (Int y = first; y < last; y += both ? 2 : 1) {
         const Int rows = both && y + 1 < last ? 2 : 1;
-        tile.gap = rows == 2 ? row - columns * p_.inner() : 0;
+        tile.gap = rows == 2 ? row - columns * pixel : 0;
         tile.to_gap = rows == 2 ? to_row - columns * tile.to_pixel : 0;
         const float* from = image + (direct_ ? y : y - first) * row;
         float* to =
@@ -169,9 +179,10 @@ class BlockedRunner {
             ((y * p_.out_step[1] + p_.out_begin[1]) * p_.out_size[2] + p_.out_begin[2]) * kBlock;
         for (Int t = 0; t < tiles; ++t) {
           const Int x = columns * t / tiles, end = columns * (t + 1) / tiles;
-          tile.from = from + x * p_.inner();
+          tile.from = from + x * pixel;
           tile.to = to + x * tile.to_pixel;
-          (rows == 2 ? two_rows_of(columns) : pixels_of(end - x, vectors, p_.blocked))(tile);
+          (rows == 2 ? two_rows_of(columns, apart)
+                     : pixels_of(end - x, vectors, p_.blocked, apart))(tile);
           if (ahead != nullptr) tile.ahead += tile.count * p_.inner() * tile.ahead_step;
         }
       }

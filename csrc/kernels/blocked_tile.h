@@ -37,7 +37,8 @@ struct Finish {
 };
 
 // One tile: every term reads `inner` values of each pixel, a block of channels or a single one.
-// Its pixels lie side by side; if it is `split`, half of them do, and then the other half.
+// Its pixels lie side by side, or are every second one (`apart` is 2); if it is `split`, half of
+// them do, and then the other half.
 struct PixelTile {
   const float* from;          // the first pixel
   const Int* terms;           // distances of what each term reads
@@ -75,8 +76,9 @@ inline void store_pixels(const PixelTile& tile, Lane (&sums)[rows][vectors]) {
   }
 }
 
-template <int rows, int vectors, int inner, bool split = false>
+template <int rows, int vectors, int inner, bool split = false, int apart = 1>
 void run_pixels(const PixelTile& tile) {
+  constexpr int kPixel = inner * apart;
   Lane sums[rows][vectors];
 #pragma GCC unroll 16
   for (int r = 0; r < rows; ++r)
@@ -89,7 +91,7 @@ void run_pixels(const PixelTile& tile) {
     const float* from = tile.from + tile.terms[t];
     const float* second = split ? from + tile.gap : from;
     // What comes two terms later, or in the tile behind this one, may lie in another core's cache.
-    const Int later = t + 2 < tile.count ? tile.terms[t + 2] : rows * inner + tile.terms[0];
+    const Int later = t + 2 < tile.count ? tile.terms[t + 2] : rows * kPixel + tile.terms[0];
     const float* next = tile.from + later;
     const auto add = [&](int i) __attribute__((always_inline)) {
       Lane filters[vectors];
@@ -99,7 +101,7 @@ void run_pixels(const PixelTile& tile) {
         __builtin_prefetch(weights + kSoon + v * kBlock);
       }
       if (inner > 1) {
-        __builtin_prefetch(next + i * inner);
+        __builtin_prefetch(next + i * kPixel);
         __builtin_prefetch(ahead, 0, 2);
         ahead += tile.ahead_step;
       }
@@ -107,7 +109,7 @@ void run_pixels(const PixelTile& tile) {
       for (int r = 0; r < rows; ++r)
 #pragma GCC unroll 2
         for (int v = 0; v < vectors; ++v)
-          sums[r][v] += (r < rows / 2 ? from : second)[r * inner + i] * filters[v];
+          sums[r][v] += (r < rows / 2 ? from : second)[r * kPixel + i] * filters[v];
       weights += vectors * kBlock;
     };
     if (inner > 1 && t >= tile.count - tile.cut) {
@@ -122,24 +124,31 @@ void run_pixels(const PixelTile& tile) {
 
 using PixelFn = void (*)(const PixelTile&);
 
-template <int vectors, int inner, int most>
+template <int vectors, int inner, int most, int apart = 1>
 PixelFn pixels_of(Int rows) {
-  static constexpr auto table = []<int... i>(std::integer_sequence<int, i...>) {
-    return std::array<PixelFn, sizeof...(i)>{run_pixels<i + 1, vectors, inner>...};
+  constexpr auto table = []<int... i>(std::integer_sequence<int, i...>) {
+    return std::array<PixelFn, sizeof...(i)>{run_pixels<i + 1, vectors, inner, false, apart>...};
   }(std::make_integer_sequence<int, most>());
   return table[rows - 1];
 }
 
 // The tile of two rows of `columns` pixels each, which are blocked, by two vectors of filters.
-inline PixelFn two_rows_of(Int columns) {
-  static constexpr auto table = []<int... i>(std::integer_sequence<int, i...>) {
-    return std::array<PixelFn, sizeof...(i)>{run_pixels<2 * i + 2, 2, kBlock, true>...};
+template <int apart>
+PixelFn two_rows_of(Int columns) {
+  constexpr auto table = []<int... i>(std::integer_sequence<int, i...>) {
+    return std::array<PixelFn, sizeof...(i)>{run_pixels<2 * i + 2, 2, kBlock, true, apart>...};
   }(std::make_integer_sequence<int, kPairRows / 2>());
   return table[columns - 1];
 }
+inline PixelFn two_rows_of(Int columns, Int apart) {
+  return apart == 2 ? two_rows_of<2>(columns) : two_rows_of<1>(columns);
+}
 
 // The tile of `rows` pixels; `blocked` says what its terms read.
-inline PixelFn pixels_of(Int rows, Int vectors, bool blocked) {
+inline PixelFn pixels_of(Int rows, Int vectors, bool blocked, Int apart = 1) {
+  if (apart == 2)
+    return vectors == 2 ? pixels_of<2, kBlock, kPairRows, 2>(rows)
+                        : pixels_of<1, kBlock, kSingleRows, 2>(rows);
   if (vectors == 2)
     return blocked ? pixels_of<2, kBlock, kPairRows>(rows) : pixels_of<2, 1, kPairRows>(rows);
   return blocked ? pixels_of<1, kBlock, kSingleRows>(rows) : pixels_of<1, 1, kSingleRows>(rows);
