@@ -9,20 +9,16 @@ from typing import Any
 import numpy as np
 
 from .. import autograd, initializer, ndarray, symbol
-from ..base import MXNetError
 from ..context import Context, cpu, current_context
 from ..dtypes import as_dtype, dtype_name
 from ..util import is_np_shape
+from ._copies import Copies
 from .utils import ArgumentError, in_mode, shape_is_known
 
 tensor_types = (symbol.Symbol, ndarray.NDArray)
 DEFAULT_INIT = initializer.Uniform()
 _GRAD_REQS = ("write", "add", "null")
 _STYPES = ("default", "row_sparse", "csr")
-
-
-class DeferredInitializationError(MXNetError):
-    """A Parameter was read before its shape was known."""
 
 
 def as_contexts(ctx: Context | Sequence[Context] | None) -> list[Context]:
@@ -32,7 +28,7 @@ def as_contexts(ctx: Context | Sequence[Context] | None) -> list[Context]:
     return [ctx] if isinstance(ctx, Context) else list(ctx)
 
 
-class Parameter:
+class Parameter(Copies):
     """A trainable array of a Block, with one copy and one gradient a context.
 
     name                : unique name.
@@ -270,114 +266,7 @@ class Parameter:
                 f"initialized on {present}."
             )
 
-    # ---- access ----------------------------------------------------------------------------------
-
-    def _missing(self) -> MXNetError:
-        """The error for reading an array that is not there."""
-        if self._deferred_init:
-            return DeferredInitializationError(
-                f"Parameter '{self.name}' has not been initialized yet because initialization was "
-                f"deferred. Actual initialization happens during the first forward pass. Please "
-                f"pass one batch of data through the network before accessing Parameters. You can "
-                f"also avoid deferred initialization by specifying in_units, num_features, etc., "
-                f"for network layers."
-            )
-        return MXNetError(
-            f"Parameter '{self.name}' has not been initialized. Note that you should initialize "
-            f"parameters and create Trainer with Block.collect_params() instead of Block.params "
-            f"because the later does not include Parameters of nested child Blocks"
-        )
-
-    def _check_and_get(self, arrays: list | None, ctx: Any) -> Any:
-        """The array of one context, of the only one (None) or all of them (`list`)."""
-        if arrays is None:
-            raise self._missing()
-        if ctx is list:
-            return arrays
-        if ctx is None:
-            if len(arrays) == 1:
-                return arrays[0]
-            ctx = current_context()
-        for present, array in zip(self._ctx_list, arrays, strict=False):
-            if present is ctx or present == ctx:
-                return array
-        if ctx.device_type.startswith("cpu_"):  # pinned and shared memory are the cpu's
-            return self._check_and_get(arrays, cpu(ctx.device_id))
-        raise MXNetError(
-            f"Parameter '{self.name}' was not initialized on context {ctx}. "
-            f"It was only initialized on {self._ctx_list}."
-        )
-
-    def data(self, ctx: Context | None = None) -> Any:
-        """The array on a context (default: the only one, else the current context)."""
-        if self._stype != "default":
-            raise self._wrong_storage("data", "row_sparse_data")
-        if self._data is not None and self._ctx_list[0] is ctx:
-            return self._data[0]
-        return self._check_and_get(self._data, ctx)
-
-    def list_data(self) -> list:
-        """The arrays on all contexts, in the order of `list_ctx`."""
-        if self._stype != "default":
-            raise self._wrong_storage("list_data", "list_row_sparse_data")
-        return self._copies()
-
-    def _copies(self) -> list:
-        """The arrays on all contexts, however they are stored."""
-        if self._data is None:
-            raise self._missing()
-        return self._data
-
-    def _wrong_storage(self, asked: str, instead: str) -> MXNetError:
-        return MXNetError(
-            f"Cannot return a copy of Parameter '{self.name}' via {asked}() because its storage "
-            f"type is {self._stype}. Please use {instead}() instead."
-        )
-
-    def _require_grad(self) -> None:
-        if self._data is not None and self._grad is None:
-            raise MXNetError(
-                f"Cannot get gradient array for Parameter '{self.name}' because grad_req='null'"
-            )
-
-    def grad(self, ctx: Context | None = None) -> Any:
-        """The gradient on a context."""
-        self._require_grad()
-        return self._check_and_get(self._grad, ctx)
-
-    def list_grad(self) -> list:
-        """The gradients on all contexts."""
-        if self._grad is None:
-            self._require_grad()
-            raise self._missing()
-        return self._grad
-
-    def row_sparse_data(self, row_id: Any) -> Any:
-        """The rows `row_id` of a row_sparse Parameter that a Trainer has, on their context."""
-        self._require_rows("row_sparse_data", "data")
-        return ndarray.sparse.retain(self._check_and_get(self._data, row_id.context), row_id)
-
-    def list_row_sparse_data(self, row_id: Any) -> list:
-        """The rows `row_id` on every context."""
-        self._require_rows("list_row_sparse_data", "list_data")
-        return [ndarray.sparse.retain(a, row_id.as_in_context(a.context)) for a in self._copies()]
-
-    def _require_rows(self, asked: str, instead: str) -> None:
-        if self._stype != "row_sparse":
-            raise self._wrong_storage(asked, instead)
-        if self._trainer is None:
-            raise MXNetError(
-                f"Cannot get row_sparse data for Parameter '{self.name}' when no Trainer is "
-                "created with it."
-            )
-
-    def list_ctx(self) -> list[Context]:
-        """The contexts that hold (or will hold) the array."""
-        if self._data is not None:
-            return self._ctx_list
-        if self._deferred_init:
-            return self._deferred_init[1]
-        raise self._missing()
+    # ---- changing ------------------------------------------------------------------------------
 
     def set_data(self, data: Any) -> None:
         """Write `data` into the array of every context."""
@@ -397,14 +286,6 @@ class Parameter:
         """A store that updates this Parameter has a copy of its own, which is old now."""
         if self._trainer is not None:
             self._trainer._forget(self)
-
-    def zero_grad(self) -> None:
-        """Fill the gradients of all contexts with zero."""
-        for array in self._grad or ():
-            if array.stype == "default":
-                array[:] = 0
-            else:
-                ndarray.zeros_like(array, out=array)
 
     def reset_ctx(self, ctx: Context | Sequence[Context] | None) -> None:
         """Move the Parameter to other contexts."""
@@ -446,13 +327,6 @@ class Parameter:
                 stype=self._stype,
             )
         return in_mode(self._var)
-
-    def _reduce(self) -> Any:
-        """The mean over all contexts, on the cpu."""
-        arrays = [array.copyto(cpu()) for array in self._copies()]
-        if len(arrays) == 1:
-            return arrays[0]
-        return ndarray.add_n(*arrays) / len(arrays)
 
     def __getstate__(self) -> dict:
         return {**self.__dict__, "_trainer": None, "_var": None, "_grad": None}

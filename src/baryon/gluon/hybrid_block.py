@@ -12,8 +12,9 @@ from ..ndarray import NDArray
 from ..symbol import Symbol
 from ._block import Block
 from ._cache import CompiledCall, Trace, trace
+from ._copies import DeferredInitializationError
 from ._location import ShapeInferenceError
-from ._parameter import DeferredInitializationError, Parameter
+from ._parameter import Parameter
 from ._structure import first_tensor, tensors
 from .parameter import ParameterDict
 from .utils import brief, shape_is_known

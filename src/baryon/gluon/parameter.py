@@ -10,13 +10,8 @@ from .. import initializer, ndarray
 from ..base import MXNetError
 from ..context import Context
 from ..dtypes import as_dtype
-from ._parameter import (
-    DEFAULT_INIT,
-    Constant,
-    DeferredInitializationError,
-    Parameter,
-    tensor_types,
-)
+from ._copies import DeferredInitializationError
+from ._parameter import DEFAULT_INIT, Constant, Parameter, tensor_types
 from .utils import ArgumentError, brief, indent, shape_is_known  # noqa: F401
 
 __all__ = [
