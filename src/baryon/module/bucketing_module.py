@@ -20,7 +20,8 @@ from ..name import NameManager  # noqa: F401 - MXNet's name here
 from ..ndarray import NDArray
 from .base_module import BaseModule
 from .inputs import Shapes, _check_input_names
-from .module import Module, Params
+from .module import Module
+from .parameters import Params
 
 SymGen = Callable[[Any], tuple[sym.Symbol, Sequence[str], Sequence[str]]]
 

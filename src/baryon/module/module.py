@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 import logging
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .. import ndarray as nd
 from ..base import MXNetError
 from ..checkpoint import load_checkpoint
 from ..context import Context, cpu
-from ..initializer import InitDesc, Initializer, Uniform
 from ..io import DataBatch, DataDesc
-from ..ndarray import NDArray
 from ..optimizer.whole_step import train
 from ..symbol import Symbol
 from .base_module import BaseModule
 from .executor_group import DataParallelExecutorGroup
 from .inputs import Shapes, _check_input_names, _parse_data_desc
-from .optimized import OptimizedModule
+from .parameters import ParametrizedModule, Params
 
-Params = dict[str, NDArray]
 _PARTS_OF_A_STEP = ("forward", "backward", "forward_backward", "update")
 
 
-class Module(OptimizedModule):
+class Module(ParametrizedModule):
     """A symbol with its parameters and optimizer.
 
     Parameters
@@ -161,98 +156,6 @@ class Module(OptimizedModule):
     def _require_bound(self) -> None:
         if not self.binded:
             raise AssertionError("call bind first")
-
-    # ---- parameters ------------------------------------------------------------------------------
-
-    def get_params(self) -> tuple[Params, Params]:
-        """Arguments and auxiliary states by name; averages where there are several contexts."""
-        self._require_params()
-        if self._params_dirty:
-            self._sync_params_from_devices()
-        return self._arg_params, self._aux_params
-
-    def _sync_params_from_devices(self) -> None:
-        """Bring the values kept here up to date."""
-        self._exec_group.get_params(self._arg_params, self._aux_params)
-        self._params_dirty = False
-
-    def init_params(
-        self,
-        initializer: Initializer | None = Uniform(0.01),  # noqa: B008 - MXNet's default
-        arg_params: Mapping[str, NDArray] | None = None,
-        aux_params: Mapping[str, NDArray] | None = None,
-        allow_missing: bool = False,
-        force_init: bool = False,
-        allow_extra: bool = False,
-    ) -> None:
-        """Give parameters their first values: the given ones, else the initializer's.
-
-        RuntimeError for values that are missing, unless ``allow_missing``.
-        """
-        if self.params_initialized and not force_init:
-            warnings.warn(
-                "Parameters already initialized and force_init=False. init_params call ignored.",
-                stacklevel=2,
-            )
-            return
-        if not self.binded:
-            raise AssertionError("call bind before initializing the parameters")
-        self._make_params()
-        attributes = self._symbol.attr_dict()
-        for arrays, given in ((self._arg_params, arg_params), (self._aux_params, aux_params)):
-            for name, array in sorted(arrays.items()):
-                desc = InitDesc(name, attributes.get(name))
-                _fill(desc, array, given, initializer, allow_missing)
-        self.params_initialized = True
-        self._params_dirty = False
-        self._exec_group.set_params(self._arg_params, self._aux_params, allow_extra=allow_extra)
-
-    def _make_params(self) -> None:
-        """Zeros for all parameters, unless there are values already."""
-        group = self._exec_group
-        if self._arg_params is None:
-            self._arg_params = {
-                name: nd.zeros(copies[0].shape, dtype=copies[0].dtype, stype=copies[0].stype)
-                for name, copies in zip(self._param_names, group.param_arrays, strict=True)
-            }
-        if self._aux_params is None:
-            self._aux_params = {
-                name: nd.zeros(copies[0].shape, dtype=copies[0].dtype, stype=copies[0].stype)
-                for name, copies in zip(self._aux_names, group.aux_arrays, strict=True)
-            }
-
-    def set_params(
-        self,
-        arg_params: Mapping[str, NDArray],
-        aux_params: Mapping[str, NDArray],
-        allow_missing: bool = False,
-        force_init: bool = True,
-        allow_extra: bool = False,
-    ) -> None:
-        """Set parameters; with ``allow_missing`` only those given."""
-        if not allow_missing:
-            self.init_params(None, arg_params, aux_params, allow_missing, force_init, allow_extra)
-            return
-        if self.params_initialized and not force_init:
-            warnings.warn(
-                "Parameters already initialized and force_init=False. set_params call ignored.",
-                stacklevel=2,
-            )
-            return
-        self._exec_group.set_params(arg_params, aux_params, allow_extra=allow_extra)
-        self._make_params()
-        self._params_dirty = True
-        self.params_initialized = True
-
-    def get_states(self, merge_multi_context: bool = True) -> list[Any]:
-        """The states, a list by context each; ``merge_multi_context`` must be False."""
-        self._require_params()
-        return self._exec_group.get_states(merge_multi_context)
-
-    def set_states(self, states: Any = None, value: float | None = None) -> None:
-        """Set the states to arrays, such as `get_outputs` gave by context, or to one number."""
-        self._require_params()
-        self._exec_group.set_states(states, value)
 
     # ---- binding ---------------------------------------------------------------------------------
 
@@ -418,22 +321,3 @@ def _like(descs: Sequence[DataDesc], shapes: Sequence[tuple]) -> list[DataDesc]:
     return [
         DataDesc(d.name, shape, d.dtype, d.layout) for d, shape in zip(descs, shapes, strict=True)
     ]
-
-
-def _fill(
-    desc: InitDesc,
-    array: NDArray,
-    given: Mapping[str, NDArray] | None,
-    initializer: Initializer | None,
-    allow_missing: bool,
-) -> None:
-    """Give one parameter its first value."""
-    found = (given or {}).get(desc)
-    if found is not None:
-        if found is not array:
-            found.copyto(array)
-        return
-    if given is not None and not allow_missing:
-        raise RuntimeError(f"{desc} is not presented")
-    if initializer is not None:
-        initializer(desc, array)

@@ -14,7 +14,7 @@ from ..io import DataBatch, DataDesc
 from ..ndarray import NDArray
 from .base_module import BaseModule
 from .inputs import Shapes
-from .module import Params
+from .parameters import Params
 
 
 class PythonModule(BaseModule):
