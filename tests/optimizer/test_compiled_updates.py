@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -111,3 +113,19 @@ def test_a_program_made_for_one_optimizer_serves_another_with_fewer_attributes()
         rule = opt.SGD(learning_rate=1.0, clip_gradient=clip)
         opt.get_updater(rule)([0, 1], [mx.nd.ones((2,)), mx.nd.ones((3,))], weights)
         assert weights[0].asnumpy().tolist() == [-(clip or 1)] * 2
+
+
+def test_sgd_follows_rates_and_states_that_change_between_steps():
+    weight, grad = mx.nd.array([1.0, 2.0]), mx.nd.array([1.0, -1.0])
+    sgd = opt.SGD(learning_rate=0.5, momentum=0.5)
+    update = opt.get_updater(sgd)
+    expected, speed = np.array([1.0, 2.0]), np.zeros(2)
+    for step, rate in enumerate([0.5, 0.5, 0.25, 0.25, 0.5]):
+        sgd.set_learning_rate(rate)
+        if step == 3:  # as a file of states would give them
+            update.states[0], speed = mx.nd.array([1.0, 1.0]), np.ones(2)
+        update(0, grad, weight)
+        speed = 0.5 * speed - rate * np.array([1.0, -1.0])
+        expected = expected + speed
+        np.testing.assert_allclose(weight.asnumpy(), expected, rtol=1e-6)
+    assert pickle.loads(pickle.dumps(sgd))._last is None
