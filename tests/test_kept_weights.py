@@ -352,3 +352,18 @@ def test_kept_transforms_make_minimal_filtering_pay(monkeypatch):
         np.testing.assert_allclose(found[keeps][0], want, rtol=1e-4, atol=1e-4)
     if native.isa() == "v4":
         assert not np.array_equal(found["0"][0], found["1"][0])
+
+
+def test_what_large_batches_share_is_not_kept():
+    """Transformed windows of 512 channels take 36 numbers a pair; those of 1 x 1 take one."""
+
+    def kept(size, batch):
+        x = mx.sym.Convolution(
+            mx.sym.var("data"), num_filter=512, kernel=(size,) * 2, pad=(size // 2,) * 2, name="c"
+        )
+        exe = x.simple_bind(mx.cpu(), grad_req="null", data=(batch, 512, 7, 7))
+        return exe._program(False)._native.kept_bytes
+
+    assert kept(3, 1) >= 16 * 512 * 512 * 4
+    assert kept(3, 16) == 0
+    assert kept(1, 1) == kept(1, 16) == 512 * 512 * 4

@@ -24,10 +24,21 @@ constexpr Int kFewChannels = 8;
 int given(const Call& call, int rank) { return call.n_params - 1 - 4 * rank; }
 
 // The last two numbers: whether windows of 3 x 3 may be computed by Winograd's method, and whether
-// transformed weights are likely to be kept. The side of its tiles, or 0.
+// what is made of weights may be kept. All samples of a call share what that saves, and the more
+// there are, the more must be saved for it to count: what is kept shrinks with their square.
+bool keeps(const Call& call, const ConvShape& s) {
+  constexpr double kMost = 576 << 20;  // bytes of a call of one sample
+  const bool small_windows = s.taps() == 9 && s.groups == 1;
+  const Int numbers = small_windows ? LargeTiles::kPlaces * s.channels : s.depth();
+  const auto bytes = static_cast<double>(s.filters * numbers) * sizeof(float);
+  const auto samples = static_cast<double>(s.batch);
+  return call.params[call.n_params - 1] != 0 && bytes * samples * samples <= kMost;
+}
+
+// The side of the tiles of Winograd's method, or 0.
 int winograd_step(const Call& call, const ConvShape& s) {
-  const double* last = call.params + call.n_params - 2;
-  return s.groups == 1 && is_whole(s) && last[0] != 0 ? winograd_step(s, last[1] != 0) : 0;
+  const bool may = call.params[call.n_params - 2] != 0 && s.groups == 1 && is_whole(s);
+  return may ? winograd_step(s, keeps(call, s)) : 0;
 }
 
 // What a convolution does to its filters and to its results, and what it is to say of these.
@@ -164,6 +175,7 @@ void convolve(const Call& call, const Ending& ending) {
 std::int64_t kept_bytes(const Call& call) {
   const Tensor &data = call.in[0], &out = call.out[0];
   const ConvShape s = shape_of(call, data, call.in[1], out);
+  if (!keeps(call, s)) return 0;
   const int step = data.ndim == out.ndim ? winograd_step(call, s) : 0;
   const Int count = step != 0 ? spread_size(step, s) : out.shape[1] * kBlock * s.depth();
   return count * static_cast<Int>(sizeof(float));

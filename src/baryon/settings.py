@@ -89,8 +89,8 @@ SETTINGS: dict[str, Setting] = {
         True,
         "package",
         "Whether compiled networks keep packed and transformed weights between calls of inference; "
-        "this takes one to four times the memory of the weights of their convolutions and dense "
-        "layers.",
+        "this takes one to four times the memory of the weights of their convolutions (less in "
+        "large batches) and dense layers.",
     ),
     "BARYON_CUDNN": Setting(
         flag, True, "package", "Whether GPUs use cuDNN where its Python front end is installed."
