@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "blocked_tile.h"
+#include "room.h"
 #include "windows.h"
 
 namespace baryon::BARYON_ISA {
@@ -53,6 +54,7 @@ class BlockedRoom {
 
  private:
   void fill_line(const float* from, float* line) const {
+    if (inner_ == 1 && step_[2] == 2) return fill_halves(from, line);
     for (Int r = 0; r < step_[2]; ++r, line += part_ * inner_) {
       const Int before = std::min(part_, parts(left_ - r, step_[2]));  // columns left of the image
       const Int first = before * step_[2] + r - left_;
@@ -72,6 +74,20 @@ class BlockedRoom {
       }
       std::fill(to + count, line + part_ * inner_, 0.0f);
     }
+  }
+
+  // Even and odd columns of single channels; `left_` is even.
+  void fill_halves(const float* from, float* line) const {
+    const Int before = left_ / 2, even = std::min(part_ - before, parts(size_[2], 2));
+    const Int odd = std::min(part_ - before, size_[2] / 2), both = std::min(even, odd);
+    float *one = line + before, *two = one + part_;
+    std::fill_n(line, before, 0.0f);
+    std::fill_n(line + part_, before, 0.0f);
+    Halves<float>::split(from, 2 * both, one, two);
+    for (Int i = both; i < even; ++i) one[i] = from[2 * i];
+    for (Int i = both; i < odd; ++i) two[i] = from[2 * i + 1];
+    std::fill(one + even, line + part_, 0.0f);
+    std::fill(two + odd, line + 2 * part_, 0.0f);
   }
 
   Int3 size_, step_;
