@@ -10,7 +10,8 @@ void* try_allocate(std::size_t bytes) noexcept;
 void* try_allocate_zeroed(std::size_t bytes) noexcept;
 void* try_reallocate(void* pointer, std::size_t bytes) noexcept;
 
-// Lets go of the pages of memory that is all zeros: they come again, as zeros, when they are touched.
+// Lets go of the pages of memory that is all zeros: they come again, as zeros, when they are
+// touched.
 void forget_zeros(void* pointer, std::size_t bytes) noexcept;
 
 // As `allocate`, for memory that stays: that one gives kernels their scratch, and may give far

@@ -123,7 +123,7 @@ class Program {
   Frame blank_;
   std::vector<std::int64_t> kept_;
   std::vector<std::vector<std::size_t>> keeping_;  // steps with a keeper, by what it is of first
-  std::unique_ptr<KeptMemory> memory_;  // of all keepers
+  std::unique_ptr<KeptMemory> memory_;             // of all keepers
   std::vector<std::unique_ptr<Keeper>> keepers_;
   std::vector<std::unique_ptr<StampOfMany>> kept_stamps_;
   mutable std::mutex mutex_;  // guards idle_
