@@ -45,6 +45,7 @@ def disagreement(checks: Mapping[str, Sequence[float]]) -> str | None:
 
 def steps_for(run: Callable[[int], float], seconds: float) -> int:
     """How many steps take about `seconds`."""
+    run(1)  # (what is done once, and cold caches)
     steps, took = 1, run(1)
     while took < seconds / 4 and steps < 10**7:
         steps = min(steps * 10, max(steps + 1, int(steps * seconds / max(took, 1e-9))))
@@ -53,12 +54,17 @@ def steps_for(run: Callable[[int], float], seconds: float) -> int:
 
 
 def take_turns(peers: Iterable[Peer], rounds: int, seconds: float) -> dict[str, list[float]]:
-    """Seconds a step, A B C A B C ...: whatever disturbs the machine disturbs everybody alike."""
+    """Seconds a step, A B C A B C ...: whatever disturbs the machine disturbs everybody alike.
+
+    A turn begins with a step that is not counted. It wakes threads and fetches from memory what the
+    others drove out of the caches; a short turn of few steps would measure little else.
+    """
     peers = list(peers)
     steps = {p.name: steps_for(p.run, seconds) for p in peers}
     times: dict[str, list[float]] = {p.name: [] for p in peers}
     for _ in range(rounds):
         for p in peers:
+            p.run(1)
             times[p.name].append(p.run(steps[p.name]) / steps[p.name])
     return times
 
