@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 
 import pytest
 import stand_in
+import stand_in.cudnn
 from stand_in.cublas import library
 
 from baryon import context, cuda
-from baryon.cuda import blas
+from baryon.cuda import blas, cudnn
 from baryon.ops import REGISTRY
 from baryon.ops.philox import Philox
 
@@ -27,6 +29,19 @@ def _cupy() -> Iterator[None]:
         patch.setattr(blas, "library", lambda major: library)
         yield
     stand_in.remove()
+
+
+@pytest.fixture
+def cudnn_place(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The stand-in's cuDNN in the place of the real one, which a machine without a GPU lacks."""
+    if not ON_HARDWARE:
+        monkeypatch.setitem(sys.modules, "cudnn", stand_in.cudnn.module())
+    kept = cudnn.library
+    kept.cache_clear()
+    yield
+    kept.cache_clear()
+    cudnn._plans.clear()
+    cudnn._handles.clear()
 
 
 def _forget_implementations() -> None:

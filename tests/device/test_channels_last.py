@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-
 import numpy as np
 import pytest
-from stand_in import cudnn as fake
-from test_cudnn import on_hardware
 
 import baryon as mx
 from baryon import autograd, gluon
@@ -17,16 +13,9 @@ GPU = mx.gpu(0)
 
 
 @pytest.fixture(autouse=True)
-def _cudnn(monkeypatch):
-    if not on_hardware():
-        monkeypatch.setitem(sys.modules, "cudnn", fake.module())
-    cudnn.library.cache_clear()
+def _cudnn(cudnn_place):
     if cudnn.library() is None:
         pytest.skip("cuDNN's Python front end is not installed")
-    yield
-    cudnn.library.cache_clear()
-    cudnn._plans.clear()
-    cudnn._handles.clear()
 
 
 class Block(gluon.HybridBlock):

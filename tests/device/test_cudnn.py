@@ -21,21 +21,11 @@ CASES = {name: call for name, call in SAMPLES.items() if call.op.name in NAMES}
 FIRST = next(iter(CASES.values()))
 
 
+pytestmark = pytest.mark.usefixtures("cudnn_place")
+
+
 def on_hardware() -> bool:
     return sys.modules.get("cupy") is not stand_in.cupy
-
-
-@pytest.fixture(autouse=True)
-def _cudnn(monkeypatch):
-    """The stand-in's cuDNN in the place of the real one, which a machine without a GPU lacks."""
-    if not on_hardware():
-        monkeypatch.setitem(sys.modules, "cudnn", fake.module())
-    kept = cudnn.library
-    kept.cache_clear()
-    yield
-    kept.cache_clear()
-    cudnn._plans.clear()
-    cudnn._handles.clear()
 
 
 @pytest.mark.parametrize("call", CASES.values(), ids=list(CASES))

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-
 import numpy as np
 import pytest
-from stand_in import cudnn as fake
-from test_cudnn import on_hardware
 from test_kernels import SAMPLES, compare, launched
 
 import baryon as mx
@@ -19,16 +15,9 @@ CASES = {n: c for n, c in SAMPLES.items() if c.op.name in NAMES}
 
 
 @pytest.fixture(autouse=True)
-def _cudnn(monkeypatch):
-    if not on_hardware():
-        monkeypatch.setitem(sys.modules, "cudnn", fake.module())
-    cudnn.library.cache_clear()
+def _cudnn(cudnn_place):
     if cudnn.library() is None:
         pytest.skip("cuDNN's Python front end is not installed")
-    yield
-    cudnn.library.cache_clear()
-    cudnn._plans.clear()
-    cudnn._handles.clear()
 
 
 @pytest.mark.parametrize("call", CASES.values(), ids=list(CASES))

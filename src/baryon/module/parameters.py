@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .. import ndarray as nd
@@ -71,15 +71,9 @@ class ParametrizedModule(OptimizedModule):
         """Zeros for all parameters, unless there are values already."""
         group = self._exec_group
         if self._arg_params is None:
-            self._arg_params = {
-                name: nd.zeros(copies[0].shape, dtype=copies[0].dtype, stype=copies[0].stype)
-                for name, copies in zip(self._param_names, group.param_arrays, strict=True)
-            }
+            self._arg_params = _zeros(self._param_names, group.param_arrays)
         if self._aux_params is None:
-            self._aux_params = {
-                name: nd.zeros(copies[0].shape, dtype=copies[0].dtype, stype=copies[0].stype)
-                for name, copies in zip(self._aux_names, group.aux_arrays, strict=True)
-            }
+            self._aux_params = _zeros(self._aux_names, group.aux_arrays)
 
     def set_params(
         self,
@@ -113,6 +107,14 @@ class ParametrizedModule(OptimizedModule):
         """Set the states to arrays, such as `get_outputs` gave by context, or to one number."""
         self._require_params()
         self._exec_group.set_states(states, value)
+
+
+def _zeros(names: Sequence[str], arrays: Sequence[Sequence[NDArray]]) -> dict[str, NDArray]:
+    """Zeros for each name, as the first of its copies is."""
+    return {
+        name: nd.zeros(copies[0].shape, dtype=copies[0].dtype, stype=copies[0].stype)
+        for name, copies in zip(names, arrays, strict=True)
+    }
 
 
 def _fill(
